@@ -1,0 +1,351 @@
+"""Read and analyze: the only place that knows parsers and techniques.
+
+Examples
+--------
+>>> import aavqc, importlib.resources
+>>> lot = importlib.resources.files("aavqc") / "_example_lot"
+>>> plate = aavqc.read(lot / "ddpcr" / "EX24-001.csv")
+>>> result = aavqc.analyze(plate, design_length=4700, dilution_factor=1e6)
+>>> result.attributes["vg_titer[ITR]"].unit
+'vg/mL'
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from aavqc import __version__
+from aavqc.attributes import AttributeSet, Technique
+from aavqc.documents import (
+    Envelope,
+    Method,
+    MethodUsed,
+    Outcome,
+    Payload,
+    ResultDocument,
+    Sample,
+    SheetRow,
+    digest,
+    plain,
+)
+from aavqc.errors import InputError, SeveralRecords, UsageError
+from aavqc.methods import load_method
+from aavqc.parsers import Survey, read_export, survey
+from aavqc.records import Record
+from aavqc.settings import Settings, build
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TECHNIQUES: tuple[Technique, ...] = ("auc", "cdms", "ddpcr")
+DEFAULT_METHODS: dict[Technique, str] = {"auc": "aav-sv", "cdms": "aav-cdms", "ddpcr": "aav-ddpcr"}
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """What an analysis returns: the samples with their attributes, and what plots need.
+
+    Attributes
+    ----------
+    payload : Payload
+        All numbers; a function of the input bytes and the method alone.
+    arrays : mapping of str to array
+        Curves and points for plots, prefixed by the record's name.
+    """
+
+    payload: Payload
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def technique(self) -> Technique:
+        """``auc``, ``cdms`` or ``ddpcr``."""
+        return self.payload.technique
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The samples in the natural order of their ids."""
+        return self.payload.samples
+
+    @property
+    def attributes(self) -> AttributeSet:
+        """The attributes of the only sample.
+
+        Raises
+        ------
+        SeveralRecords
+            There is more than one sample; take ``.samples``.
+        """
+        if len(self.samples) != 1:
+            found = ", ".join(s.sample_id for s in self.samples[:6]) or "none"
+            raise SeveralRecords(
+                "the result has not exactly one sample", found=found, hint="use result.samples"
+            )
+        return self.samples[0].attribute_set
+
+    def document(self, actor: str | None = None, reason: str | None = None) -> ResultDocument:
+        """Return the result as a document, with an envelope that says when and where."""
+        import platform
+
+        from aavqc.fingerprint import numerical_platform
+
+        return ResultDocument(
+            schema="aavqc.result/1",
+            payload=self.payload,
+            envelope=Envelope(
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                aavqc=__version__,
+                python=platform.python_version(),
+                platform=numerical_platform(),
+                seconds=round(self.seconds, 3),
+                payload_sha256=digest(self.payload),
+                actor=actor,
+                reason=reason,
+            ),
+        )
+
+    def __repr__(self) -> str:
+        lines = []
+        for sample in self.samples:
+            lines.append(f"{sample.sample_id} ({self.technique}, {sample.status})")
+            lines += [f"  {attribute}" for attribute in sample.attributes]
+            lines += [f"  {flag.severity}: {flag.message}" for flag in sample.flags]
+            lines += [f"  warning: {warning}" for warning in sample.warnings]
+        return "\n".join(lines)
+
+
+def read_all(path: str | Path | BinaryIO, *, name: str | None = None) -> list[Record]:
+    """Read every export below a path into records.
+
+    Parameters
+    ----------
+    path : path of a file, folder or zip, or an open binary stream
+    name : str, optional
+        File name of a stream.
+
+    Raises
+    ------
+    InputError
+        A file can't be read as what it should be, or nothing was recognised.
+    """
+    found = survey(path, name=name)
+    _raise_failures(found, path)
+    return [read_export(export) for export in found.exports]
+
+
+def read(path: str | Path | BinaryIO, *, name: str | None = None) -> Record:
+    """Read the one export of a path into a record.
+
+    Raises
+    ------
+    SeveralRecords
+        The path holds more than one; see :func:`read_all`.
+    """
+    found = survey(path, name=name)
+    _raise_failures(found, path)
+    if len(found.exports) > 1:
+        raise SeveralRecords(
+            "the path holds several records",
+            file=str(path),
+            found=", ".join(e.name for e in found.exports[:6]),
+            hint="read_all returns them all",
+        )
+    return read_export(found.exports[0])
+
+
+def analyze(
+    source: Record | str | Path | BinaryIO,
+    method: str | Path | Method | None = None,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Result:
+    """Analyze a record, or all records of one technique below a path.
+
+    Parameters
+    ----------
+    source : Record, path or open binary stream
+    method : name of a built-in method, path of a TOML file, Method, optional
+        Default: the built-in method of the technique.
+    name : str, optional
+        File name of a stream.
+    progress : callable, optional
+        Called with a short text as each record is begun.
+    **settings
+        Override the method's; dotted names through ``**{"extinction.capsid.260": 3.72e6}``.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    UsageError
+        Several techniques below the path (``aavqc batch`` takes those), unknown settings.
+    InputError
+        Input that can't be read.
+    """
+    if isinstance(source, Record):
+        records = [source]
+    else:
+        found = survey(source, name=name)
+        techniques = sorted({e.technique for e in found.exports})
+        if len(techniques) > 1:
+            raise UsageError(
+                "the path holds exports of several techniques",
+                file=str(source),
+                expected="one of auc, cdms, ddpcr",
+                found=", ".join(techniques),
+                hint="'aavqc batch' takes a folder of all",
+            )
+        _raise_failures(found, source)
+        records = [read_export(export) for export in found.exports]
+    started = time.perf_counter()
+    used = resolve_method(records[0].technique, method)
+    results = []
+    for record in records:
+        if progress:
+            progress(record.name)
+        results.append(analyze_record(record, used, settings))
+    return replace(merge(results), seconds=time.perf_counter() - started)
+
+
+def resolve_method(technique: Technique, method: str | Path | Method | None) -> Method:
+    """Return the method to use for a technique; one of another technique is refused."""
+    if method is None:
+        method = DEFAULT_METHODS[technique]
+    if not isinstance(method, Method):
+        method = load_method(method)
+    if method.technique != technique:
+        raise UsageError(
+            f"method {method.name!r} is for another technique",
+            expected=technique,
+            found=method.technique,
+        )
+    return method
+
+
+def settings_class(technique: Technique) -> type[Settings]:
+    """Return the settings model of a technique."""
+    cls: type[Settings] = import_module(f"aavqc.{technique}.settings").TechniqueSettings
+    return cls
+
+
+def analyze_record(
+    record: Record,
+    method: Method,
+    overrides: Mapping[str, Any] | None = None,
+    rows: Sequence[SheetRow] = (),
+) -> Result:
+    """Analyze one record with a method, overrides and the rows of a sample sheet.
+
+    The rows' own settings win over the method's, and ``overrides`` win over both. Rows
+    that name wells apply to those wells of a plate.
+    """
+    started = time.perf_counter()
+    cls = settings_class(record.technique)
+    base = build(cls, method.settings)
+    if overrides and base.regulated and method.status == "approved":
+        raise UsageError(
+            f"method {method.name!r} version {method.version} is approved and regulated",
+            expected="no overrides",
+            found=", ".join(sorted(overrides)),
+            hint="make a new version of the method",
+        )
+    whole = [row for row in rows if not row.wells]
+    settings = build(cls, method.settings, *(row_settings(r, cls) for r in whole), overrides or {})
+    outcome: Outcome
+    technique = import_module(f"aavqc.{record.technique}")
+    if record.technique == "ddpcr":
+        parts = [(row, build(cls, method.settings, row_settings(row, cls), overrides or {})) for row in rows]
+        outcome = technique.analyze(record, settings, parts)
+    else:
+        outcome = technique.analyze(record, settings)
+        if whole:
+            label(outcome.samples[0], whole[0])
+    payload = Payload(
+        technique=record.technique,
+        inputs=sorted(record.inputs, key=lambda i: i.name.encode()),
+        method=MethodUsed(
+            name=method.name,
+            version=method.version,
+            technique=record.technique,
+            settings=plain(settings.model_dump(mode="json")),
+        ),
+        algorithms=sorted(outcome.algorithms),
+        samples=sorted(outcome.samples, key=lambda s: natural(s.sample_id)),
+        wells=outcome.wells,
+    )
+    arrays = {f"{record.name}/{k}": v for k, v in outcome.arrays.items()}
+    return Result(payload, arrays, time.perf_counter() - started)
+
+
+def row_settings(row: SheetRow, cls: type[Settings]) -> dict[str, Any]:
+    """Return what a row of the sample sheet sets for a technique."""
+    known: dict[str, Any] = {k: v for k, v in row.settings.items() if k.split(".")[0] in cls.model_fields}
+    if row.dilution_factor is not None:
+        known["dilution_factor"] = row.dilution_factor
+    return known
+
+
+def label(sample: Sample, row: SheetRow) -> None:
+    """Give a sample the identity that the sample sheet states."""
+    sample.sample_id, sample.role = row.sample_id, row.role
+    sample.preparation, sample.replicate = row.preparation, row.replicate
+
+
+def merge(results: Sequence[Result]) -> Result:
+    """Join the results of several records of one technique and method into one."""
+    if len(results) == 1:
+        return results[0]
+    payloads = [r.payload for r in results]
+    inputs = {i.name: i for p in payloads for i in p.inputs}
+    wells = [w for p in payloads for w in p.wells or []]
+    payload = Payload(
+        technique=payloads[0].technique,
+        inputs=[inputs[n] for n in sorted(inputs, key=str.encode)],
+        method=payloads[0].method,
+        algorithms=sorted({a for p in payloads for a in p.algorithms}),
+        samples=sorted((s for p in payloads for s in p.samples), key=lambda s: natural(s.sample_id)),
+        wells=wells if payloads[0].wells is not None else None,
+    )
+    arrays = {k: v for r in results for k, v in r.arrays.items()}
+    return Result(payload, arrays, sum(r.seconds for r in results))
+
+
+def natural(text: str) -> tuple[tuple[int, int | str], ...]:
+    """Sort key that puts S2 before S10.
+
+    Examples
+    --------
+    >>> sorted(["S10", "S2"], key=natural)
+    ['S2', 'S10']
+    """
+    parts = re.split(r"(\d+)", text)
+    return tuple((0, int(p)) if p.isdigit() else (1, p) for p in parts if p)
+
+
+def _raise_failures(found: Survey, source: object) -> None:
+    """Refuse a path with a file that failed, or with nothing in it that is known."""
+    for row in found.failures:
+        if row.error is not None:
+            raise row.error
+    if not found.exports:
+        seen = ", ".join(f"{r.name} ({r.reason})" for r in found.files[:4]) or "no files"
+        raise InputError(
+            "nothing that can be read",
+            file=str(source) if isinstance(source, (str, Path)) else None,
+            expected="an export of AUC, CDMS or ddPCR",
+            found=seen,
+            hint="'aavqc formats' lists what can be read",
+        )

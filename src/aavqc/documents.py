@@ -1,0 +1,269 @@
+"""Pydantic models of all that the library writes or reads as a document.
+
+One function, :func:`canonical`, makes the bytes that are hashed and compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from aavqc.attributes import Attribute, AttributeSet, Technique
+from aavqc.records import InputFile
+from aavqc.textfiles import read_json, write_bytes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def canonical(payload: Any) -> bytes:
+    """Return the canonical bytes of a payload: what is hashed, stored and compared.
+
+    Parameters
+    ----------
+    payload : pydantic model, or plain dicts, lists, text and numbers
+        Floats must be finite.
+
+    Examples
+    --------
+    >>> canonical({"b": 1, "a": [0.1, None]})
+    b'{"a":[0.1,null],"b":1}'
+    """
+    if isinstance(payload, BaseModel):
+        payload = payload.model_dump(mode="json", by_alias=True)
+    return json.dumps(
+        payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def digest(payload: Any) -> str:
+    """Return the SHA-256 of the canonical bytes, in hex."""
+    return hashlib.sha256(canonical(payload)).hexdigest()
+
+
+def generator(seed: int, inputs: Iterable[InputFile]) -> np.random.Generator:
+    """Return the random generator of a record: a function of the seed and the input bytes."""
+    content = hashlib.sha256("".join(sorted(i.sha256 for i in inputs)).encode()).digest()
+    return np.random.default_rng(np.random.SeedSequence([seed, int.from_bytes(content)]))
+
+
+class Document(BaseModel):
+    """Base of all documents: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+# ---------------------------------------------------------------- methods
+
+
+class Method(Document):
+    """A named, versioned set of analysis settings (``aavqc.method/1``)."""
+
+    schema_: Literal["aavqc.method/1"] = Field("aavqc.method/1", alias="schema")
+    name: str
+    version: str
+    technique: Technique
+    status: Literal["draft", "approved"] = "draft"
+    description: str = ""
+    settings: dict[str, Any] = {}
+
+
+# ---------------------------------------------------------------- sample sheet
+
+Role = Literal[
+    "sample",
+    "reference",
+    "positive_control",
+    "ntc",
+    "blank",
+    "linear_control",
+    "spike",
+    "no_dnase",
+]
+
+
+class SheetRow(Document):
+    """One row of the sample sheet: a record or a part of a plate (``aavqc.samples/1``)."""
+
+    export: str = Field(min_length=1)
+    part: str = ""
+    lot: str = Field(min_length=1)
+    sample_id: str = Field(min_length=1)
+    container: str | None = None
+    role: Role = "sample"
+    preparation: str | None = None
+    replicate: str | None = None
+    dilution_factor: float | None = Field(None, gt=0)
+    dilution_rel_sd: float | None = Field(None, ge=0)
+    method: str | None = None
+    specification: str | None = None
+    settings: dict[str, str] = Field({}, description="columns named like a setting")
+    other: dict[str, str] = Field({}, description="columns that are passed on")
+    line: int = 0
+
+    @property
+    def wells(self) -> tuple[str, ...]:
+        """Wells that ``part`` names, empty for a whole record or a cell."""
+        return () if self.part.startswith("cell") else tuple(filter(None, self.part.split(";")))
+
+
+# ---------------------------------------------------------------- results
+
+
+class Flag(Document):
+    """Something about a sample that a reviewer must know."""
+
+    id: str
+    severity: Literal["info", "warning", "invalid"]
+    message: str
+    value: float | None = None
+    limit: float | None = None
+
+
+class MethodUsed(Document):
+    """The method as applied: settings after defaults."""
+
+    name: str
+    version: str
+    technique: Technique
+    settings: dict[str, Any]
+
+
+class Sample(Document):
+    """All that one analysis says about one sample."""
+
+    sample_id: str
+    record: str
+    role: Role = "sample"
+    preparation: str | None = None
+    replicate: str | None = None
+    status: Literal["valid", "invalid"] = "valid"
+    attributes: list[Attribute] = []
+    diagnostics: dict[str, Any] = {}
+    flags: list[Flag] = []
+    warnings: list[str] = []
+
+    @property
+    def attribute_set(self) -> AttributeSet:
+        """The attributes by key."""
+        return AttributeSet(self.attributes)
+
+
+class Well(Document):
+    """One well and target of a plate, as analysed; what can't be had is null, never 0."""
+
+    well: str
+    channel: str
+    target: str
+    sample_id: str
+    accepted: int | None
+    positives: int | None
+    negatives: int | None
+    threshold: float | None
+    copies_per_ul: float | None
+    ci_low: float | None
+    ci_high: float | None
+    partition_volume_nl: float | None
+    partition_volume_source: str
+    calls: Literal["vendor", "own"] | None
+    positives_vendor: int | None
+    positives_own: int | None
+    merged_from: list[str]
+    status: str
+
+
+class Payload(Document):
+    """The part of a result that is a function of the input bytes and the method alone."""
+
+    technique: Technique
+    inputs: list[InputFile]
+    method: MethodUsed
+    algorithms: list[str]
+    samples: list[Sample]
+    wells: list[Well] | None = None
+
+
+class Platform(Document):
+    """What the numbers can depend on beside the input: the numerical platform."""
+
+    machine: str
+    cpu: str
+    blas: str
+    versions: dict[str, str]
+
+
+class Envelope(Document):
+    """When, where and by what; never hashed with the payload."""
+
+    created: str
+    aavqc: str
+    python: str
+    platform: Platform
+    seconds: float
+    payload_sha256: str
+    actor: str | None = None
+    reason: str | None = None
+
+
+class ResultDocument(Document):
+    """A result as stored (``aavqc.result/1``)."""
+
+    schema_: Literal["aavqc.result/1"] = Field("aavqc.result/1", alias="schema")
+    payload: Payload
+    envelope: Envelope
+
+    @classmethod
+    def load(cls, path: str | Path) -> ResultDocument:
+        """Read a result document.
+
+        Raises
+        ------
+        InputError
+            The file is no result document; says where.
+        """
+        return read_json(Path(path), cls)
+
+    def save(self, path: str | Path) -> None:
+        """Write the document atomically; an existing file is replaced as a whole."""
+        write_bytes(Path(path), canonical(self) + b"\n")
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The samples of the payload."""
+        return self.payload.samples
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a technique returns for one record.
+
+    ``arrays`` hold what plots need: they are kept beside the result, not in it.
+    """
+
+    samples: list[Sample]
+    algorithms: list[str]
+    wells: list[Well] | None = None
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def plain(value: Any) -> Any:
+    """Turn NumPy numbers and arrays into plain Python, NaN and infinity into None."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(v) for v in value]
+    return value

@@ -1,0 +1,212 @@
+"""Parsers: what an export is, told by its content, and how it becomes a record.
+
+:func:`survey` is the one function that says what the files of a path are; ``inspect``,
+``analyze`` and ``batch`` all use it. Formats of other packages are found through the
+entry-point group ``aavqc.parsers``: each entry names a :class:`Format`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from aavqc.errors import AavqcError, InputError
+from aavqc.parsers.formats import Export, Format, Grouping
+from aavqc.parsers.sources import SourceFile, from_disk, from_stream, from_zip, walk
+from aavqc.records import Record
+from aavqc.textfiles import is_utf16, utf16_error
+
+__all__ = ["Export", "FileRow", "Format", "Grouping", "Survey", "formats", "read_export", "survey"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """What became of one file: every file ends as used, ignored or failed.
+
+    ``record`` names the record that uses it. ``error`` keeps the details of a failure.
+    """
+
+    name: str
+    sha256: str | None
+    size: int | None
+    status: Literal["used", "ignored", "failed"]
+    reason: str = ""
+    record: str | None = None
+    error: AavqcError | None = None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The exports below a path, and a row for every file seen, sorted by name."""
+
+    exports: list[Export]
+    files: list[FileRow]
+
+    @property
+    def failures(self) -> list[FileRow]:
+        """The rows of files that can't be read."""
+        return [row for row in self.files if row.status == "failed"]
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """Return the built-in formats and those of installed plug-ins, in the order of sniffing."""
+    from aavqc.parsers import beckman, ion_list, mzml, quantasoft
+
+    found = [beckman.FORMAT, mzml.FORMAT, quantasoft.FORMAT, ion_list.FORMAT]
+    for entry in sorted(entry_points(group="aavqc.parsers"), key=lambda e: e.name):
+        try:
+            plugin = entry.load()
+        except Exception:  # a plug-in's fault must not take the library down
+            log.warning("parser plug-in %s can't be loaded", entry.value, exc_info=True)
+            continue
+        found.insert(0, plugin)
+    return tuple(found)
+
+
+def read_export(export: Export) -> Record:
+    """Read one export into its record."""
+    reader = next(f for f in formats() if f.name == export.format)
+    return reader.read(export)
+
+
+def survey(source: str | Path | BinaryIO, *, name: str | None = None, exclude: Path | None = None) -> Survey:
+    """Say what the files of a path, or an open stream, are.
+
+    Parameters
+    ----------
+    source : path of a file or folder, or an open binary stream
+        A ``.zip`` is a folder, a ``.gz`` is read through. For a single file its companions
+        (a plate's amplitudes) are looked for in its folder.
+    name : str, optional
+        File name of a stream, a hint for recognition.
+    exclude : Path, optional
+        A folder to leave out: the output of a batch.
+
+    Returns
+    -------
+    Survey
+
+    Raises
+    ------
+    InputError
+        The path does not exist, or a folder can't be read.
+    """
+    if not isinstance(source, (str, Path)):
+        return _sort_out([from_stream(source, name or "stream")], {})
+    path = Path(source)
+    if path.is_dir():
+        return _survey_files(walk(path, exclude))
+    if not path.exists():
+        raise InputError("no such file or folder", file=str(source), hint="check the spelling of the path")
+    if not path.is_file():
+        raise InputError("neither a file nor a folder", file=str(source))
+    alone = _survey_files([(path, path.name)])
+    if not any(e.technique == "ddpcr" for e in alone.exports) or path.suffix.lower() == ".zip":
+        return alone
+    try:
+        nearby = _survey_files(_beside(path))
+    except InputError:
+        return alone
+    exports = [e for e in nearby.exports if any(f.name == path.name for f in e.files)]
+    used = {f.name for e in exports for f in e.files} | {path.name}
+    return Survey(exports, [row for row in nearby.files if row.name in used])
+
+
+def _beside(path: Path) -> Iterable[tuple[Path, str]]:
+    """Yield a file's companions: its own folder and the folders one below."""
+    return ((p, n) for p, n in walk(path.parent) if n.count("/") <= 1)
+
+
+def _survey_files(paths: Iterable[tuple[Path, str]]) -> Survey:
+    files, failed = [], {}
+    for path, file_name in paths:
+        try:
+            file = from_disk(path, file_name)
+            if file.head[:4] == b"PK\x03\x04" and path.suffix.lower() == ".zip":
+                files += list(from_zip(file))
+            else:
+                files.append(file)
+        except InputError as error:
+            failed[file_name] = error
+    return _sort_out(files, failed)
+
+
+def _sort_out(files: list[SourceFile], unreadable: dict[str, InputError]) -> Survey:
+    """Give every file to the first format that recognises it, and let the formats group."""
+    rows = {n: FileRow(n, None, None, "failed", str(e), None, e) for n, e in unreadable.items()}
+    recognised: dict[str, list[SourceFile]] = {f.name: [] for f in formats()}
+    for file in files:
+        known = next((f for f in formats() if f.sniff(file.head, file.basename)), None)
+        if known is None:
+            rows[file.name] = _unrecognised(file)
+        else:
+            recognised[known.name].append(file)
+
+    exports: list[Export] = []
+    by_name = {f.name: f for f in files}
+    for known in formats():
+        grouping = known.group(recognised[known.name])
+        exports += grouping.exports
+        for file_name, reason in grouping.ignored.items():
+            rows[file_name] = _row(by_name[file_name], "ignored", reason)
+        for file_name, error in grouping.failed.items():
+            rows[file_name] = _row(by_name[file_name], "failed", str(error), error=error)
+        for export in grouping.exports:
+            for file in export.files:
+                rows[file.name] = _row(file, "used", known.name, record=export.name)
+    return Survey(
+        sorted(exports, key=lambda e: e.name.encode()),
+        [rows[n] for n in sorted(rows, key=str.encode)],
+    )
+
+
+def _row(
+    file: SourceFile,
+    status: Literal["used", "ignored", "failed"],
+    reason: str,
+    record: str | None = None,
+    error: AavqcError | None = None,
+) -> FileRow:
+    return FileRow(file.name, file.sha256, file.size, status, reason, record, error)
+
+
+_COMPANIONS = {
+    "samples.csv": "sample sheet",
+    "truth.json": "truth of a simulation",
+}
+
+
+def _unrecognised(file: SourceFile) -> FileRow:
+    """Ignore a file of another kind; fail one whose name only an export bears."""
+    base = file.basename.lower()
+    claimed = [f for f in formats() if any(re.fullmatch(c, base) for c in f.claims)]
+    hinted = [f for f in formats() if base.endswith(f.extensions)]
+    if base in _COMPANIONS:
+        return _row(file, "ignored", _COMPANIONS[base])
+    if base.endswith(".toml"):
+        return _row(file, "ignored", "method or specification")
+    if not file.head and hinted:
+        error = InputError("the file is empty", file=file.name, line=1, expected=hinted[0].title)
+        return _row(file, "failed", str(error), error=error)
+    if (claimed or hinted) and is_utf16(file.head):
+        error = utf16_error(file.name)
+        return _row(file, "failed", str(error), error=error)
+    if claimed:
+        error = InputError(
+            "the content is not what the name says",
+            file=file.name,
+            line=1,
+            expected=claimed[0].title,
+            found=repr(file.head[:40])[1:],
+        )
+        return _row(file, "failed", str(error), error=error)
+    return _row(file, "ignored", "not a known export" if file.head else "empty")

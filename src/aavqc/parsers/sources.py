@@ -1,0 +1,208 @@
+"""Files as parsers see them: on disk, in a zip, gzipped or in memory, each hashed once.
+
+A source is never written, locked or renamed. Names are POSIX paths relative to what
+the user named; a zip is a folder: ``x.zip!/a.csv``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from aavqc.errors import InputError
+from aavqc.records import InputFile
+from aavqc.textfiles import decode
+
+HEAD = 8192
+MAX_TEXT = 1 << 30
+"""Largest file that a text parser takes whole; also the bound on what a gzip may unfold to."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of an export.
+
+    Attributes
+    ----------
+    name : str
+        POSIX path relative to what the user named.
+    sha256, size
+        Of the bytes as stored (a gzip is hashed folded).
+    head : bytes
+        The first bytes of the content, unfolded.
+    path : Path or None
+        Where it lies on disk; with ``member`` the path of the zip that holds it.
+    member : str or None
+    data : bytes or None
+        The bytes themselves where they came from a stream.
+    gzipped : bool
+    """
+
+    name: str
+    sha256: str
+    size: int
+    head: bytes
+    path: Path | None = None
+    member: str | None = None
+    data: bytes | None = None
+    gzipped: bool = False
+
+    @property
+    def input(self) -> InputFile:
+        """What a result says of this file."""
+        return InputFile(self.name, self.sha256, self.size)
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder it lies in (``""`` at the top)."""
+        return self.name.rpartition("/")[0]
+
+    @property
+    def basename(self) -> str:
+        """Name without folders and without a gzip's ending."""
+        base = self.name.rpartition("/")[2]
+        return base[:-3] if self.gzipped and base.lower().endswith(".gz") else base
+
+    @property
+    def on_disk(self) -> Path | None:
+        """Its own path on disk, where a reader needs one (None inside a zip or stream)."""
+        return self.path if self.member is None and self.data is None else None
+
+    def open(self) -> BinaryIO:
+        """Open the unfolded content for reading."""
+        raw = _open_raw(self.name, self.path, self.member, self.data)
+        return gzip.open(raw) if self.gzipped else raw  # type: ignore[return-value]
+
+    def read(self, limit: int = MAX_TEXT) -> bytes:
+        """Read the whole unfolded content, at most ``limit`` bytes."""
+        try:
+            with self.open() as stream:
+                data = stream.read(limit + 1)
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            raise InputError("can't be unfolded or read", file=self.name, found=str(error)) from error
+        if len(data) > limit:
+            raise InputError("too large", file=self.name, expected=f"at most {limit} bytes")
+        return data
+
+    def text(self) -> str:
+        """Read the whole content as UTF-8 text."""
+        if not self.head:
+            raise InputError("the file is empty", file=self.name, line=1)
+        return decode(self.read(), self.name)
+
+
+def from_disk(path: Path, name: str) -> SourceFile:
+    """Hash and describe a file on disk."""
+    return _describe(name, path=path)
+
+
+def from_stream(stream: BinaryIO, name: str) -> SourceFile:
+    """Take an open binary stream into memory."""
+    return _describe(name, data=stream.read())
+
+
+def from_zip(archive: SourceFile) -> Iterator[SourceFile]:
+    """Describe the members of a zip, sorted by name; hidden ones and folders are skipped."""
+    try:
+        with zipfile.ZipFile(_open_raw(archive.name, archive.path, None, archive.data)) as opened:
+            members = sorted(
+                (i for i in opened.infolist() if not i.is_dir()),
+                key=lambda i: i.filename.encode("utf-8", "surrogateescape"),
+            )
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise InputError("no readable zip", file=archive.name, found=str(error)) from error
+    for info in members:
+        parts = info.filename.replace("\\", "/").split("/")
+        if any(part in ("", ".", "..") for part in parts):
+            raise InputError("unsafe path in zip", file=archive.name, found=repr(info.filename))
+        if skipped(parts):
+            continue
+        if info.file_size > MAX_TEXT or info.file_size > 1000 * max(info.compress_size, 1024):
+            raise InputError(
+                "member unfolds suspiciously large",
+                file=f"{archive.name}!/{info.filename}",
+                found=f"{info.compress_size} bytes that unfold to {info.file_size}",
+            )
+        yield _describe(
+            f"{archive.name}!/{'/'.join(parts)}",
+            path=archive.path,
+            member=info.filename,
+            data=archive.data,
+        )
+
+
+def skipped(parts: list[str] | tuple[str, ...]) -> bool:
+    """Tell whether a path is hidden or macOS's shadow of another."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
+
+
+def walk(folder: Path, exclude: Path | None = None) -> Iterator[tuple[Path, str]]:
+    """Yield the files below a folder with their names, sorted by the names' bytes.
+
+    Links to files are followed; links to folders are not, so no loop can arise.
+    """
+    found = []
+
+    def fail(error: OSError) -> None:
+        raise InputError(f"folder can't be read ({error.strerror})", file=str(error.filename))
+
+    for base, folders, files in os.walk(folder, onerror=fail):
+        here = Path(base)
+        folders[:] = [d for d in folders if not skipped((d,)) and (exclude is None or here / d != exclude)]
+        found += [here / f for f in files if not skipped((f,))]
+    yield from sorted(
+        ((p, p.relative_to(folder).as_posix()) for p in found),
+        key=lambda pair: os.fsencode(pair[1]),
+    )
+
+
+def _open_raw(name: str, path: Path | None, member: str | None, data: bytes | None) -> BinaryIO:
+    try:
+        if member is not None:
+            archive = zipfile.ZipFile(path if data is None else io.BytesIO(data))  # type: ignore[arg-type]
+            with archive:
+                return io.BytesIO(archive.read(member))
+        return io.BytesIO(data) if data is not None else open(path, "rb")  # type: ignore[arg-type]
+    except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"can't be read ({reason})", file=name) from error
+
+
+def _describe(
+    name: str, path: Path | None = None, member: str | None = None, data: bytes | None = None
+) -> SourceFile:
+    sha, size, head = hashlib.sha256(), 0, b""
+    try:
+        with _open_raw(name, path, member, data) as stream:
+            while block := stream.read(1 << 20):
+                head = head or block[:HEAD]
+                sha.update(block)
+                size += len(block)
+    except OSError as error:
+        raise InputError(f"can't be read ({error.strerror})", file=name) from error
+    gzipped = head[:2] == b"\x1f\x8b"
+    file = SourceFile(
+        name=name,
+        sha256=sha.hexdigest(),
+        size=size,
+        head=head,
+        path=path,
+        member=member,
+        data=data,
+        gzipped=gzipped,
+    )
+    if gzipped:
+        try:
+            with file.open() as stream:
+                object.__setattr__(file, "head", stream.read(HEAD))
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError("no readable gzip", file=name, found=str(error)) from error
+    return file

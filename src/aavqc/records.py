@@ -1,0 +1,298 @@
+"""What parsers hand on: the typed content of an export, free of any vendor.
+
+All records are frozen and their arrays read-only. A record knows which bytes it
+came from (``inputs``) and what the parser noticed on the way (``remarks``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aavqc.attributes import Technique
+
+FloatArray = NDArray[np.float64]
+Optics = Literal["absorbance", "interference", "intensity", "fluorescence"]
+
+
+def readonly(values: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:
+    """Return a C-contiguous read-only copy of an array."""
+    array = np.array(values, dtype=dtype, order="C")
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file as stored: POSIX path relative to what the user named, hash and size in bytes."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Record:
+    """What every record carries.
+
+    Attributes
+    ----------
+    name : str
+        Path relative to the folder read; for AUC with the cell: ``run1#cell4``.
+    sample_id : str
+        The sample's name where no sample sheet gives another.
+    format : str
+        Name of the parser's format, such as ``beckman-xl``.
+    inputs : tuple of InputFile
+        Sorted by name.
+    remarks : tuple of str
+        What the parser noticed and the reader of a result should know.
+    """
+
+    technique: ClassVar[Technique]
+    name: str
+    sample_id: str
+    format: str
+    inputs: tuple[InputFile, ...]
+    remarks: tuple[str, ...] = ()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata that ``aavqc inspect`` prints."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{k}={v}" for k, v in self.describe().items())
+        return f"{type(self).__name__}({self.name!r}, {facts})"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Scan:
+    """One radial scan of one cell at one wavelength.
+
+    Attributes
+    ----------
+    file : str
+        Name of the input that it came from.
+    description : str
+        The operator's text in the file.
+    radius_cm : array, shape (n,)
+        Ascending; steps may be irregular.
+    signal : array, shape (n,)
+        OD, fringes or counts, by the optics.
+    signal_sd : array, shape (n,), or None
+        Standard deviation of the replicates of each point.
+    reference : array, shape (n,), or None
+        Reference channel of an intensity scan.
+    time_s, omega2_t, rpm, temperature_c, wavelength_nm : float
+        As in the header; ``omega2_t`` in rad²/s.
+    """
+
+    file: str
+    description: str
+    radius_cm: FloatArray
+    signal: FloatArray
+    signal_sd: FloatArray | None = None
+    reference: FloatArray | None = None
+    time_s: float
+    omega2_t: float
+    rpm: float
+    temperature_c: float
+    wavelength_nm: float
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class VelocityScans(Record):
+    """The scans of one cell, in order of time.
+
+    Attributes
+    ----------
+    cell : int
+    optics : {'absorbance', 'interference', 'intensity', 'fluorescence'}
+    scans : tuple of Scan
+    wavelengths : tuple of float
+        One per group of wavelengths that differ by at most 2 nm, ascending, in nm.
+    experiment : {'velocity', 'equilibrium'}
+        What the speeds and times show it to be.
+    """
+
+    technique: ClassVar[Technique] = "auc"
+    cell: int
+    optics: Optics
+    scans: tuple[Scan, ...]
+    wavelengths: tuple[float, ...]
+    experiment: Literal["velocity", "equilibrium"] = "velocity"
+
+    def at(self, wavelength: float) -> tuple[Scan, ...]:
+        """Return the scans within ±2 nm of a wavelength, in order of time."""
+        return tuple(s for s in self.scans if abs(s.wavelength_nm - wavelength) <= 2.0)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata that ``aavqc inspect`` prints."""
+        return {
+            "cell": self.cell,
+            "optics": self.optics,
+            "experiment": self.experiment,
+            "scans": len(self.scans),
+            "wavelengths_nm": list(self.wavelengths),
+            "rpm": sorted({s.rpm for s in self.scans}),
+            "time_s": [self.scans[0].time_s, self.scans[-1].time_s],
+            "temperature_c": [
+                min(s.temperature_c for s in self.scans),
+                max(s.temperature_c for s in self.scans),
+            ],
+            "radius_cm": [
+                min(float(s.radius_cm[0]) for s in self.scans),
+                max(float(s.radius_cm[-1]) for s in self.scans),
+            ],
+            "description": self.scans[0].description,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class IonTable(Record):
+    """Single ions of a charge-detection mass spectrum; all arrays have shape (n,).
+
+    Attributes
+    ----------
+    mz : array
+        m/z in Th.
+    intensity : array or None
+        In the file's own unit, which the charge calibration refers to.
+    charge : array or None
+        The file's own charges, in e, not rounded.
+    scan : int64 array or None
+    time_s : array or None
+        Acquisition time of the ion's scan.
+    injection_time_ms : array or None
+    flux_scaled : bool
+        Intensity was divided by injection time when it was written (Orbitrap spectra),
+        so charge is proportional to intensity × injection time.
+    multi_ion : bool array or None
+        The vendor's mark for signals of more than one ion.
+    extra : mapping of str to array
+        Further columns of the file (lifetimes, R², signal to noise).
+    rows_read : int
+        Rows or peaks in the file, before any was left out.
+    dropped : mapping of str to int
+        Rows that are no ion (intensity 0 …), by reason.
+    """
+
+    technique: ClassVar[Technique] = "cdms"
+    mz: FloatArray
+    intensity: FloatArray | None
+    charge: FloatArray | None
+    scan: NDArray[np.int64] | None = None
+    time_s: FloatArray | None = None
+    injection_time_ms: FloatArray | None = None
+    flux_scaled: bool = False
+    multi_ion: NDArray[np.bool_] | None = None
+    extra: Mapping[str, FloatArray] = field(default_factory=dict)
+    rows_read: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata that ``aavqc inspect`` prints."""
+        known = {
+            "intensity": self.intensity,
+            "charge": self.charge,
+            "scan": self.scan,
+            "time_s": self.time_s,
+            "injection_time_ms": self.injection_time_ms,
+            "multi_ion": self.multi_ion,
+        }
+        facts: dict[str, Any] = {
+            "ions": int(self.mz.size),
+            "rows_read": self.rows_read,
+            "columns": ["mz", *(k for k, v in known.items() if v is not None), *self.extra],
+            "flux_scaled": self.flux_scaled,
+        }
+        if self.mz.size:
+            facts["mz"] = [float(self.mz.min()), float(self.mz.max())]
+        if self.scan is not None:
+            facts["scans"] = int(np.unique(self.scan).size)
+        return facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class WellRow:
+    """One row of a vendor's table: a well and one target, as exported.
+
+    Counts are None where the export has none (never 0). ``merged_from`` lists the wells
+    that a merged row stands for; such a row is never counted beside its members.
+    """
+
+    well: str
+    channel: str
+    target: str
+    sample: str
+    accepted: int | None
+    positives: int | None
+    negatives: int | None
+    threshold: float | None = None
+    copies_per_ul: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    status: str = ""
+    sample_type: str = ""
+    merged_from: tuple[str, ...] = ()
+    line: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Droplets:
+    """The droplets of one well.
+
+    Attributes
+    ----------
+    amplitude : array, shape (n, channels)
+    positive : int8 array, shape (n, channels), or None
+        The vendor's call: 1, 0, or -1 for a droplet gated out or unclassified.
+    channels : tuple of str
+    """
+
+    amplitude: FloatArray
+    positive: NDArray[np.int8] | None
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DropletPlate(Record):
+    """A digital PCR plate: the vendor's rows, and the droplets where they were exported.
+
+    Attributes
+    ----------
+    software : str
+        Name and version of the software as far as the export shows it.
+    rows : tuple of WellRow
+        In the natural order of wells, then channel. Empty for amplitudes without a table.
+    droplets : mapping of str to Droplets
+        By well (``A01``); may be empty.
+    partition_volume_nl : float or None
+    partition_volume_source : {'software', 'reported', 'default'}
+        ``software``: the value that the software's maker documents.
+    """
+
+    technique: ClassVar[Technique] = "ddpcr"
+    software: str
+    rows: tuple[WellRow, ...]
+    droplets: Mapping[str, Droplets] = field(default_factory=dict)
+    partition_volume_nl: float | None
+    partition_volume_source: str
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata that ``aavqc inspect`` prints."""
+        return {
+            "software": self.software,
+            "wells": sorted({r.well for r in self.rows} | set(self.droplets)),
+            "targets": sorted({r.target for r in self.rows}),
+            "samples": sorted({r.sample for r in self.rows}),
+            "rows": len(self.rows),
+            "wells_with_droplets": len(self.droplets),
+            "droplets": sum(d.amplitude.shape[0] for d in self.droplets.values()),
+            "partition_volume_nl": self.partition_volume_nl,
+            "partition_volume_source": self.partition_volume_source,
+        }

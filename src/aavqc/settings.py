@@ -1,0 +1,123 @@
+"""Settings of the techniques: one base, dotted paths, errors that name the nearest key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, Field, ValidationError
+
+from aavqc.documents import Document
+from aavqc.errors import UsageError, nearest
+
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
+
+
+class Settings(Document):
+    """Settings that every technique knows; each technique adds its own."""
+
+    seed: int = Field(0, ge=0)
+    coverage: float = Field(0.95, gt=0.0, lt=1.0, description="of every interval")
+    serotype: str | None = None
+    design_length: float | None = Field(None, gt=0, description="nt packaged by design, ITR to ITR")
+    genome_form: Literal["ss", "sc"] = "ss"
+    class_bounds: Annotated[list[float], Field(min_length=3, max_length=3)] = Field(
+        [0.10, 0.85, 1.10],
+        description="fractions of design_length that part empty | partial | full | overfull",
+    )
+    dilution_factor: float | None = Field(None, gt=0)
+    regulated: bool = False
+
+
+def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
+    """Build settings from layers; a later layer wins.
+
+    Parameters
+    ----------
+    cls : type of Settings
+    *layers : mapping
+        Nested tables or dotted keys; values typed or as text (``"0.1,15"`` for lists).
+
+    Raises
+    ------
+    UsageError
+        An unknown key, with the nearest names; a value that its field can't take.
+
+    Examples
+    --------
+    >>> build(Settings, {"design_length": 4700}, {"class_bounds": "0.1,0.8,1.2"}).class_bounds
+    [0.1, 0.8, 1.2]
+    """
+    data: dict[str, Any] = {}
+    for layer in layers:
+        for path, value in _leaves(layer, ()):
+            _put(data, cls, ".".join(path), value)
+    try:
+        return cls.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UsageError(
+            f"setting {'.'.join(str(p) for p in first['loc'])}",
+            expected=first["msg"][0].lower() + first["msg"][1:],
+            found=repr(first["input"]),
+        ) from error
+
+
+def names(cls: type[BaseModel], prefix: str = "") -> list[str]:
+    """Return the dotted names of all settings; ``<key>`` stands for a free key."""
+    found = []
+    for name, field in cls.model_fields.items():
+        inner = _model(field.annotation)
+        if inner is not None:
+            found += names(inner, f"{prefix}{name}.")
+        elif get_origin(field.annotation) is dict:
+            found.append(f"{prefix}{name}.<key>")
+        else:
+            found.append(prefix + name)
+    return found
+
+
+def _leaves(layer: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in layer.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*path, str(key)))
+        else:
+            yield (*path, str(key)), value
+
+
+def _put(data: dict[str, Any], cls: type[BaseModel], path: str, value: Any) -> None:
+    """Set one dotted path in nested data, by the model's own shape."""
+    model, table, rest = cls, data, path
+    while True:
+        name, _, rest = rest.partition(".")
+        field = model.model_fields.get(name)
+        if field is None:
+            raise UsageError(f"unknown setting {path!r}", hint=nearest(path, [n for n in names(cls)]))
+        inner = _model(field.annotation)
+        if inner is not None and rest:
+            model, table = inner, table.setdefault(name, {})
+            continue
+        if get_origin(field.annotation) is dict and rest:
+            table.setdefault(name, {})[rest] = value
+        elif rest or inner is not None or get_origin(field.annotation) is dict:
+            raise UsageError(f"unknown setting {path!r}", hint=nearest(path, names(cls)))
+        else:
+            table[name] = _typed(value, field.annotation)
+        return
+
+
+def _typed(value: Any, annotation: Any) -> Any:
+    """Turn text into what pydantic's lax mode can't: lists from commas, none."""
+    if not isinstance(value, str):
+        return list(value) if isinstance(value, Sequence) else value
+    options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    if type(None) in options and value.strip().lower() in ("", "none"):
+        return None
+    if any(get_origin(option) is list or option is list for option in options):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value.strip()
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None

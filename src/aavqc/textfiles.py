@@ -1,0 +1,160 @@
+"""Read JSON and TOML with errors that name the line; write files whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from aavqc.errors import AavqcError, InputError, SpecificationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_text(path: Path, name: str | None = None) -> str:
+    """Read a UTF-8 text file; any failure is an :class:`InputError` that names the file."""
+    name = name or path.name
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"can't be read ({error.strerror})", file=name) from error
+    return decode(data, name)
+
+
+def decode(data: bytes, name: str) -> str:
+    """Decode UTF-8 (with or without byte-order mark); anything else is an error.
+
+    Examples
+    --------
+    >>> decode(b"a;b", "x.csv")
+    'a;b'
+    """
+    if is_utf16(data):
+        raise utf16_error(name)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "wrong encoding",
+            file=name,
+            line=data[: error.start].count(b"\n") + 1,
+            expected="UTF-8 text",
+            found=f"byte 0x{data[error.start]:02X}",
+        ) from error
+
+
+def is_utf16(data: bytes) -> bool:
+    """Tell UTF-16 by its byte-order mark."""
+    return data[:2] in (b"\xff\xfe", b"\xfe\xff")
+
+
+def utf16_error(name: str) -> InputError:
+    """Return the error for a file in UTF-16."""
+    return InputError(
+        "wrong encoding",
+        file=name,
+        line=1,
+        expected="UTF-8 text",
+        found="UTF-16 (byte-order mark)",
+        hint="export or save it again as UTF-8",
+    )
+
+
+def read_json(path: Path, model: type[Model]) -> Model:
+    """Read a JSON file into a document model."""
+    text = read_text(path)
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            "no valid JSON", file=path.name, line=error.lineno, column=error.colno, found=error.msg
+        ) from error
+    return validate(model, data, path.name, InputError)
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], str]:
+    """Read a TOML file; returns its content and its text (to find lines in)."""
+    text = read_text(path)
+    try:
+        return tomllib.loads(text), text
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        raise SpecificationError(
+            "no valid TOML",
+            file=path.name,
+            line=int(at[1]) if at else None,
+            column=int(at[2]) if at else None,
+            found=str(error).split(" (at")[0],
+        ) from error
+
+
+def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], text: str = "") -> Model:
+    """Validate data against a model; the first problem becomes an error of ours."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "value_error" and isinstance(first.get("ctx", {}).get("error"), AavqcError):
+            raise first["ctx"]["error"].in_file(name) from error
+        found = "nothing" if first["type"] == "missing" else repr(first["input"])
+        raise kind(
+            where or "the document",
+            file=name,
+            line=line_of(text, first["loc"]),
+            expected=_expected(first["msg"], model if first["type"] == "extra_forbidden" else None),
+            found=found if len(found) < 80 else found[:77] + "…",
+        ) from error
+
+
+def _expected(message: str, model: type[BaseModel] | None) -> str:
+    if model is not None:
+        return "no such key"
+    return message[0].lower() + message[1:]
+
+
+def line_of(text: str, location: tuple[int | str, ...]) -> int | None:
+    """Find the line of a key in TOML text: the n-th table of an array, then the key in it.
+
+    Examples
+    --------
+    >>> line_of("[[tests]]\\nid = 'a'\\n[[tests]]\\nid = 'b'", ("tests", 1, "id"))
+    4
+    """
+    lines = text.splitlines()
+    start = 0
+    for part, following in zip(location, (*location[1:], None), strict=False):
+        if isinstance(part, int):
+            continue
+        if isinstance(following, int):
+            heads = [i for i, row in enumerate(lines) if row.strip() == f"[[{part}]]"]
+            if following < len(heads):
+                start = heads[following]
+            continue
+        key = re.compile(rf"\s*(?:\[+\s*)?[\"']?{re.escape(str(part))}[\"']?\s*[=.\]]")
+        for i in range(start, len(lines)):
+            if i > start and lines[i].startswith("[[") and any(isinstance(p, int) for p in location):
+                break
+            if key.match(lines[i]):
+                return i + 1
+    return start + 1 if lines and start else None
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: a temporary name, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,28 @@
+"""Shared fixtures: where the reference data and the example lot are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """Folder of real exports; tests skip where it is absent, but never in CI."""
+    path = Path(os.environ.get("AAVQC_REFERENCE_DATA", ROOT.parent / "shared" / "data"))
+    if not path.is_dir():
+        message = f"no reference data at {path}: set AAVQC_REFERENCE_DATA"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+@pytest.fixture(scope="session")
+def example_lot() -> Path:
+    """The committed example lot."""
+    return ROOT / "data" / "example_lot"
