@@ -6,12 +6,13 @@ Examples
 >>> lot = importlib.resources.files("aavqc") / "_example_lot"
 >>> plate = aavqc.read(lot / "ddpcr" / "EX24-001.csv")
 >>> result = aavqc.analyze(plate, design_length=4700, dilution_factor=1e6)
->>> result.attributes["vg_titer[ITR]"].unit
+>>> result.samples[0].attribute_set
 'vg/mL'
 """
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from aavqc.documents import (
     Method,
     MethodUsed,
     Outcome,
+    PartUsed,
     Payload,
     ResultDocument,
     Sample,
@@ -195,6 +197,18 @@ def analyze(
     InputError
         Input that can't be read.
     """
+    return analyze_all(source, method, settings, name=name, progress=progress)
+
+
+def analyze_all(
+    source: Record | str | Path | BinaryIO,
+    method: str | Path | Method | None = None,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Do what :func:`analyze` does, with the settings as a mapping of any keys."""
     if isinstance(source, Record):
         records = [source]
     else:
@@ -275,12 +289,16 @@ def analyze_record(
             label(outcome.samples[0], whole[0])
     payload = Payload(
         technique=record.technique,
-        inputs=sorted(record.inputs, key=lambda i: i.name.encode()),
+        inputs=sorted(record.inputs, key=lambda i: os.fsencode(i.name)),
         method=MethodUsed(
             name=method.name,
             version=method.version,
             technique=record.technique,
             settings=plain(settings.model_dump(mode="json")),
+            parts=[
+                PartUsed(**row.model_dump(exclude={"export", "method", "specification", "line"}))
+                for row in rows
+            ],
         ),
         algorithms=sorted(outcome.algorithms),
         samples=sorted(outcome.samples, key=lambda s: natural(s.sample_id)),
@@ -313,7 +331,7 @@ def merge(results: Sequence[Result]) -> Result:
     wells = [w for p in payloads for w in p.wells or []]
     payload = Payload(
         technique=payloads[0].technique,
-        inputs=[inputs[n] for n in sorted(inputs, key=str.encode)],
+        inputs=[inputs[n] for n in sorted(inputs, key=os.fsencode)],
         method=payloads[0].method,
         algorithms=sorted({a for p in payloads for a in p.algorithms}),
         samples=sorted((s for p in payloads for s in p.samples), key=lambda s: natural(s.sample_id)),

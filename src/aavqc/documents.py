@@ -128,13 +128,30 @@ class Flag(Document):
     limit: float | None = None
 
 
+class PartUsed(Document):
+    """What the sample sheet said of the record, or of a part of it."""
+
+    part: str
+    lot: str
+    sample_id: str
+    container: str | None
+    role: Role
+    preparation: str | None
+    replicate: str | None
+    dilution_factor: float | None
+    dilution_rel_sd: float | None
+    settings: dict[str, str]
+    other: dict[str, str]
+
+
 class MethodUsed(Document):
-    """The method as applied: settings after defaults."""
+    """The method as applied: settings after defaults, and the sample sheet's rows."""
 
     name: str
     version: str
     technique: Technique
     settings: dict[str, Any]
+    parts: list[PartUsed] = []
 
 
 class Sample(Document):
@@ -189,6 +206,25 @@ class Payload(Document):
     algorithms: list[str]
     samples: list[Sample]
     wells: list[Well] | None = None
+
+
+class FileEntry(Document):
+    """What became of one file that a batch saw."""
+
+    path: str
+    sha256: str | None
+    status: Literal["used", "ignored", "failed"]
+    reason: str
+    record: str | None
+    job: str | None
+
+
+class Manifest(Document):
+    """Every file of a batch, and what did not fit together (``aavqc.manifest/1``)."""
+
+    schema_: Literal["aavqc.manifest/1"] = Field("aavqc.manifest/1", alias="schema")
+    files: list[FileEntry]
+    problems: list[str]
 
 
 class Platform(Document):

@@ -57,9 +57,11 @@ def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
         return cls.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        where = ".".join(str(p) for p in first["loc"]) or "combination"
+        message = first["msg"].removeprefix("Value error, ")
         raise UsageError(
-            f"setting {'.'.join(str(p) for p in first['loc'])}",
-            expected=first["msg"][0].lower() + first["msg"][1:],
+            f"setting {where}",
+            expected=message[0].lower() + message[1:],
             found=repr(first["input"]),
         ) from error
 

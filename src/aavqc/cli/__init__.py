@@ -1,1 +1,60 @@
-"""Being written."""
+"""The command line: one module a command group; nothing heavy is imported for ``--help``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import typer
+
+from aavqc import __version__
+from aavqc.cli import analyze, batch, inspect, schema, simulate
+from aavqc.errors import EXIT_INTERRUPTED, EXIT_USAGE
+
+app = typer.Typer(
+    name="aavqc",
+    help="AAV vector quality control: from AUC, CDMS and ddPCR exports to verdicts with uncertainty.",
+    epilog="Exit codes: 0 pass, 1 OOS, 2 usage, 3 unreadable input, 4 invalid assay, 5 incomplete, 70 bug.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (batch, inspect, analyze, simulate, schema):
+    group.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def version_option(
+    version: bool = typer.Option(False, "--version", help="Print the version and end."),
+) -> None:
+    """AAV vector quality control: from AUC, CDMS and ddPCR exports to verdicts with uncertainty."""
+    if version:
+        sys.stdout.write(f"aavqc {__version__}\n")
+        raise typer.Exit(0)
+
+
+def main() -> None:
+    """Run the command line and end the process with the contract's exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    except Exception as error:
+        code = _usage(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: Exception) -> int:
+    """End a wrong call: the command-line library's own errors know how to show themselves."""
+    if type(error).__name__ == "Abort":
+        return EXIT_INTERRUPTED
+    show = getattr(error, "show", None)
+    if show is None:
+        raise error
+    show()
+    if "--json" in sys.argv and type(error).__name__ != "NoArgsIsHelpError":
+        details = {"exit": EXIT_USAGE, "code": "UsageError", "message": str(error)}
+        sys.stdout.write(json.dumps({"schema": "aavqc.error/1", "error": details}) + "\n")
+    return 0 if type(error).__name__ == "NoArgsIsHelpError" else EXIT_USAGE

@@ -1,1 +1,96 @@
-"""Being written."""
+"""Droplet digital PCR: from counts of droplets to genome titers with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aavqc.ddpcr.samples import Plan, plan
+from aavqc.ddpcr.settings import TechniqueSettings
+from aavqc.ddpcr.titer import sample_result
+from aavqc.ddpcr.wells import WellCount, count_wells, interval_of, well_document
+from aavqc.documents import Outcome, SheetRow, generator
+from aavqc.errors import UsageError
+from aavqc.records import DropletPlate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["TechniqueSettings", "analyze"]
+
+ALGORITHMS = ["ddpcr.poisson/1", "ddpcr.titer/1"]
+PLOTTED = 5000
+"""Droplets a well that are kept for plots."""
+
+
+def analyze(
+    record: DropletPlate,
+    settings: TechniqueSettings,
+    parts: Sequence[tuple[SheetRow, TechniqueSettings]] = (),
+) -> Outcome:
+    """Analyze a plate.
+
+    Parameters
+    ----------
+    record : DropletPlate
+    settings : TechniqueSettings
+        For the wells that no part names.
+    parts : sequence of (SheetRow, TechniqueSettings)
+        Rows of the sample sheet that name this plate or wells of it.
+
+    Returns
+    -------
+    Outcome
+        One sample a sample id, a row for each well and target, droplets for plots.
+
+    Raises
+    ------
+    UsageError
+        ``calls = "own"``: droplets can't be called here yet; wells that two parts name.
+    """
+    if any(used.calls == "own" for used in (settings, *(s for _, s in parts))):
+        raise UsageError(
+            "setting calls",
+            expected="vendor or auto",
+            found="'own'",
+            hint="calling droplets is not available yet: export the vendor's counts or clusters",
+        )
+    planned = plan(record, settings, parts)
+    counts = count_wells(record, {well: p.settings for p in planned for well in p.wells})
+    by_well: dict[str, list[WellCount]] = {}
+    for count in counts:
+        by_well.setdefault(count.well, []).append(count)
+    owner = {well: p for p in planned for well in p.wells}
+    return Outcome(
+        samples=[sample_result(record, sample_id, group, by_well) for sample_id, group in _grouped(planned)],
+        algorithms=list(ALGORITHMS),
+        wells=[
+            well_document(c, owner[c.well].sample_id, interval_of(c, counts, owner[c.well].settings))
+            for c in counts
+        ],
+        arrays=_plot_arrays(record, settings),
+    )
+
+
+def _grouped(planned: Sequence[Plan]) -> list[tuple[str, list[Plan]]]:
+    groups: dict[str, list[Plan]] = {}
+    for part in planned:
+        groups.setdefault(part.sample_id, []).append(part)
+    return list(groups.items())
+
+
+def _plot_arrays(record: DropletPlate, settings: TechniqueSettings) -> dict[str, NDArray[Any]]:
+    """Return at most 5000 droplets a well, drawn by the seed and the input's hash."""
+    random = generator(settings.seed, record.inputs)
+    arrays: dict[str, NDArray[Any]] = {}
+    for well, droplets in record.droplets.items():
+        total = droplets.amplitude.shape[0]
+        kept = np.arange(total)
+        if total > PLOTTED:
+            kept = np.sort(random.choice(total, PLOTTED, replace=False))
+        arrays[f"droplets/{well}"] = droplets.amplitude[kept]
+        if droplets.positive is not None:
+            arrays[f"calls/{well}"] = droplets.positive[kept]
+    return arrays

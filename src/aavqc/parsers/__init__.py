@@ -8,6 +8,7 @@ entry-point group ``aavqc.parsers``: each entry names a :class:`Format`.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -164,8 +165,8 @@ def _sort_out(files: list[SourceFile], unreadable: dict[str, InputError]) -> Sur
             for file in export.files:
                 rows[file.name] = _row(file, "used", known.name, record=export.name)
     return Survey(
-        sorted(exports, key=lambda e: e.name.encode()),
-        [rows[n] for n in sorted(rows, key=str.encode)],
+        sorted(exports, key=lambda e: os.fsencode(e.name)),
+        [rows[n] for n in sorted(rows, key=os.fsencode)],
     )
 
 

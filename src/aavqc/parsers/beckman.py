@@ -1,15 +1,119 @@
-"""Stub, being written."""
+"""Beckman XL-A, XL-I and Optima: legacy ASCII scans, one file a scan (``00001.RA1``).
 
-from aavqc.parsers.formats import Format, each_file_a_record
+Line 1 is the operator's text, line 2 has eight fields (type, cell, temperature, rpm,
+seconds, ω²t, wavelength, and one whose meaning depends on the type), then columns:
+radius and fringes (IP); radius, OD and the replicates' SD (RA); radius and two channels
+(RI), of which the first is taken as the sample and the second as the reference: the file
+does not say which is which.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import numpy as np
+
+from aavqc.errors import InputError
+from aavqc.parsers.beckman_runs import EQUILIBRIUM_DWELL_S, SCAN_LOG, dwells_long, group_scans, near
+from aavqc.parsers.beckman_scan import OPTICS, parse_header, read_scan
+from aavqc.parsers.formats import Export, Format
+from aavqc.records import Optics, Scan, VelocityScans
+
+EARLY_END_CM = 0.1
+
+_HEADER = re.compile(rb"\s*[RPIFW]\s+\d{1,2}(?:\s+[-+0-9.,Ee]+){4,8}\s*")
+
+
+def sniff(head: bytes, name: str) -> bool:
+    """Tell a scan by its second line, and a scan log by its first."""
+    lines = head.split(b"\n", 2)
+    return bool(SCAN_LOG.match(lines[0])) or (len(lines) > 1 and bool(_HEADER.fullmatch(lines[1])))
+
+
+def read(export: Export) -> VelocityScans:
+    """Read the scans of one cell, in order of time.
+
+    Raises
+    ------
+    InputError
+        A scan is damaged or truncated; says file, line, expected, found.
+    """
+    kind = export.files[0].basename.rpartition(".")[2][:2].upper()
+    _, optics, columns = OPTICS[kind]
+    scans = [read_scan(file, columns, optics) for file in export.files]
+    _refuse_early_end(scans)
+    scans.sort(key=lambda s: (s.time_s, s.wavelength_nm, s.file))
+    wavelengths = _wavelength_groups([s.wavelength_nm for s in scans])
+    cell = parse_header(export.files[0].head, export.files[0].name).cell
+    speeds = [(s.time_s, s.rpm) for s in scans]
+    gaps = [_gaps([s.time_s for s in scans if near(s.wavelength_nm, w)]) for w in wavelengths]
+    at_rest = dwells_long(speeds) or all(g is not None and g >= EQUILIBRIUM_DWELL_S for g in gaps)
+    return VelocityScans(
+        name=export.name,
+        sample_id=export.sample_id,
+        format=export.format,
+        inputs=tuple(file.input for file in export.files),
+        remarks=_remarks(scans, wavelengths, optics),
+        cell=cell,
+        optics=optics,
+        scans=tuple(scans),
+        wavelengths=wavelengths,
+        experiment="equilibrium" if at_rest else "velocity",
+    )
+
 
 FORMAT = Format(
-    name="beckman",
-    title="beckman",
-    vendor="",
+    name="beckman-xl",
+    title="Beckman XL-A/XL-I legacy ASCII scans",
+    vendor="Beckman Coulter",
     technique="auc",
     extensions=(),
-    reads="",
-    sniff=lambda head, name: False,
-    read=None,
-    group=each_file_a_record("beckman", "auc"),
+    claims=(r"[a-z]?\d+\.(ra|ri|ip|fi|wa|wi)\d",),
+    reads="radial absorbance, intensity, interference and fluorescence scans (RA, RI, IP, FI)",
+    unread="wavelength scans (WA, WI), scan logs, field 8 of the header",
+    sniff=sniff,
+    group=group_scans,
+    read=read,
+    example="auc/*.RA1",
 )
+
+
+def _refuse_early_end(scans: list[Scan]) -> None:
+    """Find a scan that was cut between two lines: it ends well before the others."""
+    ends = np.array([s.radius_cm[-1] for s in scans])
+    for i, scan in enumerate(scans if len(scans) > 1 else []):
+        usual = float(np.median(np.delete(ends, i)))
+        if ends[i] < usual - EARLY_END_CM:
+            raise InputError(
+                "truncated scan",
+                file=scan.file,
+                line=scan.radius_cm.size + 2,
+                expected=f"a last radius near {usual:.4f} cm as in the other scans",
+                found=f"{ends[i]:.4f} cm",
+            )
+
+
+def _gaps(times: list[float]) -> float | None:
+    return float(np.median(np.diff(times))) if len(times) > 1 else None
+
+
+def _wavelength_groups(measured: list[float]) -> tuple[float, ...]:
+    """Return one wavelength a group, the most frequent, which all of its group are near to."""
+    left, found = Counter(measured), []
+    while left:
+        centre = min(left, key=lambda w: (-left[w], w))
+        found.append(centre)
+        left = Counter({w: n for w, n in left.items() if not near(w, centre)})
+    return tuple(sorted(found))
+
+
+def _remarks(scans: list[Scan], wavelengths: tuple[float, ...], optics: Optics) -> tuple[str, ...]:
+    found = []
+    for centre in wavelengths:
+        measured = [s.wavelength_nm for s in scans if near(s.wavelength_nm, centre)]
+        if max(measured) > min(measured):
+            found.append(f"wavelengths {min(measured):g} to {max(measured):g} nm are taken as {centre:g} nm")
+    if optics == "intensity":
+        found.append("the first channel is taken as the sample, the second as the reference")
+    return tuple(found)

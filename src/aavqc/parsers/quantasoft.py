@@ -1,15 +1,162 @@
-"""Stub, being written."""
+"""Bio-Rad's droplet digital PCR exports: a plate's table joined with its amplitudes."""
 
-from aavqc.parsers.formats import Format, each_file_a_record
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from aavqc.errors import InputError
+from aavqc.parsers.amplitudes import plate_and_well, read_amplitudes, sniff_amplitudes
+from aavqc.parsers.formats import Export, Format, Grouping
+from aavqc.parsers.quantasoft_table import Layout, read_table, sniff_table, well_key
+from aavqc.parsers.sources import SourceFile
+from aavqc.records import DropletPlate, WellRow
+
+NAME = "quantasoft"
+
+_Plates: TypeAlias = dict[tuple[str, str], list[SourceFile]]
+"""(folder, plate) → its amplitude files."""
+
+
+def sniff(head: bytes, basename: str) -> bool:
+    """Tell a table or an amplitude file by its header."""
+    return sniff_table(head) or sniff_amplitudes(head)
+
+
+def read(export: Export) -> DropletPlate:
+    """Read a plate: its table's rows, and its droplets where they were exported."""
+    layout, rows = Layout("amplitudes without a table", None), tuple[WellRow, ...]()
+    droplets = {}
+    for file in export.files:
+        if sniff_table(file.head):
+            layout, rows = read_table(file.text(), file.name)
+    for file in export.files:
+        named = plate_and_well(file.basename)
+        if named and not sniff_table(file.head):
+            well = named[1]
+            droplets[well] = read_amplitudes(file, {r.target: r.channel for r in rows if r.well == well})
+    return DropletPlate(
+        name=export.name,
+        sample_id=export.sample_id,
+        format=NAME,
+        inputs=tuple(file.input for file in export.files),
+        software=layout.software,
+        rows=rows,
+        droplets={well: droplets[well] for well in sorted(droplets, key=well_key)},
+        partition_volume_nl=layout.partition_volume_nl,
+        partition_volume_source="default" if layout.partition_volume_nl is None else "software",
+    )
+
+
+def group(files: Sequence[SourceFile]) -> Grouping:
+    """Join tables with the amplitudes in their folder or one below.
+
+    A table takes the plate that bears its stem, else the only plate there; several are an
+    error. Amplitudes without a table are a plate of their own.
+    """
+    grouping = Grouping()
+    tables = [file for file in files if sniff_table(file.head)]
+    plates = _plates([file for file in files if not sniff_table(file.head)], grouping)
+    taken = {table.name: key for table in tables if (key := _by_stem(table, plates)) is not None}
+    left = {key: found for key, found in plates.items() if key not in taken.values()}
+    homes = {table.folder for table in tables}
+    for table in tables:
+        if table.name in taken:
+            grouping.exports.append(_export(table, plates[taken[table.name]]))
+            continue
+        near = [
+            key
+            for key in left
+            if key[0] == table.folder or (_parent(key[0]) == table.folder and key[0] not in homes)
+        ]
+        rivals = [t for t in tables if t.folder == table.folder and t.name not in taken]
+        if not near:
+            grouping.exports.append(_export(table, []))
+        elif len(near) == 1 and len(rivals) == 1:
+            grouping.exports.append(_export(table, left.pop(near[0])))
+        else:
+            grouping.failed[table.name] = _ambiguous(table, near, rivals)
+    refused = {key for t in tables if t.name in grouping.failed for key in left if _reaches(t, key, homes)}
+    for key, found in left.items():
+        if key in refused:
+            grouping.ignored |= {f.name: "ambiguous amplitudes: see the table" for f in found}
+        else:
+            grouping.exports.append(_alone(key, found))
+    return grouping
+
+
+def _plates(files: Sequence[SourceFile], grouping: Grouping) -> _Plates:
+    plates: _Plates = {}
+    wells: set[tuple[str, str, str]] = set()
+    for file in sorted(files, key=lambda f: f.name.encode()):
+        named = plate_and_well(file.basename)
+        if named is None:
+            grouping.ignored[file.name] = "amplitudes whose name has no well"
+        elif (file.folder, *named) in wells:
+            grouping.ignored[file.name] = f"duplicate: well {named[1]} of the same plate again"
+        else:
+            wells.add((file.folder, *named))
+            plates.setdefault((file.folder, named[0]), []).append(file)
+    return plates
+
+
+def _by_stem(table: SourceFile, plates: _Plates) -> tuple[str, str] | None:
+    """Return the plate that bears the table's stem: beside it, or in the one folder below."""
+    beside = (table.folder, _stem(table))
+    if beside in plates:
+        return beside
+    below = [key for key in plates if key[1] == beside[1] and _parent(key[0]) == table.folder]
+    return below[0] if len(below) == 1 else None
+
+
+def _reaches(table: SourceFile, key: tuple[str, str], homes: set[str]) -> bool:
+    return key[0] == table.folder or (_parent(key[0]) == table.folder and key[0] not in homes)
+
+
+def _stem(table: SourceFile) -> str:
+    return table.basename.rpartition(".")[0] or table.basename
+
+
+def _parent(folder: str) -> str | None:
+    """Folder above, None at the top (which has the name ``""``)."""
+    return folder.rpartition("/")[0] if folder else None
+
+
+def _export(table: SourceFile, amplitudes: Sequence[SourceFile]) -> Export:
+    files = tuple(sorted((table, *amplitudes), key=lambda f: f.name.encode()))
+    return Export(NAME, "ddpcr", table.name, _stem(table), files)
+
+
+def _alone(key: tuple[str, str], found: Sequence[SourceFile]) -> Export:
+    plate = key[1] or "Amplitude"
+    return Export(NAME, "ddpcr", f"{key[0]}/{plate}" if key[0] else plate, plate, tuple(found))
+
+
+def _ambiguous(
+    table: SourceFile, near: Sequence[tuple[str, str]], rivals: Sequence[SourceFile]
+) -> InputError:
+    found = f"plates {', '.join('/'.join(filter(None, key)) for key in near[:6])}"
+    if len(rivals) > 1:
+        found += f" beside tables {', '.join(t.basename for t in rivals[:6])}"
+    return InputError(
+        "ambiguous amplitudes",
+        file=table.name,
+        expected=f"files {_stem(table)}_<well>_Amplitude.csv, or one plate beside one table",
+        found=found,
+    )
+
 
 FORMAT = Format(
-    name="quantasoft",
-    title="quantasoft",
-    vendor="",
+    name=NAME,
+    title="QuantaSoft / QX Manager table, amplitudes",
+    vendor="Bio-Rad",
     technique="ddpcr",
-    extensions=(),
-    reads="",
-    sniff=lambda head, name: False,
-    read=None,
-    group=each_file_a_record("quantasoft", "ddpcr"),
+    extensions=(".csv", ".tsv"),
+    reads="well tables of 44, 63, 73, 77 and 81 columns, amplitudes with clusters or calls",
+    unread="plate files (.qlp, .ddpcr), cluster exports of QX Manager",
+    sniff=sniff,
+    read=read,
+    group=group,
+    claims=(r".*_amplitude\.csv",),
+    example="ddpcr/*.csv",
 )

@@ -1,0 +1,147 @@
+"""From c(s) to capsid classes: s as a function of packaged length for one shell.
+
+A capsid with L nucleotides sediments as its empty shell does, with the buoyant mass of the
+DNA added and the friction unchanged:
+
+    s(L) = s_empty [1 + L m (1 − v_D ρ) / (M_c (1 − v_c ρ))]
+
+Mass m and volume v_D of the nucleotide belong to one salt form (see :mod:`aavqc.capsid`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aavqc.auc.settings import TechniqueSettings
+from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS, VBAR_DNA, capsid_mass, length_bounds
+from aavqc.records import FloatArray
+
+S20W_EMPTY = 64.5
+"""s20,w of an empty capsid in S, where the sample shows none (published: 63–66 S)."""
+
+SEARCH = 0.08
+"""A species is looked for within this fraction of its expected s."""
+
+SUBCAPSID = 0.75
+"""What sediments slower than this fraction of the empty capsid is no capsid."""
+
+AGGREGATE = 1.15
+"""What sediments faster than this multiple of a capsid at 1.5 × the design length is a multimer."""
+
+
+@dataclass(frozen=True)
+class ClassWindows:
+    """Limits of the classes on the s axis of the data, in S as measured.
+
+    ``edges`` part subcapsid | empty | partial | full | overfull | aggregate.
+    ``slope`` is the relative gain of s a nucleotide. ``anchor`` says what s_empty rests on.
+    """
+
+    s_empty: float
+    slope: float
+    edges: tuple[float, ...]
+    anchor: str
+
+    def length(self, s: FloatArray) -> FloatArray:
+        """Packaged length (nt) at s, not below 0."""
+        result: FloatArray = np.maximum((s / self.s_empty - 1.0) / self.slope, 0.0)
+        return result
+
+    def index(self, s: FloatArray) -> NDArray[np.intp]:
+        """0 subcapsid, 1–4 the classes, 5 aggregate."""
+        return np.searchsorted(np.array(self.edges), s, side="right")
+
+
+def class_windows(
+    s: FloatArray, signal: FloatArray, settings: TechniqueSettings, to_water: float | None
+) -> ClassWindows | None:
+    """Translate ``class_bounds`` into s, anchored on what the sample shows.
+
+    Parameters
+    ----------
+    s, signal : array
+        The distribution, s as measured in S.
+    settings : TechniqueSettings
+    to_water : float or None
+        s20,w / s as measured, where density and viscosity are given.
+
+    Returns
+    -------
+    ClassWindows, or None without ``design_length`` or where no capsid is seen.
+    """
+    bounds = length_bounds(settings)
+    if bounds is None or settings.design_length is None:
+        return None
+    density = settings.density if settings.density is not None else 1.0
+    slope = (
+        NUCLEOTIDE_MASS
+        * (1 - VBAR_DNA * density)
+        / (capsid_mass(settings.serotype).mean * (1 - settings.vbar * density))
+    )
+    expected = S20W_EMPTY / (to_water or 1.0)
+    reach = SEARCH if to_water is not None else 2 * SEARCH
+    gain_full = 1 + slope * settings.design_length
+    empty = _strongest(s, signal, expected, reach)
+    full = _strongest(s, signal, expected * gain_full, reach)
+    if full is not None and (empty is None or full[1] > empty[1]):
+        # the full peak is the larger: it anchors, unless an empty peak fits its prediction better
+        s_empty, anchor = full[0] / gain_full, "full peak"
+        if empty is not None and empty[1] > 0.03 * full[1] and abs(empty[0] / s_empty - 1) < SEARCH / 2:
+            s_empty, anchor = empty[0], "empty peak"
+    elif empty is not None:
+        s_empty, anchor = empty[0], "empty peak"
+    else:
+        return None
+    lengths = (*bounds, 1.5 * settings.design_length)
+    upper = [s_empty * (1 + slope * length) for length in lengths]
+    edges = (SUBCAPSID * s_empty, *upper[:3], AGGREGATE * upper[3])
+    return ClassWindows(s_empty, slope, edges, anchor)
+
+
+def _strongest(
+    s: FloatArray, signal: FloatArray, expected: float, reach: float
+) -> tuple[float, float] | None:
+    """Signal-weighted s and amount of the highest peak near an expected s."""
+    near = np.flatnonzero((s > expected * (1 - reach)) & (s < expected * (1 + reach)))
+    if not near.size or signal[near].max() <= 1e-3 * signal.sum():
+        return None
+    top = int(near[np.argmax(signal[near])])
+    if top in (near[0], near[-1]) and 0 < top < s.size - 1:
+        beside = signal[top - 1] if top == near[0] else signal[top + 1]
+        if beside > signal[top]:  # the flank of a peak that lies elsewhere
+            return None
+    around = (s > s[top] * 0.96) & (s < s[top] * 1.04)
+    amount = float(signal[around].sum())
+    return float((s[around] * signal[around]).sum() / amount), amount
+
+
+def extinction_at(settings: TechniqueSettings, wavelength: float) -> tuple[float, float] | None:
+    """Return extinction of capsid and nucleotide (M⁻¹ cm⁻¹) within 2 nm of a wavelength."""
+    found = []
+    for table in (settings.extinction.capsid, settings.extinction.nucleotide):
+        near = [nm for nm in sorted(table) if abs(float(nm) - wavelength) <= 2.0]
+        if not near:
+            return None
+        found.append(table[min(near, key=lambda nm: abs(float(nm) - wavelength))])
+    return found[0], found[1]
+
+
+def percentages(
+    windows: ClassWindows, s: FloatArray, signal: FloatArray, extinction: tuple[float, float] | None
+) -> dict[str, float]:
+    """Return the four classes in percent of capsids, and of signal where no extinction is given.
+
+    With extinction coefficients each s has its own particle extinction
+    ε(L) = ε_capsid + L ε_nucleotide, and amounts become particles. The empty peak is taken at
+    its mean: its width is the fit's, and spread over L > 0 would cost it particles.
+    """
+    index = windows.index(s)
+    s = np.where(index == 1, (s * signal)[index == 1].sum() / max(signal[index == 1].sum(), 1e-300), s)
+    particle = 1.0 if extinction is None else extinction[0] + extinction[1] * windows.length(s)
+    amount = signal / particle
+    shares = {name: float(amount[index == i + 1].sum()) for i, name in enumerate(CLASSES)}
+    total = sum(shares.values())
+    return {name: 100.0 * share / total if total > 0 else 0.0 for name, share in shares.items()}

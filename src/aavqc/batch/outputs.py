@@ -1,0 +1,62 @@
+"""Write OUT: each file whole or not at all, and nothing in it that depends on the order of work."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+
+from aavqc.batch.tables import RESULT_COLUMNS, VERDICT_COLUMNS, result_rows, to_csv, verdict_rows
+from aavqc.documents import Manifest, ResultDocument, canonical
+from aavqc.textfiles import write_bytes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aavqc.results import Evaluation
+
+
+def write_outputs(
+    out: Path,
+    manifest: Manifest,
+    results: Mapping[str, ResultDocument],
+    arrays: Mapping[str, Mapping[str, NDArray[Any]]],
+    evaluations: Iterable[Evaluation],
+) -> None:
+    """Write results, arrays, evaluations, tables and, last, the manifest."""
+    rows = []
+    for job, document in results.items():
+        document.save(out / "results" / f"{job}.json")
+        write_bytes(out / "arrays" / f"{job}.npz", npz_bytes(arrays.get(job, {})))
+        lots = {part.sample_id: part.lot for part in document.payload.method.parts}
+        rows += result_rows(document.payload, job, lots)
+    verdicts = []
+    by_lot: dict[str, list[Evaluation]] = {}
+    for evaluation in evaluations:
+        by_lot.setdefault(evaluation.lot or "", []).append(evaluation)
+        verdicts += verdict_rows(evaluation)
+    for lot, judged in by_lot.items():
+        for evaluation in judged:
+            suffix = f"~{evaluation.specification.id}" if len(judged) > 1 else ""
+            name = quote(lot + suffix, safe="~ ") + ".json"
+            write_bytes(out / "lots" / name, canonical(evaluation) + b"\n")
+    rows.sort(key=lambda row: tuple(str(row[c]) for c in ("lot", "sample_id", "technique", "run_id")))
+    write_bytes(out / "results.csv", to_csv(RESULT_COLUMNS, rows).encode())
+    write_bytes(out / "verdicts.csv", to_csv(VERDICT_COLUMNS, verdicts).encode())
+    write_bytes(out / "manifest.json", canonical(manifest) + b"\n")
+
+
+def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return an ``.npz`` with the same bytes for the same arrays (no dates in it)."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(arrays):
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name.replace('/', '|')}.npy"), member.getvalue())
+    return stream.getvalue()

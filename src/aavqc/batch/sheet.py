@@ -1,0 +1,135 @@
+"""The sample sheet: which export, or part of one, is which sample of which lot."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from aavqc.documents import SheetRow
+from aavqc.errors import SpecificationError, nearest
+from aavqc.parsers import Export
+from aavqc.textfiles import read_text, validate
+
+REQUIRED = ("export", "lot", "sample_id")
+KNOWN = tuple(name for name in SheetRow.model_fields if name not in ("settings", "other", "line"))
+
+
+def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
+    """Read a sample sheet (UTF-8, comma; one row a record or part of a plate).
+
+    Parameters
+    ----------
+    path : Path
+    setting_names : collection of str
+        First parts of all settings' names; a column so named sets it for its row.
+
+    Raises
+    ------
+    SpecificationError
+        A missing column, a blank where a value is required, the same part twice.
+    """
+    text = read_text(path)
+    reader = csv.reader(io.StringIO(text))
+    header = [cell.strip() for cell in next(reader, [])]
+    for column in REQUIRED:
+        if column not in header:
+            raise SpecificationError(
+                "sample sheet without a required column",
+                file=path.name,
+                line=1,
+                expected=f"a column {column!r}",
+                found=", ".join(header) or "nothing",
+                hint=nearest(column, header) if header else "save it as CSV with commas",
+            )
+    rows: list[SheetRow] = []
+    seen: dict[tuple[str, str], int] = {}
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        row = _row(dict(zip(header, cells, strict=False)), len(cells), header, path.name, reader.line_num, setting_names)
+        for part in row.wells or (row.part,):
+            before = seen.setdefault((row.export, part), row.line)
+            if before != row.line:
+                raise SpecificationError(
+                    "the same record twice in the sample sheet",
+                    file=path.name,
+                    line=row.line,
+                    found=f"{row.export} {part}".strip(),
+                    hint=f"first in line {before}",
+                )
+        rows.append(row)
+    return rows
+
+
+def _row(
+    cells: dict[str, str], width: int, header: list[str], name: str, line: int, setting_names: Collection[str]
+) -> SheetRow:
+    if width > len(header):
+        raise SpecificationError(
+            "too many cells", file=name, line=line, expected=f"{len(header)}", found=f"{width}"
+        )
+    filled = {k: v.strip() for k, v in cells.items() if v.strip()}
+    for column in REQUIRED:
+        if column not in filled:
+            raise SpecificationError(
+                f"blank {column}", file=name, line=line, expected=f"a value in column {column!r}"
+            )
+    data: dict[str, object] = {k: v for k, v in filled.items() if k in KNOWN}
+    data["settings"] = {
+        k: v for k, v in filled.items() if k not in KNOWN and k.split(".")[0] in setting_names
+    }
+    data["other"] = {
+        k: v for k, v in filled.items() if k not in KNOWN and k.split(".")[0] not in setting_names
+    }
+    data["line"] = line
+    try:
+        return validate(SheetRow, data, name, SpecificationError)
+    except SpecificationError as error:
+        error.line = line
+        raise
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Exports with their rows, and what does not fit together."""
+
+    rows: dict[str, list[SheetRow]]
+    problems: list[str]
+
+
+def assign(rows: list[SheetRow], exports: list[Export]) -> Assignment:
+    """Give every row of the sheet to its export; what does not match is reported, never guessed.
+
+    ``export`` names a file of the export, its folder, or its record. A ``part`` such as
+    ``cell4`` picks one record of a folder; wells pick a part of a plate.
+    """
+    taken: dict[str, list[SheetRow]] = {}
+    problems = []
+    for row in rows:
+        matching = [e for e in exports if _matches(row, e)]
+        if not matching:
+            problems.append(f"line {row.line}: no export {row.export!r} {row.part}".rstrip())
+        elif len(matching) > 1:
+            names = ", ".join(e.name for e in matching[:4])
+            problems.append(
+                f"line {row.line}: {row.export!r} names several records ({names}): give the part"
+            )
+        else:
+            taken.setdefault(matching[0].name, []).append(row)
+    if rows:
+        problems += [f"export {e.name!r} has no row in the sample sheet" for e in exports if e.name not in taken]
+    return Assignment(taken, problems)
+
+
+def _matches(row: SheetRow, export: Export) -> bool:
+    wanted = row.export.replace("\\", "/").removeprefix("./").rstrip("/")
+    path, _, cell = export.name.partition("#")
+    if row.part.startswith("cell") and re.split("-", cell)[0] != row.part and cell != row.part:
+        return False
+    if row.part and not row.part.startswith("cell") and export.technique != "ddpcr":
+        return False
+    return wanted in (export.name, path or ".") or any(f.name == wanted for f in export.files)

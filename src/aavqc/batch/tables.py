@@ -1,0 +1,103 @@
+"""The long tables: one row an attribute, one row a verdict."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+from aavqc import __version__
+from aavqc.documents import Payload
+from aavqc.results import Evaluation
+
+RESULT_COLUMNS = (
+    "run_id", "sample_id", "lot", "role", "technique", "attribute", "target", "method",
+    "method_version", "value", "qualifier", "bound", "lod", "loq", "unit", "ci_low", "ci_high",
+    "coverage", "scope", "status", "record", "source_file", "source_sha256", "aavqc_version",
+)  # fmt: skip
+
+
+def result_rows(payload: Payload, job: str, lots: Mapping[str, str]) -> list[dict[str, object]]:
+    """Return one row for each attribute of a result; ``lots`` by sample id."""
+    rows = []
+    for sample in payload.samples:
+        for a in sample.attributes:
+            rows.append(
+                {
+                    "run_id": job,
+                    "sample_id": sample.sample_id,
+                    "lot": lots.get(sample.sample_id, ""),
+                    "role": sample.role,
+                    "technique": a.technique,
+                    "attribute": a.name,
+                    "target": a.target,
+                    "method": payload.method.name,
+                    "method_version": payload.method.version,
+                    "value": a.value,
+                    "qualifier": a.qualifier,
+                    "bound": a.bound,
+                    "lod": a.lod,
+                    "loq": a.loq,
+                    "unit": a.unit,
+                    "ci_low": a.ci_low,
+                    "ci_high": a.ci_high,
+                    "coverage": a.coverage,
+                    "scope": a.scope,
+                    "status": sample.status,
+                    "record": sample.record,
+                    "source_file": payload.inputs[0].name if payload.inputs else "",
+                    "source_sha256": payload.inputs[0].sha256 if payload.inputs else "",
+                    "aavqc_version": __version__,
+                }
+            )
+    return rows
+
+
+VERDICT_COLUMNS = (
+    "lot", "spec_id", "spec_version", "test", "attribute", "technique", "target", "procedure",
+    "limit_text", "value_rounded", "unit", "n", "verdict", "reason", "sources", "aavqc_version",
+)  # fmt: skip
+
+
+def verdict_rows(evaluation: Evaluation) -> list[dict[str, object]]:
+    """Return one row for each test of an evaluation."""
+    return [
+        {
+            "lot": evaluation.lot,
+            "spec_id": evaluation.specification.id,
+            "spec_version": evaluation.specification.version,
+            "test": v.test,
+            "attribute": v.attribute,
+            "technique": v.technique,
+            "target": v.target,
+            "procedure": v.procedure,
+            "limit_text": v.limit,
+            "value_rounded": v.rounded,
+            "unit": v.unit,
+            "n": v.n,
+            "verdict": v.verdict,
+            "reason": v.reason,
+            "sources": ";".join(f"{s.sample_id}@{s.result_id}" for s in v.sources),
+            "aavqc_version": __version__,
+        }
+        for v in evaluation.verdicts
+    ]
+
+
+def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Return rows as CSV text: comma, LF, floats in their shortest exact form."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row.get(column)) for column in columns])
+    return stream.getvalue()
+
+
+def _cell(value: object) -> str:
+    """Text of a cell; text that a spreadsheet would take for a formula is defused."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return repr(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,116 @@
+"""Quality attributes from counted ions, each with its interval."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from aavqc.attributes import Attribute
+from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS
+from aavqc.cdms.settings import TechniqueSettings
+from aavqc.cdms.windows import Windows
+from aavqc.intervals import goodman, normal_quantile, wilson
+from aavqc.quantities import UNITS
+from aavqc.records import FloatArray
+
+Triple = tuple[float, float, float]
+"""A value and the bounds of its interval."""
+
+LEAST_IONS = 50
+"""No median, and no valid sample, from fewer ions."""
+
+LOD_IONS = 3
+"""Ions that a class must be expected to have to be seen with 95 % probability."""
+
+
+def composition(found: Windows, settings: TechniqueSettings) -> list[Attribute]:
+    """Return the shares of the four classes, with Goodman's simultaneous intervals.
+
+    A class without ions is ND, one below the limit of detection (3 / N) is censored; the bound
+    is the upper limit of the interval.
+    """
+    counts = [found.counts[name] for name in CLASSES]
+    intervals = goodman(counts, settings.coverage)
+    return [
+        _share(f"percent_{name}", k, found.monomers, interval, settings)
+        for name, k, interval in zip(CLASSES, counts, intervals, strict=True)
+    ]
+
+
+def other_material(found: Windows, total: int, settings: TechniqueSettings) -> list[Attribute]:
+    """Return aggregates and sub-capsid material as shares of all ions, with Wilson's intervals."""
+    return [
+        _share(name, k, total, wilson(k, total, settings.coverage), settings)
+        for name, k in (
+            ("percent_aggregate_signal", found.above),
+            ("percent_sub_capsid_signal", found.below),
+        )
+    ]
+
+
+def masses(found: Windows, settings: TechniqueSettings) -> list[Attribute]:
+    """Return masses of empty and full capsids, genome mass, and packaged length.
+
+    Medians with intervals from order statistics; the genome is the difference of the two, so
+    that an error of the capsid's mass cancels. The length takes DNA in its acid form: with
+    sodium as the only counter-ion it would be 6.4 % less.
+    """
+    empty, full = (median_interval(found.members[name], settings.coverage) for name in ("empty", "full"))
+    attributes = []
+    if empty is not None:
+        attributes.append(_mass("mass_empty", empty, settings))
+    if full is not None:
+        attributes.append(_mass("mass_full", full, settings))
+    if empty is not None and full is not None:
+        middle = full[0] - empty[0]
+        genome = (
+            middle,
+            middle - math.hypot(full[0] - full[1], empty[2] - empty[0]),
+            middle + math.hypot(full[2] - full[0], empty[0] - empty[1]),
+        )
+        nt = (genome[0] / NUCLEOTIDE_MASS, genome[1] / NUCLEOTIDE_MASS, genome[2] / NUCLEOTIDE_MASS)
+        attributes.append(_mass("genome_mass", genome, settings))
+        attributes.append(_attribute("packaged_length", nt, "nt", settings))
+    return attributes
+
+
+def median_interval(ordered: FloatArray, coverage: float) -> Triple | None:
+    """Return the median of sorted values with its distribution-free interval; None below 50 values."""
+    n = ordered.size
+    if n < LEAST_IONS:
+        return None
+    half = normal_quantile(coverage) * math.sqrt(n) / 2
+    low, high = max(math.floor(n / 2 - half), 0), min(math.ceil(n / 2 + half), n - 1)
+    middle = float(ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+    return middle, float(ordered[low]), float(ordered[high])
+
+
+def _share(
+    name: str, k: int, n: int, interval: tuple[float, float], settings: TechniqueSettings
+) -> Attribute:
+    low, high = interval if k else (0.0, interval[1])
+    attribute = _attribute(name, (100 * k / n, 100 * low, 100 * high), "%", settings)
+    attribute = replace(attribute, lod=100 * LOD_IONS / n)
+    if k >= LOD_IONS:
+        return attribute
+    return replace(attribute, qualifier="<" if k else "ND", bound=100 * high)
+
+
+def _mass(name: str, triple: Triple, settings: TechniqueSettings) -> Attribute:
+    scale = float(UNITS[settings.mass_unit][1])
+    scaled = (triple[0] / scale, triple[1] / scale, triple[2] / scale)
+    return _attribute(name, scaled, settings.mass_unit, settings)
+
+
+def _attribute(name: str, triple: Triple, unit: str, settings: TechniqueSettings) -> Attribute:
+    value, low, high = triple
+    return Attribute(
+        name=name,
+        technique="cdms",
+        value=value,
+        unit=unit,
+        ci_low=low,
+        ci_high=high,
+        coverage=settings.coverage,
+        scope="fit",
+    )

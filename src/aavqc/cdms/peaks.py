@@ -1,0 +1,134 @@
+"""Peaks of the mass distribution, and the ions that belong to each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aavqc.records import FloatArray
+
+STEP = 5e-4
+"""Grid of ln(mass)."""
+
+SIGNIFICANCE = 5.0
+"""A peak stands out of its saddle by so many SD of the counts."""
+
+FOOT = 0.05
+"""A peak ends at a valley, or at this fraction of its height: a Gaussian holds 98.6 % within."""
+
+MASS_RANGE = (1e4, 1e9)
+
+
+@dataclass(frozen=True)
+class Peak:
+    """A peak: its mode and robust SD in Da, its ions, and the masses between which they lie."""
+
+    mass: float
+    sd: float
+    ions: int
+    low: float
+    high: float
+
+
+def mass_peaks(mass: FloatArray) -> list[Peak]:
+    """Find the peaks of a mass distribution.
+
+    The density over ln(mass) is a Gaussian kernel estimate whose width shrinks with the number
+    of ions; a local maximum counts as a peak where it stands out of the higher of its two
+    saddles by five SD of the counts under the kernel. No ion belongs to two peaks.
+
+    Parameters
+    ----------
+    mass : array, shape (n,)
+        Da, positive.
+
+    Returns
+    -------
+    list of Peak
+        Ascending in mass. The share of a peak is its ions, never an area.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> found = mass_peaks(np.concatenate([rng.normal(3.74e6, 5e4, 600), rng.normal(5.19e6, 5e4, 400)]))
+    >>> [round(p.mass / 1e6, 1) for p in found]
+    [3.7, 5.2]
+    """
+    inside = np.sort(mass[(mass > MASS_RANGE[0]) & (mass < MASS_RANGE[1])])
+    if inside.size < 2:
+        return []
+    grid, density, noise = _density(inside)
+    tops = _prominent(density, noise)
+    found = []
+    for k, top in enumerate(tops):
+        left = _valley(density, tops[k - 1], top) if k else 0
+        right = _valley(density, top, tops[k + 1]) if k + 1 < len(tops) else density.size - 1
+        low, high = _feet(density, left, top, right)
+        bounds = float(np.exp(grid[low])), float(np.exp(grid[high]))
+        first, last = np.searchsorted(inside, bounds)
+        members = inside[first:last]
+        if members.size:
+            mode = float(np.exp(_vertex(grid, density, top)))
+            sd = 1.4826 * float(np.median(np.abs(members - np.median(members))))
+            found.append(Peak(mode, sd, int(members.size), *bounds))
+    return found
+
+
+def _density(mass: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    """Return grid, counts under the kernel, and the variance of those a count."""
+    width = min(max(0.009 * (mass.size / 2e4) ** -0.2, 0.005), 0.03)
+    logs = np.log(mass)
+    reach = math.ceil(4 * width / STEP)
+    low = math.floor(logs[0] / STEP) - reach
+    bins = np.floor(logs / STEP).astype(np.int64) - low
+    counts = np.bincount(bins, minlength=int(bins[-1]) + reach + 1).astype(np.float64)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * STEP / width) ** 2)
+    kernel /= kernel.sum()
+    grid = (low + np.arange(counts.size) + 0.5) * STEP
+    return grid, np.convolve(counts, kernel, mode="same"), float((kernel**2).sum())
+
+
+def _prominent(density: FloatArray, noise: float) -> list[int]:
+    """Return the maxima that stand out; the least prominent are given up first."""
+    rise = np.diff(density)
+    turns = np.flatnonzero((rise[:-1] > 0) & (rise[1:] <= 0)) + 1
+    tops = [int(t) for t in turns]
+    saddles = [float(density[a : b + 1].min()) for a, b in pairwise(tops)]
+    while tops:
+        excess = []
+        for k, top in enumerate(tops):
+            saddle = max(saddles[max(k - 1, 0) : k + 1], default=0.0)
+            excess.append((density[top] - saddle) / math.sqrt(noise * (density[top] + saddle)))
+        worst = int(np.argmin(excess))
+        if excess[worst] >= SIGNIFICANCE:
+            break
+        beside = saddles[max(worst - 1, 0) : worst + 1]
+        if beside:
+            merged = min(beside)
+            saddles[max(worst - 1, 0) : worst + 1] = [merged] if len(beside) == 2 else []
+        del tops[worst]
+    return tops
+
+
+def _valley(density: FloatArray, a: int, b: int) -> int:
+    return a + int(np.argmin(density[a : b + 1]))
+
+
+def _feet(density: FloatArray, left: int, top: int, right: int) -> tuple[int, int]:
+    below: NDArray[np.bool_] = density < FOOT * density[top]
+    before, behind = np.flatnonzero(below[left:top]), np.flatnonzero(below[top : right + 1])
+    return (
+        left + int(before[-1]) if before.size else left,
+        top + int(behind[0]) if behind.size else right,
+    )
+
+
+def _vertex(grid: FloatArray, density: FloatArray, top: int) -> float:
+    """Return the maximum of the parabola through three points."""
+    a, b, c = density[top - 1 : top + 2]
+    curvature = a - 2 * b + c
+    return float(grid[top] + (STEP * 0.5 * (a - c) / curvature if curvature < 0 else 0.0))

@@ -1,0 +1,25 @@
+"""Settings of charge-detection mass spectrometry."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from aavqc.settings import Settings
+
+
+class TechniqueSettings(Settings):
+    """Settings of CDMS; every name is part of the contract."""
+
+    charge_slope: float | None = Field(
+        None, gt=0, description="intensity a charge; for flux-scaled spectra intensity × s a charge"
+    )
+    charge_intercept: float = Field(0.0, description="intensity at charge 0, in the unit of the slope's")
+    standards: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="masses of standards, Da")
+    sigma_z: float | None = Field(None, gt=0, description="SD of the measured charge, e")
+    mz_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="m/z to use, Th"
+    )
+    report_by: Literal["mixture", "window", "deconvolution"] = "window"
+    mass_unit: Literal["Da", "kDa", "MDa"] = "MDa"

@@ -1,0 +1,54 @@
+"""``analyze``: one path, one technique, numbers with their uncertainty."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from aavqc.cli.output import command, data_channel, parse_set, talk
+from aavqc.errors import EXIT_INCOMPLETE, EXIT_INVALID, EXIT_OK, UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.command()(analyze)
+
+
+@command
+def analyze(
+    path: Annotated[str, typer.Argument(help="File, folder or zip of one technique.")],
+    method: Annotated[
+        Optional[str],  # noqa: UP045 (typer below 0.20 reads no X | None here)
+        typer.Option("--method", help="Name of a built-in method, or a TOML file."),
+    ] = None,
+    settings: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--set", help="key=value; overrides the method. Repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The result document on stdout.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="A long table on stdout.")] = False,
+) -> int:
+    """Analyze an export: attributes with intervals, flags, warnings."""
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude each other")
+    with data_channel() as out:
+        from aavqc.analysis import analyze_all
+        from aavqc.documents import canonical
+
+        result = analyze_all(
+            path, method, parse_set(settings or []), progress=lambda name: talk(f"analyzing {name}")
+        )
+        if as_json:
+            out.write(canonical(result.document()).decode() + "\n")
+        elif as_csv:
+            from aavqc.batch.jobs import job_id
+            from aavqc.batch.tables import RESULT_COLUMNS, result_rows, to_csv
+
+            out.write(to_csv(RESULT_COLUMNS, result_rows(result.payload, job_id(result.payload), {})))
+        else:
+            out.write(repr(result) + "\n")
+    flags = [flag for sample in result.samples for flag in sample.flags]
+    if any(sample.status == "invalid" for sample in result.samples):
+        return EXIT_INVALID
+    return EXIT_INCOMPLETE if any(flag.id == "constant_required" for flag in flags) else EXIT_OK

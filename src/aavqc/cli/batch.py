@@ -1,0 +1,232 @@
+"""``demo``, ``batch`` and ``check``: from a folder to verdicts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from aavqc.cli.output import command, data_channel, talk
+from aavqc.errors import EXIT_OK, InputError, UsageError, worst_exit
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from aavqc.batch import BatchReport
+    from aavqc.batch.jobs import Done
+
+FAIL_ON = {"oos": 1, "invalid": 4, "input": 3, "incomplete": 5}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.command()(demo)
+    app.command()(batch)
+    app.command()(check)
+
+
+@command
+def demo(
+    out: Annotated[str, typer.Option("--out", help="Where to put the lot and its results.")] = "aavqc-demo",
+) -> int:
+    """Run the example lot end to end: exports, results, evaluation."""
+    import shutil
+    from importlib.resources import as_file, files
+
+    target = Path(out)
+    with as_file(files("aavqc") / "_example_lot") as lot:
+        if not lot.is_dir():  # an editable install: the lot lies beside the sources
+            lot = Path(__file__).parents[3] / "data" / "example_lot"
+        shutil.copytree(lot, target / "lot", dirs_exist_ok=True)
+    talk(f"the example lot is in {target / 'lot'}")
+    code, _ = _run_batch(target / "lot", target / "results", workers=_default_workers())
+    return code
+
+
+@command
+def batch(
+    folder: Annotated[str, typer.Argument(help="Folder of exports; it is never written to.")],
+    out: Annotated[str, typer.Option("--out", help="Output folder, outside FOLDER.")],
+    samples: Annotated[Optional[str], typer.Option("--samples", help="Sample sheet.")] = None,  # noqa: UP045
+    methods: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--method", help="Method, one a technique."),
+    ] = None,
+    specs: Annotated[Optional[list[str]], typer.Option("--spec", help="Specification.")] = None,  # noqa: UP045
+    workers: Annotated[int, typer.Option("--workers", min=0, help="0: one a core.")] = 0,
+    actor: Annotated[Optional[str], typer.Option("--actor", help="Who runs this.")] = None,  # noqa: UP045
+    reason: Annotated[Optional[str], typer.Option("--reason", help="Why.")] = None,  # noqa: UP045
+    fail_on: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--fail-on", help="Comma list of oos, invalid, input, incomplete."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> int:
+    """Analyze and judge everything below a folder; a bad file does not stop the rest."""
+    narrowed = _narrowed(fail_on)
+    with data_channel() as channel:
+        code, report = _run_batch(
+            Path(folder),
+            Path(out),
+            workers=workers or _default_workers(),
+            samples=samples,
+            methods=methods or [],
+            specification=specs or None,
+            actor=actor,
+            reason=reason,
+        )
+        if as_json:
+            channel.write(json.dumps(_summary(report), ensure_ascii=False) + "\n")
+        else:
+            channel.write("".join(f"{evaluation}\n" for evaluation in report.evaluations))
+    return _final(report.exit_codes, code, narrowed)
+
+
+@command
+def check(
+    paths: Annotated[list[str], typer.Argument(help="Result documents, or one OUT folder.")],
+    spec: Annotated[str, typer.Option("--spec", help="Specification.")],
+    fail_on: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--fail-on", help="Comma list of oos, invalid, input, incomplete."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> int:
+    """Judge results that exist already against a specification."""
+    narrowed = _narrowed(fail_on)
+    with data_channel() as channel:
+        from aavqc.batch.judge import judge_results
+        from aavqc.documents import ResultDocument
+        from aavqc.results import Specification
+
+        specification = Specification.load(spec)
+        documents = {f.stem: ResultDocument.load(f) for f in _result_files(paths)}
+        evaluations = judge_results(documents, [specification], None)
+        if as_json:
+            shown = [e.model_dump(mode="json", by_alias=True) for e in evaluations]
+            one = shown[0] if len(shown) == 1 else {"schema": "aavqc.evaluations/1", "evaluations": shown}
+            channel.write(json.dumps(one, ensure_ascii=False) + "\n")
+        else:
+            channel.write("".join(f"{evaluation}\n" for evaluation in evaluations))
+    codes = Counter(e.exit_code for e in evaluations)
+    return _final(codes, worst_exit(set(codes)), narrowed)
+
+
+def _result_files(paths: list[str]) -> list[Path]:
+    found = []
+    for text in paths:
+        path = Path(text)
+        if not path.exists():
+            raise InputError("no such file or folder", file=text)
+        if path.is_dir():
+            inside = sorted((path / "results").glob("*.json")) or sorted(path.glob("*.json"))
+            if not inside:
+                raise InputError("no result documents", file=text, expected="results/*.json")
+            found += inside
+        else:
+            found.append(path)
+    return found
+
+
+def _run_batch(folder: Path, out: Path, *, workers: int, **options: object) -> tuple[int, BatchReport]:
+    from aavqc.batch import run
+
+    with _pool(workers) as executor, _progress() as on_done:
+        report = run(folder, out, executor=executor, on_done=on_done, **options)  # type: ignore[arg-type]
+    for error in report.errors:
+        talk(f"failed: {error}")
+    for trace in report.bugs:
+        talk(f"a bug in aavqc, please report it:\n{trace}")
+    for problem in report.manifest.problems:
+        talk(f"sample sheet: {problem}")
+    for document in report.results.values():
+        for sample in document.samples:
+            for flag in sample.flags:
+                if flag.severity != "info":
+                    talk(f"{sample.sample_id}: {flag.severity}: {flag.message}")
+    status = Counter(entry.status for entry in report.manifest.files)
+    talk(
+        f"files: {status['used']} used, {status['ignored']} ignored, {status['failed']} failed; "
+        f"results: {len(report.results)} in {out / 'results'}"
+    )
+    for evaluation in report.evaluations:
+        talk(f"lot {evaluation.lot}: {evaluation.overall} ({evaluation.statement})")
+    return report.exit_code, report
+
+
+def _final(codes: Counter[int], code: int, narrowed: set[int] | None) -> int:
+    """Print every count, and end with the one that stands for all."""
+    names = {1: "OOS", 2: "usage", 3: "unreadable", 4: "invalid", 5: "incomplete", 70: "bug"}
+    counted = ", ".join(f"{names.get(c, c)} {n}" for c, n in sorted(codes.items()) if c != EXIT_OK and n)
+    if counted:
+        talk(f"counts: {counted}")
+    if narrowed is None:
+        return code
+    return worst_exit({c for c in codes if c in narrowed})
+
+
+def _narrowed(fail_on: str | None) -> set[int] | None:
+    if fail_on is None:
+        return None
+    words = [word.strip().lower() for word in fail_on.split(",") if word.strip()]
+    unknown = [word for word in words if word not in FAIL_ON]
+    if unknown:
+        raise UsageError("--fail-on", expected=", ".join(FAIL_ON), found=", ".join(unknown))
+    return {FAIL_ON[word] for word in words} | {2, 6, 70}
+
+
+def _summary(report: BatchReport) -> dict[str, object]:
+    return {
+        "schema": "aavqc.batch/1",
+        "exit": report.exit_code,
+        "counts": {str(code): n for code, n in sorted(report.exit_codes.items())},
+        "manifest": report.manifest.model_dump(mode="json", by_alias=True),
+        "evaluations": [e.model_dump(mode="json", by_alias=True) for e in report.evaluations],
+        "errors": [e.document()["error"] for e in report.errors],
+    }
+
+
+def _default_workers() -> int:
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor | None]:
+    if workers <= 1:
+        yield None
+        return
+    from aavqc.batch.pool import local_pool
+
+    with local_pool(workers) as executor:
+        yield executor
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Done, int, int], None]]:
+    """Yield what shows progress: a bar on a terminal, a plain line a job elsewhere."""
+    if not sys.stderr.isatty():
+
+        def line(done: Done, n: int, total: int) -> None:
+            outcome = "done" if done.document is not None else "failed"
+            talk(f"[{n}/{total}] {done.record}: {outcome}")
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("analyzing", total=None)
+
+        def step(done: Done, n: int, total: int) -> None:
+            bar.update(task, total=total, completed=n, description=done.record[:40])
+
+        yield step

@@ -1,0 +1,105 @@
+"""``formats`` and ``inspect``: what can be read, and what a path holds."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from aavqc.cli.output import command, data_channel, talk
+from aavqc.errors import EXIT_INPUT, EXIT_OK, AavqcError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.command()(formats)
+    app.command()(inspect)
+
+
+@command
+def formats(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> int:
+    """What can be read, and how well supported."""
+    from aavqc.parsers import formats as known
+
+    rows = [
+        {
+            "name": f.name,
+            "technique": f.technique,
+            "support": f.support,
+            "title": f.title,
+            "vendor": f.vendor,
+            "extensions": list(f.extensions),
+            "reads": f.reads,
+            "unread": f.unread,
+        }
+        for f in known()
+    ]
+    with data_channel() as out:
+        if as_json:
+            out.write(json.dumps({"schema": "aavqc.formats/1", "formats": rows}, ensure_ascii=False) + "\n")
+        else:
+            for row in rows:
+                out.write(f"{row['name']:<14} {row['technique']:<6} {row['support']:<12} {row['title']}\n")
+                out.write(f"{'':<34} reads: {row['reads']}\n")
+    return EXIT_OK
+
+
+@command
+def inspect(
+    path: Annotated[str, typer.Argument(help="File, folder or zip.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> int:
+    """What an export is: its records, their metadata, every file's fate, and problems."""
+    from aavqc.documents import plain
+    from aavqc.parsers import read_export, survey
+
+    found = survey(path)
+    records, failures = [], [row for row in found.files if row.status == "failed"]
+    for export in found.exports:
+        entry = {"name": export.name, "technique": export.technique, "format": export.format}
+        entry |= {"sample_id": export.sample_id, "files": len(export.files)}
+        try:
+            record = read_export(export)
+            entry |= {"metadata": plain(record.describe()), "remarks": list(record.remarks)}
+        except AavqcError as error:
+            entry["error"] = str(error)
+        records.append(entry)
+    document = {
+        "schema": "aavqc.inspection/1",
+        "records": records,
+        "files": [
+            {"name": r.name, "sha256": r.sha256, "status": r.status, "reason": r.reason, "record": r.record}
+            for r in found.files
+        ],
+    }
+    with data_channel() as out:
+        if as_json:
+            out.write(json.dumps(document, ensure_ascii=False) + "\n")
+        else:
+            _print(out.write, records, document["files"])  # type: ignore[arg-type]
+    broken = len(failures) + sum("error" in r for r in records)
+    if broken or not records:
+        talk(f"{broken} problem(s), {len(records)} record(s)")
+    return EXIT_INPUT if broken or not records else EXIT_OK
+
+
+def _print(write, records, files) -> None:  # type: ignore[no-untyped-def]
+    for record in records:
+        write(f"{record['name']}: {record['technique']}, {record['format']}, {record['files']} file(s)\n")
+        write(f"  sample_id: {record['sample_id']}\n")
+        for key, value in record.get("metadata", {}).items():
+            shown = f"{', '.join(map(str, value))}" if isinstance(value, list) else value
+            write(f"  {key}: {shown}\n")
+        for remark in record.get("remarks", []):
+            write(f"  note: {remark}\n")
+        if "error" in record:
+            write(f"  problem: {record['error']}\n")
+    rest = [f for f in files if f["status"] != "used"]
+    if rest:
+        write("files not used:\n")
+        for file in rest:
+            write(f"  {file['name']}: {file['status']}: {file['reason']}\n")
+    write(f"{sum(f['status'] == 'used' for f in files)} file(s) used, {len(rest)} not\n")

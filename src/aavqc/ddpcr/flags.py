@@ -1,0 +1,101 @@
+"""What a reviewer must know about the wells of a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aavqc.ddpcr.wells import FEWEST, WellCount
+from aavqc.documents import Flag, Role
+
+FEW_DROPLETS = 10_000
+HIGH_DENSITY = 5.0
+"""Copies a droplet above which hardly a droplet is negative and the model's faults dominate."""
+
+BLANK_POSITIVES = 3
+"""With no template, 2.996 is the 95 % upper bound of the count where none was seen."""
+
+NO_TEMPLATE: tuple[Role, ...] = ("ntc", "blank")
+
+
+def flags_of(counts: Sequence[WellCount], role: Role, missing: Sequence[str]) -> list[Flag]:
+    """Return the flags of one sample, in a fixed order.
+
+    Parameters
+    ----------
+    counts : sequence of WellCount
+        Wells and targets of the sample.
+    role : Role
+    missing : sequence of str
+        Wells that the sample sheet names and the plate does not have.
+    """
+    flags = []
+    if missing or not counts:
+        message = f"the plate has no well {', '.join(missing)}" if missing else "the sample has no well"
+        flags.append(Flag(id="well_missing", severity="warning" if counts else "invalid", message=message))
+    no_call = [c for c in counts if c.positives is None]
+    if no_call:
+        flags.append(
+            Flag(
+                id="no_call",
+                severity="invalid",
+                message=f"no calls of positive droplets in {_names(no_call)}",
+                value=len(no_call),
+                limit=0,
+            )
+        )
+    if any(c.volume_nl is None for c in counts):
+        message = "the partition volume is not known: set partition_volume_nl"
+        flags.append(Flag(id="partition_volume_unknown", severity="invalid", message=message))
+    flags += _droplets(counts)
+    saturated = [c for c in counts if c.saturated]
+    if saturated:
+        message = f"no negative droplets in {_names(saturated)}: the concentration has no upper bound"
+        flags.append(Flag(id="saturated", severity="invalid", message=message, value=0, limit=1))
+    dense = [c for c in counts if (c.copies_per_droplet or 0) > HIGH_DENSITY]
+    if dense:
+        flags.append(
+            Flag(
+                id="density_high",
+                severity="warning",
+                message=f"more than {HIGH_DENSITY:g} copies a droplet in {_names(dense)}: dilute further",
+                value=max(c.copies_per_droplet or 0 for c in dense),
+                limit=HIGH_DENSITY,
+            )
+        )
+    contaminated = [c for c in counts if role in NO_TEMPLATE and (c.positives or 0) >= BLANK_POSITIVES]
+    if contaminated:
+        flags.append(
+            Flag(
+                id="ntc_positive",
+                severity="warning",
+                message=f"positive droplets without template in {_names(contaminated)}",
+                value=max(c.positives or 0 for c in contaminated),
+                limit=BLANK_POSITIVES,
+            )
+        )
+    if other := [c for c in counts if c.disagrees]:
+        message = f"the droplets on file do not agree with the table's counts in {_names(other)}"
+        flags.append(Flag(id="amplitudes_of_another_plate", severity="warning", message=message))
+    return flags
+
+
+def _droplets(counts: Sequence[WellCount]) -> list[Flag]:
+    few = [c for c in counts if c.accepted is not None and c.accepted < FEW_DROPLETS]
+    if not few:
+        return []
+    least = min(c.accepted or 0 for c in few)
+    limit = FEWEST if least < FEWEST else FEW_DROPLETS
+    return [
+        Flag(
+            id="few_droplets",
+            severity="invalid" if least < FEWEST else "warning",
+            message=f"fewer than {limit} accepted droplets in "
+            + _names([c for c in few if (c.accepted or 0) < limit]),
+            value=least,
+            limit=limit,
+        )
+    ]
+
+
+def _names(counts: Sequence[WellCount]) -> str:
+    return ", ".join(dict.fromkeys(c.well for c in counts))

@@ -1,0 +1,111 @@
+"""Copies a droplet from the count of positive droplets, with intervals.
+
+Molecules fall into droplets by Poisson's law: of ``N`` droplets with ``λ`` copies each on
+average, ``N e^-λ`` stay negative, so ``λ = -ln(1 - k/N)``. An interval of the proportion
+k/N becomes one of λ by the same transformation, which keeps its coverage.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from scipy import special
+
+from aavqc.ddpcr.settings import IntervalMethod
+from aavqc.intervals import clopper_pearson, normal_quantile, wilson
+
+FEW = 100
+"""Bio-Rad's software leaves the normal approximation below this many droplets of a kind."""
+
+BLANK_BOUND = 2.996
+"""Bio-Rad's rounded -ln 0.05: the 95 % upper bound of a count where none was seen."""
+
+
+def copies_per_droplet(k: int, n: int) -> float | None:
+    """Return λ for ``k`` positives among ``n`` droplets; None where it can't be had.
+
+    Examples
+    --------
+    >>> round(copies_per_droplet(1901, 15820), 6)
+    0.128036
+    >>> copies_per_droplet(20, 20) is None
+    True
+    """
+    if n <= 0 or k >= n:
+        return None
+    return -math.log1p(-(k / n))
+
+
+def poisson_interval(
+    k: int, n: int, method: IntervalMethod = "wilson", coverage: float = 0.95
+) -> tuple[float, float | None]:
+    """Return the interval of λ; the upper bound is None where no droplet is negative.
+
+    Parameters
+    ----------
+    k, n : int
+        Positive droplets and all accepted ones, ``0 <= k <= n``, ``n > 0``.
+    method : {'wilson', 'clopper_pearson', 'vendor', 'vendor_total'}
+        ``vendor``: as Bio-Rad's software prints it. ``vendor_total`` differs from it only
+        between wells, not here.
+    coverage : float
+
+    References
+    ----------
+    Bio-Rad Droplet Digital PCR Applications Guide, appendix B: a Bayesian interval where
+    fewer than 100 droplets are positive, or negative.
+
+    Examples
+    --------
+    >>> [round(x, 4) for x in poisson_interval(1000, 10000)]
+    [0.0991, 0.1121]
+    """
+    if method == "wilson":
+        low, high = wilson(k, n, coverage)
+    elif method == "clopper_pearson":
+        low, high = clopper_pearson(k, n, coverage)
+    else:
+        low, high = _vendor_proportion(k, n, coverage)
+    return -math.log1p(-low), None if high >= 1 else -math.log1p(-high)
+
+
+def _vendor_proportion(k: int, n: int, coverage: float) -> tuple[float, float]:
+    """Return the interval of k/n: Wald's, or the highest posterior density of a small count."""
+    if k < FEW:
+        low, high = small_count(k, coverage)
+        return low / n, min(high / n, 1.0)
+    if n - k < FEW:
+        low, high = small_count(n - k, coverage)
+        return max(1 - high / n, 0.0), 1 - low / n
+    p = k / n
+    half = normal_quantile(coverage) * math.sqrt(p * (1 - p) / n)
+    return p - half, p + half
+
+
+@lru_cache(maxsize=1024)
+def small_count(k: int, coverage: float) -> tuple[float, float]:
+    """Return the shortest interval of Gamma(k + 1), the posterior of a count under a flat prior.
+
+    Examples
+    --------
+    >>> [round(x, 3) for x in small_count(25, 0.95)]
+    [16.412, 36.161]
+    """
+    if k == 0:
+        return 0.0, BLANK_BOUND if coverage == 0.95 else -math.log1p(-coverage)
+    shape = k + 1
+
+    def bounds(tail: float) -> tuple[float, float]:
+        low = float(special.gammaincinv(shape, tail))
+        return low, float(special.gammaincinv(shape, tail + coverage))
+
+    below, above = 0.0, 1 - coverage
+    for _ in range(60):  # the density at the lower bound exceeds that at the upper one more and more
+        middle = (below + above) / 2
+        low, high = bounds(middle)
+        if k * math.log(low) - low < k * math.log(high) - high:
+            below = middle
+        else:
+            above = middle
+    return bounds((below + above) / 2)

@@ -1,0 +1,133 @@
+"""One concentration from several wells: pooled counts, and the spread between wells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aavqc.ddpcr.poisson import copies_per_droplet, poisson_interval
+from aavqc.ddpcr.settings import IntervalMethod
+from aavqc.intervals import normal_quantile, t_quantile
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """``k`` of ``n`` droplets are positive, where a droplet holds ``exposure`` × concentration copies."""
+
+    k: int
+    n: int
+    exposure: float
+
+    @property
+    def concentration(self) -> float | None:
+        """The well's own estimate; None where it is saturated."""
+        density = copies_per_droplet(self.k, self.n)
+        return None if density is None else density / self.exposure
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A concentration with its interval; ``lod`` is what 3 expected positives amount to.
+
+    ``rel_sd`` is the relative spread between the wells, None for fewer than two that count.
+    """
+
+    value: float
+    low: float
+    high: float | None
+    several_wells: bool
+    lod: float
+    rel_sd: float | None
+
+
+def estimate(wells: Sequence[Exposed], method: IntervalMethod, coverage: float) -> Estimate | None:
+    """Estimate one concentration from wells, which may differ in dilution or volume.
+
+    The estimate maximises the joint binomial likelihood: pooled counts where all exposures
+    are equal, else an average in which each well weighs as its Poisson information. The
+    interval is the wider of that of the counts and Student's for the logarithms between
+    wells. None where all wells are saturated, or there is none.
+    """
+    total_k, total_n = sum(w.k for w in wells), sum(w.n for w in wells)
+    if not total_n or total_k == total_n:
+        return None
+    volume = math.fsum(w.n * w.exposure for w in wells)
+    low: float
+    high: float | None
+    if len({w.exposure for w in wells}) == 1:
+        exposure = wells[0].exposure
+        value = -math.log1p(-(total_k / total_n)) / exposure
+        low, high = poisson_interval(total_k, total_n, method, coverage)
+        low, high = low / exposure, None if high is None else high / exposure
+    elif total_k == 0:
+        value, low, high = 0.0, 0.0, -math.log((1 - coverage) / 2) / volume
+    else:
+        value = _most_likely(wells)
+        half = normal_quantile(coverage) / math.sqrt(_information(wells, value))
+        low, high = value * math.exp(-half), value * math.exp(half)
+    each = [w.concentration for w in wells]
+    logs = [math.log(c) for c in each if c]
+    if method == "vendor_total":
+        low, high = total_interval(value, (low, high), wells, coverage)
+    elif len(logs) > 1 and low > 0 and high is not None:
+        half = t_quantile(coverage, len(logs) - 1) * _sd(logs) / math.sqrt(len(logs))
+        if 2 * half > math.log(high / low):
+            low, high = value * math.exp(-half), value * math.exp(half)
+    return Estimate(
+        value=value,
+        low=low,
+        high=high,
+        several_wells=len(wells) > 1,
+        lod=3 / volume,
+        rel_sd=_sd(logs) if len(logs) > 1 else None,
+    )
+
+
+def total_interval(
+    value: float, counts: tuple[float, float | None], wells: Sequence[Exposed], coverage: float
+) -> tuple[float, float | None]:
+    """Return Bio-Rad's total interval of merged wells.
+
+    Its half-width is the larger of that of the pooled counts and of ``z SD/√m`` between the
+    m wells: optimistic for two or three, and kept for parity with the software (which lets the lower
+    bound fall below 0; here it does not).
+    """
+    each = [c for w in wells if (c := w.concentration) is not None]
+    if len(each) < 2:
+        return counts
+    half = normal_quantile(coverage) * _sd(each) / math.sqrt(len(each))
+    low, high = counts
+    return min(low, max(value - half, 0.0)), None if high is None else max(high, value + half)
+
+
+def _sd(values: Sequence[float]) -> float:
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+
+
+def _score(wells: Sequence[Exposed], value: float) -> float:
+    """Return the slope of the log-likelihood, which falls with the concentration."""
+    return math.fsum(w.exposure * (w.k * _odds(w.exposure * value) - (w.n - w.k)) for w in wells if w.n)
+
+
+def _odds(density: float) -> float:
+    """Return negatives over positives where a droplet holds ``density`` copies."""
+    return math.exp(-density) / -math.expm1(-density)
+
+
+def _information(wells: Sequence[Exposed], value: float) -> float:
+    """Return Fisher's information about the logarithm of the concentration."""
+    return math.fsum(w.n * (w.exposure * value) ** 2 * _odds(w.exposure * value) for w in wells)
+
+
+def _most_likely(wells: Sequence[Exposed]) -> float:
+    """Find the root of the score by bisection: it falls from +∞ to below 0."""
+    low = math.fsum(w.k for w in wells) / math.fsum(w.n * w.exposure for w in wells)
+    high = low
+    while _score(wells, high) > 0:
+        high *= 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _score(wells, middle) > 0 else (low, middle)
+    return (low + high) / 2

@@ -1,0 +1,237 @@
+"""The rows of a plate with the counts in use, their concentrations and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from aavqc.ddpcr.poisson import copies_per_droplet, poisson_interval
+from aavqc.ddpcr.settings import TechniqueSettings
+from aavqc.ddpcr.spread import Exposed, total_interval
+from aavqc.documents import Well
+from aavqc.records import DropletPlate, Droplets, WellRow
+
+NO_CALL = "NO_CALL"
+FEWEST = 1000
+"""Droplets below which a well says nothing; Bio-Rad's software refuses it as well."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WellCount:
+    """One well and target: counts in use, and the partition volume with its source.
+
+    ``positives`` is None where nobody called the droplets. ``disagrees`` tells that the
+    droplets on file are not those of the table.
+    """
+
+    well: str
+    channel: str
+    target: str
+    accepted: int | None
+    positives: int | None
+    threshold: float | None
+    volume_nl: float | None
+    volume_source: str
+    vendor_status: str
+    merged_from: tuple[str, ...]
+    disagrees: bool
+
+    @property
+    def calls(self) -> Literal["vendor"] | None:
+        """Whose calls are in use."""
+        return None if self.positives is None else "vendor"
+
+    @property
+    def copies_per_droplet(self) -> float | None:
+        """λ, or None where it can't be had."""
+        if self.positives is None or not self.accepted:
+            return None
+        return copies_per_droplet(self.positives, self.accepted)
+
+    @property
+    def saturated(self) -> bool:
+        """Every droplet is positive."""
+        return self.positives is not None and 0 < self.positives == self.accepted
+
+    @property
+    def copies_per_ul(self) -> float | None:
+        """Concentration in the reaction, None also where there are too few droplets."""
+        if self.copies_per_droplet is None or self.volume_nl is None or (self.accepted or 0) < FEWEST:
+            return None
+        return self.copies_per_droplet / self.volume_nl * 1e3
+
+    @property
+    def status(self) -> str:
+        """The vendor's word, or NO_CALL, and what stands against the number."""
+        words = [NO_CALL if self.positives is None else self.vendor_status]
+        if self.accepted is not None and self.accepted < FEWEST:
+            words.append(f"accepted < {FEWEST}")
+        if self.saturated:
+            words.append("no negatives")
+        return "; ".join(filter(None, words))
+
+
+def count_wells(record: DropletPlate, settings: Mapping[str, TechniqueSettings]) -> list[WellCount]:
+    """Return the counts of all rows, by well (down the plate's columns), then channel.
+
+    The table's counts are used where it has them, else those of the vendor's clusters.
+    Droplets without a row are listed by channel.
+
+    Parameters
+    ----------
+    record : DropletPlate
+    settings : mapping of str to TechniqueSettings
+        By well.
+    """
+    rows = sorted(
+        [*record.rows, *_rows_of_droplets(record)],
+        key=lambda row: (int(row.well[1:]), row.well[0], row.channel, row.target),
+    )
+    volumes = _reported_volumes(record)
+    return [_count(row, record, settings[row.well], volumes) for row in rows]
+
+
+def interval_of(
+    count: WellCount, plate: Sequence[WellCount], settings: TechniqueSettings
+) -> tuple[float | None, float | None]:
+    """Return the interval of a well's concentration in copies/µL."""
+    if count.positives is None or count.volume_nl is None or (count.accepted or 0) < FEWEST:
+        return None, None
+    low, high = poisson_interval(count.positives, count.accepted or 0, settings.interval, settings.coverage)
+    scale = 1e3 / count.volume_nl
+    bounds = low * scale, None if high is None else high * scale
+    if settings.interval == "vendor_total" and count.merged_from and count.copies_per_ul is not None:
+        members = [exposed(c) for c in plate if c.well in count.merged_from and c.target == count.target]
+        return total_interval(count.copies_per_ul, bounds, [m for m in members if m], settings.coverage)
+    return bounds
+
+
+def exposed(count: WellCount, factor: float = 1.0) -> Exposed | None:
+    """Return a count with its exposure: copies a droplet at unit concentration over ``factor``."""
+    if count.positives is None or not count.accepted or count.volume_nl is None:
+        return None
+    return Exposed(count.positives, count.accepted, count.volume_nl * 1e-3 / factor)
+
+
+def well_document(count: WellCount, sample_id: str, interval: tuple[float | None, float | None]) -> Well:
+    """Return a row as the result document has it."""
+    negatives = None
+    if count.positives is not None and count.accepted is not None:
+        negatives = count.accepted - count.positives
+    return Well(
+        well=count.well,
+        channel=count.channel,
+        target=count.target,
+        sample_id=sample_id,
+        accepted=count.accepted,
+        positives=count.positives,
+        negatives=negatives,
+        threshold=count.threshold,
+        copies_per_ul=count.copies_per_ul,
+        ci_low=interval[0],
+        ci_high=interval[1],
+        partition_volume_nl=count.volume_nl,
+        partition_volume_source=count.volume_source,
+        calls=count.calls,
+        positives_vendor=count.positives,
+        positives_own=None,
+        merged_from=list(count.merged_from),
+        status=count.status,
+    )
+
+
+def _rows_of_droplets(record: DropletPlate) -> Iterable[WellRow]:
+    known = {row.well for row in record.rows}
+    for well, droplets in record.droplets.items():
+        if well not in known:
+            for channel in droplets.channels:
+                yield WellRow(
+                    well=well,
+                    channel=channel,
+                    target=channel,
+                    sample="",
+                    accepted=None,
+                    positives=None,
+                    negatives=None,
+                )
+
+
+def _count(
+    row: WellRow,
+    record: DropletPlate,
+    settings: TechniqueSettings,
+    volumes: Mapping[str, float],
+) -> WellCount:
+    droplets = record.droplets.get(row.well)
+    on_file = _droplet_count(droplets, row.channel) if droplets else None
+    accepted = row.accepted
+    positives = row.positives if _called(row) else None
+    if on_file and accepted is None:
+        accepted, positives = on_file
+    if settings.partition_volume_nl is not None:
+        volume, source = settings.partition_volume_nl, "setting"
+    elif record.partition_volume_nl is not None:
+        volume, source = record.partition_volume_nl, record.partition_volume_source
+    elif row.well in volumes:
+        volume, source = volumes[row.well], "back_calculated"
+    else:
+        volume, source = None, "unknown"
+    return WellCount(
+        well=row.well,
+        channel=row.channel,
+        target=row.target,
+        accepted=accepted,
+        positives=positives,
+        threshold=row.threshold,
+        volume_nl=volume,
+        volume_source=source,
+        vendor_status=row.status,
+        merged_from=row.merged_from,
+        disagrees=droplets is not None and _disagree(row, droplets, on_file),
+    )
+
+
+def _called(row: WellRow) -> bool:
+    """Tell a count of 0 from a call that was refused, which the software also writes as 0."""
+    if row.positives is None:
+        return False
+    return row.positives > 0 or row.copies_per_ul is not None
+
+
+def _droplet_count(droplets: Droplets, channel: str) -> tuple[int, int | None] | None:
+    """Return droplets and positives of a channel, by the vendor's calls where there are any."""
+    if channel not in droplets.channels:
+        return None
+    if droplets.positive is None:
+        return droplets.amplitude.shape[0], None
+    calls = droplets.positive[:, droplets.channels.index(channel)]
+    return int(np.count_nonzero(calls >= 0)), int(np.count_nonzero(calls == 1))
+
+
+def _disagree(row: WellRow, droplets: Droplets, on_file: tuple[int, int | None] | None) -> bool:
+    if row.accepted is None:
+        return False
+    totals = {droplets.amplitude.shape[0], on_file[0] if on_file else None}
+    called = None if on_file is None else on_file[1]
+    return row.accepted not in totals or (called is not None and called != row.positives)
+
+
+def _reported_volumes(record: DropletPlate) -> dict[str, float]:
+    """Return the volume (nL) that each well's own concentration implies, by its best-counted row.
+
+    QX ONE measures it well by well and exports the concentration alone.
+    """
+    best: dict[str, WellRow] = {}
+    for row in record.rows:
+        usable = row.copies_per_ul and row.positives and row.accepted and row.positives < row.accepted
+        if usable and (row.well not in best or row.positives > (best[row.well].positives or 0)):  # type: ignore[operator]
+            best[row.well] = row
+    found = {}
+    for well, row in best.items():
+        density = copies_per_droplet(row.positives or 0, row.accepted or 0)
+        if density and row.copies_per_ul:
+            found[well] = density / row.copies_per_ul * 1e3
+    return found

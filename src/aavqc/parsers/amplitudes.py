@@ -1,0 +1,198 @@
+"""QuantaSoft's amplitude files: the droplets of one well, with the vendor's calls.
+
+Two layouts. Old: ``Ch1 Amplitude,Ch2 Amplitude,Cluster`` (or ``Assay1 Amplitude``), where
+the cluster may be absent. New: a preamble that explains 0, 1 and u, then one column a
+channel and one a target, and a comma at the end of each line.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aavqc.errors import InputError
+from aavqc.parsers.sources import SourceFile
+from aavqc.records import Droplets, readonly
+from aavqc.textfiles import decode
+
+_NAME = re.compile(r"(?:(?P<plate>.*)_)?(?P<well>[A-Z]\d{1,2})_Amplitude\.csv", re.IGNORECASE | re.ASCII)
+_AMPLITUDE = re.compile(r"(?:ch|assay)\s*(\d)\s*amplitude", re.IGNORECASE | re.ASCII)
+_CLUSTERS = {0: (-1, -1), 1: (0, 0), 2: (1, 0), 3: (1, 1), 4: (0, 1)}
+"""Code → calls of channel 1 and 2; 0 is gated out."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Where the columns are: ``start`` is the offset of the first droplet's line."""
+
+    channels: tuple[str, ...]
+    calls: tuple[str, ...]
+    line: int
+    start: int
+
+    @property
+    def clusters(self) -> bool:
+        return [name.lower() for name in self.calls] == ["cluster"]
+
+
+def plate_and_well(basename: str) -> tuple[str, str] | None:
+    """Split ``<plate>_<well>_Amplitude.csv``; None for any other name.
+
+    Examples
+    --------
+    >>> plate_and_well("run_7_B3_Amplitude.csv")
+    ('run_7', 'B03')
+    """
+    match = _NAME.fullmatch(basename)
+    if not match:
+        return None
+    return match["plate"] or "", f"{match['well'][0].upper()}{int(match['well'][1:]):02d}"
+
+
+def sniff_amplitudes(head: bytes) -> bool:
+    """Tell an amplitude file by its header."""
+    return _header(_lines(head.decode("utf-8-sig", "replace"))) is not None
+
+
+def read_amplitudes(file: SourceFile, channel_of: Mapping[str, str]) -> Droplets:
+    """Read the droplets of one well.
+
+    Parameters
+    ----------
+    file : SourceFile
+    channel_of : mapping of str to str
+        Target → channel of this well in the table, for files that name their calls by target.
+
+    Returns
+    -------
+    Droplets
+        Amplitudes of shape (n, channels). Calls are None where the file has none, or where
+        its targets can't be told apart by channel.
+
+    Raises
+    ------
+    InputError
+        With the line, what was expected there and what was found.
+    """
+    text = _lines(decode(file.read(), file.name))
+    header = _header(text)
+    if header is None:
+        raise InputError(
+            "no header of an amplitude file",
+            file=file.name,
+            line=1,
+            expected="columns such as Ch1 Amplitude",
+            found=repr(text[:60]),
+        )
+    width = len(header.channels) + len(header.calls)
+    values = _numbers(text, header, width, file.name)
+    amplitude, calls = np.split(values, [len(header.channels)], axis=1)
+    return Droplets(
+        amplitude=readonly(amplitude),
+        positive=_positive(calls, header, channel_of),
+        channels=header.channels,
+    )
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _header(text: str) -> _Header | None:
+    start = 0
+    for number in range(1, 9):
+        end = text.find("\n", start)
+        line = (text[start:] if end < 0 else text[start:end]).strip()
+        following = len(text) if end < 0 else end + 1
+        if line and not line.lower().startswith("target value of"):
+            names = [name.strip().strip('"') for name in line.removesuffix(",").split(",")]
+            known = [_AMPLITUDE.fullmatch(name) for name in names]
+            channels = tuple(f"Ch{m[1]}" for m in known if m)
+            if not channels or len(set(channels)) < len(channels) or any(known[len(channels) :]):
+                return None
+            return _Header(channels, tuple(names[len(channels) :]), number, following)
+        if end < 0:
+            return None
+        start = following
+    return None
+
+
+def _numbers(text: str, header: _Header, width: int, name: str) -> NDArray[np.float64]:
+    """Convert the whole body at once; look for the bad line only where that fails."""
+    import pandas as pd
+
+    body = text[header.start :].rstrip("\n").replace(",\n", "\n").removesuffix(",")
+    if not body:
+        return np.empty((0, width))
+    if not header.clusters and "u" in body:
+        body = re.sub(r"(?<=,)u(?=[,\n]|\Z)", "-1", body)
+    try:
+        values = pd.read_csv(
+            io.StringIO(body),
+            header=None,
+            dtype=np.float64,
+            skip_blank_lines=False,
+            quoting=csv.QUOTE_NONE,
+        ).to_numpy()
+        if values.shape[1] != width:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise _bad_line(body.split("\n"), header, width, name) from None
+    calls = values[:, len(header.channels) :]
+    allowed: tuple[int, ...] = tuple(_CLUSTERS) if header.clusters else (-1, 0, 1)
+    good = np.isfinite(values).all(axis=1) & np.isin(calls, allowed).all(axis=1)
+    if not good.all():
+        row = int(np.argmin(good))
+        expected = f"{len(header.channels)} finite amplitudes"
+        if header.calls:
+            expected += ", cluster 0 to 4" if header.clusters else ", calls 0, 1 or u"
+        raise InputError(
+            "no droplet",
+            file=name,
+            line=header.line + 1 + row,
+            expected=expected,
+            found=repr(body.split("\n")[row][:60]),
+        )
+    return values
+
+
+def _bad_line(lines: list[str], header: _Header, width: int, name: str) -> InputError:
+    at = next((i for i, line in enumerate(lines) if not _is_numeric(line, width)), 0)
+    return InputError(
+        "no droplet",
+        file=name,
+        line=header.line + 1 + at,
+        expected=f"{width} numbers with decimal points, separated by commas",
+        found=repr(lines[at][:60]),
+    )
+
+
+def _is_numeric(line: str, width: int) -> bool:
+    try:
+        numbers = [float(field) for field in line.split(",")]
+    except ValueError:
+        return False
+    return len(numbers) == width and line.isascii() and "_" not in line
+
+
+def _positive(calls: NDArray[Any], header: _Header, channel_of: Mapping[str, str]) -> NDArray[np.int8] | None:
+    """Return the calls by channel, shape (n, channels), or None where they can't be had."""
+    channels = header.channels
+    if header.clusters:
+        if len(channels) > 2:
+            return None
+        table = np.array([_CLUSTERS[code] for code in sorted(_CLUSTERS)], dtype=np.int8)
+        return readonly(table[calls[:, 0].astype(np.intp), : len(channels)], np.int8)
+    named = [channel_of.get(target, "") for target in header.calls]
+    if sorted(named) == sorted(channels):
+        return readonly(calls[:, [named.index(channel) for channel in channels]], np.int8)
+    if len(header.calls) == len(channels) and not any(named):
+        return readonly(calls, np.int8)
+    return None

@@ -1,0 +1,121 @@
+"""Candidates: the results that a test of a specification may judge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from aavqc.attributes import Attribute
+from aavqc.documents import Sample
+from aavqc.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A result in words, such as an appearance: judged by ``one of`` and ``conforms``."""
+
+    name: str
+    technique: str
+    text: str
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An attribute with what the specification needs to know of its sample.
+
+    Attributes
+    ----------
+    attribute : Attribute, Observation or None
+        None: the sample is invalid and gave no value at all.
+    sample_id : str or None
+    sample_status : {'valid', 'invalid'}
+        An invalid sample makes the test INVALID: its value is not judged.
+    preparation, replicate : str or None
+        What tells results of one sample apart.
+    result_id : str or None
+        Of the result document it came from.
+
+    Examples
+    --------
+    >>> full = Attribute(name="percent_full", technique="auc", value=81.0, unit="%")
+    >>> Candidate(full, "EX24-001").sample_status
+    'valid'
+    """
+
+    attribute: Attribute | Observation | None
+    sample_id: str | None = None
+    sample_status: Literal["valid", "invalid"] = "valid"
+    preparation: str | None = None
+    replicate: str | None = None
+    result_id: str | None = None
+
+
+Judgeable = Attribute | Observation | Candidate | Sample
+
+
+def candidates_of(samples: Iterable[Sample], result_id: str | None = None) -> list[Candidate]:
+    """Return the candidates of a result's samples; controls and blanks are none.
+
+    Parameters
+    ----------
+    samples : iterable of Sample
+    result_id : str, optional
+        Of the result document, kept for the trace.
+    """
+    found = []
+    for s in samples:
+        if s.role != "sample":
+            continue
+        attributes: list[Attribute | None] = list(s.attributes)
+        if not attributes and s.status == "invalid":
+            attributes = [None]
+        identity = (s.sample_id, s.status, s.preparation, s.replicate, result_id)
+        found += [Candidate(attribute, *identity) for attribute in attributes]
+    return found
+
+
+def by_name(given: Mapping[str, Attribute] | Iterable[Judgeable]) -> dict[str, list[Candidate]]:
+    """Return the candidates by attribute name, in an order of their own content.
+
+    Under the empty name: samples that are invalid and gave no value.
+    """
+    items: Iterable[object] = given.values() if isinstance(given, Mapping) else given
+    if isinstance(items, (str, bytes)):
+        raise UsageError("not a list of results", expected="attributes, candidates or samples", found="text")
+    found: dict[str, list[Candidate]] = {}
+    for item in items:
+        for candidate in _candidates(item):
+            name = candidate.attribute.name if candidate.attribute else ""
+            found.setdefault(name, []).append(candidate)
+    for same in found.values():
+        if len(same) > 1:
+            same.sort(key=_order)
+    return found
+
+
+def _candidates(item: object) -> Iterable[Candidate]:
+    if isinstance(item, Candidate):
+        return (item,)
+    if isinstance(item, (Attribute, Observation)):
+        return (Candidate(item),)
+    if isinstance(item, Sample):
+        return candidates_of([item])
+    raise UsageError(
+        "not a result", expected="an attribute, a candidate or a sample", found=type(item).__name__
+    )
+
+
+def _order(candidate: Candidate) -> tuple[object, ...]:
+    """Sort by identity, then by content: any order of the input gives the same list."""
+    names = (candidate.sample_id, candidate.preparation, candidate.replicate, candidate.result_id)
+    return (*(_natural(name or "") for name in names), repr(candidate))
+
+
+def _natural(text: str) -> tuple[tuple[bool, int, str], ...]:
+    return tuple(
+        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part)
+        for part in re.split(r"(\d+)", text)
+    )

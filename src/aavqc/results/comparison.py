@@ -1,0 +1,104 @@
+"""One value against one limit: rounded once, censored values by interval logic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from aavqc.results.limits import Limit, Side
+from aavqc.results.replicates import Extent
+from aavqc.results.rounding import CONTEXT, Precision, round_to, write
+
+Answer = Literal["inside", "outside", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came of a comparison.
+
+    Attributes
+    ----------
+    answer : {'inside', 'outside', 'unknown'}
+    rounded : str
+        The value as compared, with the digits that the deciding bound demands.
+    raw_inside : bool
+        Whether the unrounded value conforms as well.
+    """
+
+    answer: Answer
+    rounded: str
+    raw_inside: bool
+
+
+def compare(value: Extent, limit: Limit) -> Comparison:
+    """Compare a value with a limit.
+
+    A measured value is rounded to the digits of each bound and must conform to both; the
+    digits shown are those of the bound that it violates, else of the nearer one. A
+    censored value is inside where all of its range is (its bound rounded as a value
+    would be), outside where none of it is, else unknown: never inside by assumption.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> from aavqc.results.limits import parse_limit
+    >>> value = Decimal("101.55")
+    >>> compare(Extent(value, value), parse_limit("NMT 101.5 %"))
+    Comparison(answer='outside', rounded='101.6', raw_inside=False)
+    """
+    return _measured(value, limit) if value.measured else _censored(value, limit)
+
+
+def _measured(value: Extent, limit: Limit) -> Comparison:
+    raw, low, high = value.low, limit.low, limit.high
+    answers = [
+        (side, round_to(raw, side.precision), lower)
+        for side, lower in ((low, True), (high, False))
+        if side is not None
+    ]
+    raw_inside = all(_conforms(raw, side, lower) for side, _, lower in answers)
+    for side, rounded, lower in answers:
+        if not _conforms(rounded, side, lower):
+            return Comparison("outside", write(rounded, side.precision), raw_inside)
+    nearer = -1 if low is not None and high is not None and _nearer(high, low, raw) else 0
+    side, rounded, _ = answers[nearer]
+    return Comparison("inside", write(rounded, side.precision), raw_inside)
+
+
+def _censored(value: Extent, limit: Limit) -> Comparison:
+    low, high = limit.low, limit.high
+    nearest = high if value.high.is_finite() and high else low or high
+    to = nearest.precision if nearest else Precision(None, None, False)
+    shown = censored_text(value, to)
+    if (high and value.low >= high.value) or (low and value.high <= low.value):
+        return Comparison("outside", shown, False)
+    raw = (not high or value.high <= high.value) and (not low or value.low >= low.value)
+    inside = (not high or _rounded(value.high, high) <= high.value) and (
+        not low or _rounded(value.low, low) >= low.value
+    )
+    return Comparison("inside" if inside else "unknown", shown, raw)
+
+
+def censored_text(value: Extent, to: Precision) -> str:
+    """Write an open interval with the signs of its finite ends."""
+    ends = []
+    if value.low.is_finite():
+        ends.append(f">{write(round_to(value.low, to), to)}")
+    if value.high.is_finite():
+        ends.append(f"<{write(round_to(value.high, to), to)}")
+    return ", ".join(ends) or "not bounded"
+
+
+def _rounded(end: Decimal, side: Side) -> Decimal:
+    return round_to(end, side.precision) if end.is_finite() else end
+
+
+def _nearer(high: Side, low: Side, value: Decimal) -> bool:
+    return CONTEXT.subtract(high.value, value) < CONTEXT.subtract(value, low.value)
+
+
+def _conforms(value: Decimal, side: Side, lower: bool) -> bool:
+    if lower:
+        return value >= side.value if side.closed else value > side.value
+    return value <= side.value if side.closed else value < side.value

@@ -1,0 +1,172 @@
+"""Specifications: tests, procedures and acceptance criteria, with identity, version and dates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, PrivateAttr, StrictStr
+
+from aavqc.attributes import Attribute
+from aavqc.documents import Document, digest
+from aavqc.errors import SpecificationError, UnitError
+from aavqc.quantities import ALIASES, UNITS, parse_unit
+from aavqc.results.acceptance import Criterion, SpecifiedTest, criterion
+from aavqc.results.candidates import Judgeable, by_name
+from aavqc.results.evaluation import Evaluation, SpecificationUsed, evaluate
+from aavqc.results.judging import judge
+from aavqc.results.limits import Grammar
+from aavqc.results.rounding import Rule
+from aavqc.textfiles import line_of, read_text, read_toml, validate
+
+
+class Specification(Document):
+    """A list of tests with procedures and acceptance criteria (``aavqc.specification/1``).
+
+    Examples
+    --------
+    >>> from aavqc.attributes import Attribute
+    >>> spec = Specification(id="EX", version="1", tests=[
+    ...     {"id": "full", "attribute": "percent_full", "limit": "NLT 70.0 %"}])
+    >>> full = Attribute(name="percent_full", technique="auc", value=69.96, unit="%")
+    >>> spec.check([full])["full"].reason
+    '70.0 % conforms to NLT 70.0 % after rounding, raw 69.96 %'
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_: Literal["aavqc.specification/1"] = Field("aavqc.specification/1", alias="schema")
+    id: StrictStr = Field(min_length=1)
+    version: StrictStr = Field(min_length=1)
+    status: Literal["draft", "approved", "superseded"] = "draft"
+    purpose: Literal["release", "shelf-life", "in-process", "comparability"] = "release"
+    product: StrictStr | None = None
+    stage: StrictStr | None = None
+    market: StrictStr | None = None
+    presentation: StrictStr | None = None
+    effective_from: date | None = None
+    effective_to: date | None = None
+    rounding: Rule = "usp"
+    decimal: Literal[".", ","] = Field(".", description="decimal separator of the limits")
+    aliases: dict[str, str] = Field({}, description="spellings of units, such as GC/mL = vg/mL")
+    tests: tuple[SpecifiedTest, ...] = Field(min_length=1)
+
+    _criteria: tuple[Criterion, ...] = PrivateAttr()
+    _used: SpecificationUsed = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Read every limit once; a specification that can't be used never comes into being."""
+        self._refuse_contradictions()
+        criteria = []
+        for i, test in enumerate(self.tests):
+            grammar = Grammar(self.rounding, test.decimal_places, self.decimal, self.aliases)
+            try:
+                criteria.append(criterion(test, grammar))
+            except SpecificationError as error:
+                raise SpecificationError(
+                    f"tests.{i}.{error.message}",
+                    expected=error.expected,
+                    found=error.found,
+                    hint=error.hint,
+                ) from error
+        self._criteria = tuple(criteria)
+        self._used = SpecificationUsed(
+            id=self.id, version=self.version, status=self.status, purpose=self.purpose, sha256=digest(self)
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Specification:
+        """Read a specification from TOML, or from JSON where the name ends so.
+
+        Raises
+        ------
+        InputError
+            The file can't be read.
+        SpecificationError
+            It is no specification; says the key and, in TOML, its line.
+        """
+        path = Path(path)
+        data, text = (_read_json(path), "") if path.suffix.lower() == ".json" else read_toml(path)
+        try:
+            return validate(cls, data, path.name, SpecificationError, text)
+        except SpecificationError as error:
+            error.in_file(path.name)
+            if error.line is None and text:
+                error.line = line_of(text, _location(error.message))
+            raise
+
+    def check(
+        self, attributes: Mapping[str, Attribute] | Iterable[Judgeable], *, lot: str | None = None
+    ) -> Evaluation:
+        """Judge results against every test.
+
+        Parameters
+        ----------
+        attributes : AttributeSet, or iterable of Attribute, Candidate, Observation or Sample
+            Of one lot; their order does not matter. Samples with a role other than
+            ``sample`` are controls and not judged.
+        lot : str, optional
+            Goes into the evaluation.
+
+        Raises
+        ------
+        UnitError
+            A limit's unit and its attribute's do not measure the same thing.
+        """
+        named = by_name(attributes)
+        without_value = named.get("", ())
+        verdicts = [judge(c, named.get(c.test.attribute, ()), without_value) for c in self._criteria]
+        return evaluate(verdicts, self._used, lot)
+
+    def is_effective(self, on: date) -> bool:
+        """Tell whether the specification is in force on a day; both dates are included."""
+        return (self.effective_from is None or self.effective_from <= on) and (
+            self.effective_to is None or on <= self.effective_to
+        )
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the canonical document."""
+        return self._used.sha256
+
+    def _refuse_contradictions(self) -> None:
+        if self.effective_from and self.effective_to and self.effective_from > self.effective_to:
+            raise SpecificationError(
+                "effective_to: before effective_from",
+                expected=f"{self.effective_from.isoformat()} or later",
+                found=self.effective_to.isoformat(),
+            )
+        seen: set[str] = set()
+        for i, test in enumerate(self.tests):
+            if test.id in seen:
+                raise SpecificationError(f"tests.{i}.id: used twice", found=repr(test.id))
+            seen.add(test.id)
+        for spelling, unit in self.aliases.items():
+            if spelling in UNITS or spelling in ALIASES:
+                raise SpecificationError(
+                    "aliases: a unit of the table keeps its meaning", found=f"{spelling} = {unit}"
+                )
+            try:
+                parse_unit(unit)
+            except UnitError as error:
+                raise SpecificationError(
+                    f"aliases: {error.message}", expected=error.expected, found=error.found, hint=error.hint
+                ) from error
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:  # also a number of too many digits
+        raise SpecificationError(
+            "no valid JSON", file=path.name, line=getattr(error, "lineno", None), found=str(error)
+        ) from error
+
+
+def _location(message: str) -> tuple[int | str, ...]:
+    """Return the key that a message begins with, such as ``tests.1.limit``."""
+    path = message.partition(":")[0].split(".")
+    return tuple(int(part) if part.isdigit() else part for part in path)
