@@ -131,6 +131,20 @@ def test_truncated_xml_names_its_line() -> None:
     assert (caught.value.file, caught.value.line) == ("run.mzML", 5)
 
 
+def test_an_error_of_the_reader_names_the_file_and_no_path() -> None:
+    with pytest.raises(InputError) as caught:
+        parse(TWO.replace(b"<binary>", b"<binary>*"))
+    assert caught.value.file == "run.mzML"
+    assert "/tmp" not in str(caught.value)
+    assert "aavqc-" not in str(caught.value)
+
+
+def test_a_spectrum_with_fewer_peaks_than_declared_is_refused() -> None:
+    with pytest.raises(InputError, match="cut short") as caught:
+        parse(TWO.replace(b'defaultArrayLength="1"', b'defaultArrayLength="4"'))
+    assert caught.value.line == 5
+
+
 def test_entity_bombs_are_refused() -> None:
     bomb = TWO.replace(
         b"<mzML", b'<!DOCTYPE mzML [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>\n<mzML', 1

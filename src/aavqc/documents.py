@@ -208,6 +208,27 @@ class Payload(Document):
     wells: list[Well] | None = None
 
 
+class ErrorDetails(Document):
+    """What went wrong, where, and what was expected."""
+
+    exit: int
+    code: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    expected: str | None = None
+    found: str | None = None
+    hint: str | None = None
+
+
+class ErrorDocument(Document):
+    """What ``--json`` prints where there is no result (``aavqc.error/1``)."""
+
+    schema_: Literal["aavqc.error/1"] = Field("aavqc.error/1", alias="schema")
+    error: ErrorDetails
+
+
 class FileEntry(Document):
     """What became of one file that a batch saw."""
 

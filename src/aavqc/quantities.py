@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 
 from aavqc.errors import UnitError, UsageError, nearest
 
@@ -66,7 +66,8 @@ _MICRO = str.maketrans({"\u03bc": "µ"})  # Greek mu, micro sign
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _NUMBER = re.compile(
     r"(?P<mantissa>[+-]?\d+(?:[.,]\d+)?)"
-    r"(?:[eE](?P<e>[+-]?\d{1,3})|\s*[×x*]\s*10(?:\^(?P<p>[+-]?\d{1,3})|(?P<s>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})))?"
+    r"(?:[eE](?P<e>[+-]?\d{1,3})|\s*[×x*]\s*10(?:\^(?P<p>[+-]?\d{1,3})|(?P<s>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})))?",
+    re.ASCII,
 )
 
 
@@ -184,4 +185,5 @@ def convert(value: Decimal, unit: str, to: str) -> Decimal:
     (dimension, factor), (wanted, divisor) = UNITS[unit], UNITS[to]
     if dimension != wanted:
         raise UnitError("units do not convert", expected=f"{wanted} ({to})", found=f"{dimension} ({unit})")
-    return value if factor == divisor else value * (factor / divisor)
+    with localcontext(Context(prec=50)):  # never the caller's precision
+        return value if factor == divisor else value * (factor / divisor)

@@ -74,6 +74,8 @@ def read_json(path: Path, model: type[Model]) -> Model:
         raise InputError(
             "no valid JSON", file=path.name, line=error.lineno, column=error.colno, found=error.msg
         ) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError("no usable JSON", file=path.name, found=str(error)[:80]) from error
     return validate(model, data, path.name, InputError)
 
 
@@ -91,6 +93,8 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
             column=int(at[2]) if at else None,
             found=str(error).split(" (at")[0],
         ) from error
+    except (ValueError, RecursionError) as error:  # an endless number, an endless nesting
+        raise SpecificationError("no usable TOML", file=path.name, found=str(error)[:80]) from error
 
 
 def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], text: str = "") -> Model:
@@ -100,8 +104,6 @@ def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], t
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "value_error" and isinstance(first.get("ctx", {}).get("error"), AavqcError):
-            raise first["ctx"]["error"].in_file(name) from error
         found = "nothing" if first["type"] == "missing" else repr(first["input"])
         raise kind(
             where or "the document",

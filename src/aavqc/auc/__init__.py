@@ -188,7 +188,7 @@ def _attributes(fit: Fit, settings: TechniqueSettings) -> list[Attribute]:
         if extinction is not None:
             rows += _class_rows(windows, d, fit.draws, extinction, "")
         index = windows.index(d.s)
-        for name, which in (("aggregate", index == 5), ("subcapsid", index == 0)):
+        for name, which in (("aggregate", index == 5), ("sub_capsid", index == 0)):
             draws = 100 * fit.draws[:, which].sum(axis=1) / fit.draws.sum(axis=1)
             value = 100 * float(d.amounts[which].sum() / d.amounts.sum())
             rows.append((f"percent_{name}_signal", "%", value, draws))
@@ -232,7 +232,7 @@ def _mean(s: FloatArray, signal: FloatArray) -> float:
 
 def _diagnostics(fit: Fit, peaks: list[Peak], settings: TechniqueSettings) -> dict[str, object]:
     factor = to_water(settings)
-    names = ("subcapsid", *CLASSES, "aggregate")
+    names = ("sub_capsid", *CLASSES, "aggregate")
 
     def name_of(s: float) -> str | None:
         return names[int(fit.windows.index(np.array([s]))[0])] if fit.windows is not None else None

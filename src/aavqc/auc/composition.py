@@ -36,7 +36,7 @@ AGGREGATE = 1.15
 class ClassWindows:
     """Limits of the classes on the s axis of the data, in S as measured.
 
-    ``edges`` part subcapsid | empty | partial | full | overfull | aggregate.
+    ``edges`` part sub-capsid | empty | partial | full | overfull | aggregate.
     ``slope`` is the relative gain of s a nucleotide. ``anchor`` says what s_empty rests on.
     """
 
@@ -51,7 +51,7 @@ class ClassWindows:
         return result
 
     def index(self, s: FloatArray) -> NDArray[np.intp]:
-        """0 subcapsid, 1–4 the classes, 5 aggregate."""
+        """0 sub-capsid, 1–4 the classes, 5 aggregate."""
         return np.searchsorted(np.array(self.edges), s, side="right")
 
 

@@ -78,10 +78,10 @@ def refine(s: FloatArray, amounts: FloatArray) -> FloatArray:
 
     Too wide a grid costs the shape its accuracy: diffusion then has to fill the gaps.
     """
-    points = list(s[::4])
-    for k in np.flatnonzero(amounts > 1e-3 * amounts.sum()):
-        points += list(np.linspace(s[max(k - 1, 0)], s[min(k + 1, s.size - 1)], 9))
-    return np.unique(np.round(points, 9))
+    points = [s[::4]]
+    for k in np.flatnonzero(amounts > 1e-3 * amounts.sum()).tolist():
+        points.append(np.linspace(s[max(k - 1, 0)], s[min(k + 1, s.size - 1)], 9))
+    return np.unique(np.round(np.concatenate(points), 9))
 
 
 def thin(grid: SignalGrid, scans: int = 40, points: int = 250) -> SignalGrid:

@@ -23,7 +23,6 @@ from aavqc.documents import FileEntry, Manifest, Method, ResultDocument
 from aavqc.errors import (
     EXIT_BUG,
     EXIT_INCOMPLETE,
-    EXIT_INPUT,
     EXIT_INVALID,
     AavqcError,
     InputError,
@@ -193,9 +192,7 @@ def _methods(folder: Path, methods: Sequence[str | Path | Method]) -> dict[str, 
     return by_technique
 
 
-def _specifications(
-    folder: Path, specification: str | Path | Sequence[str | Path] | None
-) -> list[Path]:
+def _specifications(folder: Path, specification: str | Path | Sequence[str | Path] | None) -> list[Path]:
     if specification is None:
         return sorted(folder.glob("specification*.toml"))
     given = [specification] if isinstance(specification, (str, Path)) else specification

@@ -31,16 +31,17 @@ def judge_results(
     """
     lots: dict[str | None, list[tuple[str, ResultDocument]]] = {}
     for job, document in results.items():
-        for lot in {part.lot for part in document.payload.method.parts} or {without_sheet}:
+        named: set[str | None] = {part.lot for part in document.payload.method.parts}
+        for lot in named or {without_sheet}:
             lots.setdefault(lot, []).append((job, document))
     found = []
-    for lot in sorted(lots, key=lambda name: name or ""):
+    for name, documents in sorted(lots.items(), key=lambda item: item[0] or ""):
         candidates = [
             candidate
-            for job, document in lots[lot]
-            for candidate in candidates_of(_of_lot(document, lot), result_id=job)
+            for job, document in documents
+            for candidate in candidates_of(_of_lot(document, name), result_id=job)
         ]
-        found += [specification.check(candidates, lot=lot) for specification in specifications]
+        found += [specification.check(candidates, lot=name) for specification in specifications]
     return found
 
 

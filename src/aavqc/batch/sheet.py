@@ -50,7 +50,14 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
     for cells in reader:
         if not any(cell.strip() for cell in cells):
             continue
-        row = _row(dict(zip(header, cells, strict=False)), len(cells), header, path.name, reader.line_num, setting_names)
+        row = _row(
+            dict(zip(header, cells, strict=False)),
+            len(cells),
+            header,
+            path.name,
+            reader.line_num,
+            setting_names,
+        )
         for part in row.wells or (row.part,):
             before = seen.setdefault((row.export, part), row.line)
             if before != row.line:
@@ -115,13 +122,13 @@ def assign(rows: list[SheetRow], exports: list[Export]) -> Assignment:
             problems.append(f"line {row.line}: no export {row.export!r} {row.part}".rstrip())
         elif len(matching) > 1:
             names = ", ".join(e.name for e in matching[:4])
-            problems.append(
-                f"line {row.line}: {row.export!r} names several records ({names}): give the part"
-            )
+            problems.append(f"line {row.line}: {row.export!r} names several records ({names}): give the part")
         else:
             taken.setdefault(matching[0].name, []).append(row)
     if rows:
-        problems += [f"export {e.name!r} has no row in the sample sheet" for e in exports if e.name not in taken]
+        problems += [
+            f"export {e.name!r} has no row in the sample sheet" for e in exports if e.name not in taken
+        ]
     return Assignment(taken, problems)
 
 

@@ -19,7 +19,7 @@ RESULT_COLUMNS = (
 
 def result_rows(payload: Payload, job: str, lots: Mapping[str, str]) -> list[dict[str, object]]:
     """Return one row for each attribute of a result; ``lots`` by sample id."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for sample in payload.samples:
         for a in sample.attributes:
             rows.append(

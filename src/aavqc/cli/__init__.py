@@ -8,7 +8,11 @@ import sys
 import typer
 
 from aavqc import __version__
-from aavqc.cli import analyze, batch, inspect, schema, simulate
+from aavqc.cli.analyze import register as analyze
+from aavqc.cli.batch import register as batch
+from aavqc.cli.inspect import register as inspect
+from aavqc.cli.schema import register as schema
+from aavqc.cli.simulate import register as simulate
 from aavqc.errors import EXIT_INTERRUPTED, EXIT_USAGE
 
 app = typer.Typer(
@@ -21,8 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (batch, inspect, analyze, simulate, schema):
-    group.register(app)
+for add_commands in (batch, inspect, analyze, simulate, schema):
+    add_commands(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -41,7 +45,7 @@ def main() -> None:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # commands end in typer.Exit: what arrives here is a wrong call  # noqa: BLE001
         code = _usage(error)
     sys.exit(code if isinstance(code, int) else 0)
 

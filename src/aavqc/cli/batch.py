@@ -41,9 +41,9 @@ def demo(
     from importlib.resources import as_file, files
 
     target = Path(out)
-    with as_file(files("aavqc") / "_example_lot") as lot:
-        if not lot.is_dir():  # an editable install: the lot lies beside the sources
-            lot = Path(__file__).parents[3] / "data" / "example_lot"
+    beside_sources = Path(__file__).parents[3] / "data" / "example_lot"  # of an editable install
+    with as_file(files("aavqc") / "_example_lot") as carried:
+        lot = carried if carried.is_dir() else beside_sources
         shutil.copytree(lot, target / "lot", dirs_exist_ok=True)
     talk(f"the example lot is in {target / 'lot'}")
     code, _ = _run_batch(target / "lot", target / "results", workers=_default_workers())

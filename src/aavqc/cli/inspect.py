@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -59,7 +59,7 @@ def inspect(
     found = survey(path)
     records, failures = [], [row for row in found.files if row.status == "failed"]
     for export in found.exports:
-        entry = {"name": export.name, "technique": export.technique, "format": export.format}
+        entry: dict[str, Any] = {"name": export.name, "technique": export.technique, "format": export.format}
         entry |= {"sample_id": export.sample_id, "files": len(export.files)}
         try:
             record = read_export(export)
@@ -67,7 +67,7 @@ def inspect(
         except AavqcError as error:
             entry["error"] = str(error)
         records.append(entry)
-    document = {
+    document: dict[str, Any] = {
         "schema": "aavqc.inspection/1",
         "records": records,
         "files": [
@@ -79,27 +79,28 @@ def inspect(
         if as_json:
             out.write(json.dumps(document, ensure_ascii=False) + "\n")
         else:
-            _print(out.write, records, document["files"])  # type: ignore[arg-type]
+            out.write(_shown(records, document["files"]))
     broken = len(failures) + sum("error" in r for r in records)
     if broken or not records:
         talk(f"{broken} problem(s), {len(records)} record(s)")
     return EXIT_INPUT if broken or not records else EXIT_OK
 
 
-def _print(write, records, files) -> None:  # type: ignore[no-untyped-def]
+def _shown(records: list[dict[str, Any]], files: list[dict[str, Any]]) -> str:
+    lines = []
     for record in records:
-        write(f"{record['name']}: {record['technique']}, {record['format']}, {record['files']} file(s)\n")
-        write(f"  sample_id: {record['sample_id']}\n")
+        lines.append(
+            f"{record['name']}: {record['technique']}, {record['format']}, {record['files']} file(s)"
+        )
+        lines.append(f"  sample_id: {record['sample_id']}")
         for key, value in record.get("metadata", {}).items():
-            shown = f"{', '.join(map(str, value))}" if isinstance(value, list) else value
-            write(f"  {key}: {shown}\n")
-        for remark in record.get("remarks", []):
-            write(f"  note: {remark}\n")
+            lines.append(f"  {key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        lines += [f"  note: {remark}" for remark in record.get("remarks", [])]
         if "error" in record:
-            write(f"  problem: {record['error']}\n")
+            lines.append(f"  problem: {record['error']}")
     rest = [f for f in files if f["status"] != "used"]
     if rest:
-        write("files not used:\n")
-        for file in rest:
-            write(f"  {file['name']}: {file['status']}: {file['reason']}\n")
-    write(f"{sum(f['status'] == 'used' for f in files)} file(s) used, {len(rest)} not\n")
+        lines.append("files not used:")
+        lines += [f"  {f['name']}: {f['status']}: {f['reason']}" for f in rest]
+    lines.append(f"{len(files) - len(rest)} file(s) used, {len(rest)} not")
+    return "\n".join(lines) + "\n"

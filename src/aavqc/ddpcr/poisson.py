@@ -28,7 +28,7 @@ def copies_per_droplet(k: int, n: int) -> float | None:
     Examples
     --------
     >>> round(copies_per_droplet(1901, 15820), 6)
-    0.128036
+    0.12802
     >>> copies_per_droplet(20, 20) is None
     True
     """
@@ -59,7 +59,7 @@ def poisson_interval(
     Examples
     --------
     >>> [round(x, 4) for x in poisson_interval(1000, 10000)]
-    [0.0991, 0.1121]
+    [0.099, 0.1121]
     """
     if method == "wilson":
         low, high = wilson(k, n, coverage)

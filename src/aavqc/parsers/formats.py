@@ -94,7 +94,10 @@ def each_file_a_record(format_name: str, technique: Technique) -> Callable[[Sequ
 
     def group(files: Sequence[SourceFile]) -> Grouping:
         return Grouping(
-            [Export(format_name, technique, f.name, f.basename.rpartition(".")[0], (f,)) for f in files]
+            [
+                Export(format_name, technique, f.name, f.basename.rpartition(".")[0] or f.basename, (f,))
+                for f in files
+            ]
         )
 
     return group

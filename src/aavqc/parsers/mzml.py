@@ -41,6 +41,7 @@ class _Spectra:
     intensity: list[FloatArray] = field(default_factory=list)
     time_s: list[float] = field(default_factory=list)
     injection_ms: list[float | None] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
     profile: int = 0
     undeclared: int = 0
     other_levels: int = 0
@@ -48,6 +49,7 @@ class _Spectra:
 
     def consumeSpectrum(self, spectrum: Any) -> None:  # noqa: N802 - name set by pyOpenMS
         """Take one spectrum."""
+        self.sizes.append(spectrum.size())
         if spectrum.getMSLevel() != 1:
             self.other_levels += 1
             return
@@ -86,8 +88,17 @@ def read(export: Export) -> IonTable:
         no spectra.
     """
     (file,) = export.files
-    with _plain_file(file) as path:
+    with _plain_file(file) as (path, declared):
         spectra = _stream(path, file)
+    for (line, expected), found in zip(declared, spectra.sizes, strict=False):
+        if expected != found:
+            raise InputError(
+                "spectrum is cut short",
+                file=file.name,
+                line=line,
+                expected=f"{expected} peaks",
+                found=str(found),
+            )
     if spectra.profile:
         raise InputError(
             "profile spectra",
@@ -170,30 +181,31 @@ def _stream(path: Path, file: SourceFile) -> _Spectra:
     except Exception as error:
         if "Python callback" in str(error):
             raise  # our own fault, not the file's
-        raise InputError("can't be read as mzML", file=file.name, found=str(error)[:300]) from error
+        found = re.sub(r" in: /.*", "", str(error).replace(str(path), file.name))  # no paths of this machine
+        raise InputError("can't be read as mzML", file=file.name, found=found[:300]) from error
     return spectra
 
 
 @contextmanager
-def _plain_file(file: SourceFile) -> Iterator[Path]:
-    """Check the XML from end to end, then yield it as a file on disk, unfolded."""
+def _plain_file(file: SourceFile) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
+    """Check the XML from end to end; yield it as an unfolded file on disk, with its spectra's lengths."""
     handle, name = -1, ""
     unfold = file.gzipped or file.on_disk is None
     try:
         if unfold:
             handle, name = tempfile.mkstemp(suffix=".mzML", prefix="aavqc-")
-        _check(file, handle)
-        yield Path(name) if unfold else Path(str(file.on_disk))
+        declared = _check(file, handle)
+        yield Path(name) if unfold else Path(str(file.on_disk)), declared
     finally:
         if handle >= 0:
             os.close(handle)
             Path(name).unlink(missing_ok=True)
 
 
-def _check(file: SourceFile, copy_to: int) -> None:
+def _check(file: SourceFile, copy_to: int) -> list[tuple[int, int]]:
     """Refuse what is no well-formed XML, or declares a document type (entity bombs).
 
-    The C++ reader crashes the process on some broken files: it sees only whole ones.
+    Returns line and declared length of each spectrum: the C++ reader takes what is there.
     """
     encoding = _ENCODING.search(file.head[:200])
     if encoding and encoding[1].decode("ascii", "replace").lower() not in ("utf-8", "iso-8859-1", "us-ascii"):
@@ -210,7 +222,23 @@ def _check(file: SourceFile, copy_to: int) -> None:
             expected="mzML, which has none",
         )
 
+    declared: list[tuple[int, int]] = []
+
+    def note(tag: str, attributes: dict[str, str]) -> None:
+        if tag == "spectrum":
+            length = attributes.get("defaultArrayLength", "")
+            if not (length.isascii() and length.isdigit()):
+                raise InputError(
+                    "no length of a spectrum",
+                    file=file.name,
+                    line=parser.CurrentLineNumber,
+                    expected="a whole number in defaultArrayLength",
+                    found=repr(length[:40]),
+                )
+            declared.append((parser.CurrentLineNumber, int(length[:18])))
+
     parser.StartDoctypeDeclHandler = refuse
+    parser.StartElementHandler = note
     size = 0
     try:
         with file.open() as stream:
@@ -232,6 +260,7 @@ def _check(file: SourceFile, copy_to: int) -> None:
         ) from error
     except (OSError, EOFError, zlib.error) as error:
         raise InputError("can't be unfolded or read", file=file.name, found=str(error)) from error
+    return declared
 
 
 FORMAT = Format(

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from aavqc.errors import InputError
 from aavqc.records import InputFile
@@ -79,7 +79,7 @@ class SourceFile:
     def open(self) -> BinaryIO:
         """Open the unfolded content for reading."""
         raw = _open_raw(self.name, self.path, self.member, self.data)
-        return gzip.open(raw) if self.gzipped else raw  # type: ignore[return-value]
+        return cast("BinaryIO", _Unfolded(raw)) if self.gzipped else raw
 
     def read(self, limit: int = MAX_TEXT) -> bytes:
         """Read the whole unfolded content, at most ``limit`` bytes."""
@@ -99,6 +99,18 @@ class SourceFile:
         return decode(self.read(), self.name)
 
 
+class _Unfolded(gzip.GzipFile):
+    """A gzip that closes the file below it, which the library's own leaves open."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        super().__init__(fileobj=raw, mode="rb")
+        self._raw = raw
+
+    def close(self) -> None:
+        super().close()
+        self._raw.close()
+
+
 def from_disk(path: Path, name: str) -> SourceFile:
     """Hash and describe a file on disk."""
     return _describe(name, path=path)
@@ -112,7 +124,10 @@ def from_stream(stream: BinaryIO, name: str) -> SourceFile:
 def from_zip(archive: SourceFile) -> Iterator[SourceFile]:
     """Describe the members of a zip, sorted by name; hidden ones and folders are skipped."""
     try:
-        with zipfile.ZipFile(_open_raw(archive.name, archive.path, None, archive.data)) as opened:
+        with (
+            _open_raw(archive.name, archive.path, None, archive.data) as stored,
+            zipfile.ZipFile(stored) as opened,
+        ):
             members = sorted(
                 (i for i in opened.infolist() if not i.is_dir()),
                 key=lambda i: i.filename.encode("utf-8", "surrogateescape"),
@@ -165,12 +180,13 @@ def walk(folder: Path, exclude: Path | None = None) -> Iterator[tuple[Path, str]
 
 
 def _open_raw(name: str, path: Path | None, member: str | None, data: bytes | None) -> BinaryIO:
+    stored: BinaryIO
     try:
-        if member is not None:
-            archive = zipfile.ZipFile(path if data is None else io.BytesIO(data))  # type: ignore[arg-type]
-            with archive:
-                return io.BytesIO(archive.read(member))
-        return io.BytesIO(data) if data is not None else open(path, "rb")  # type: ignore[arg-type]
+        stored = io.BytesIO(data) if data is not None else open(path or name, "rb")  # noqa: SIM115
+        if member is None:
+            return stored
+        with stored, zipfile.ZipFile(stored) as archive:
+            return io.BytesIO(archive.read(member))
     except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"can't be read ({reason})", file=name) from error

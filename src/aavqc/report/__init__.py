@@ -1,1 +1,1 @@
-"""Being written."""
+"""What people look at: plots of results."""
