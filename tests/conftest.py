@@ -26,3 +26,14 @@ def reference_data() -> Path:
 def example_lot() -> Path:
     """The committed example lot."""
     return ROOT / "data" / "example_lot"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Each kernel has been compiled for one signature only, whatever the tests did with it."""
+    from aavqc.kernels import KERNELS
+
+    several = {k.__name__: k.signatures for k in KERNELS if len(k.signatures) > 1}
+    if several:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.write_line(f"FAILED kernels with more than one signature: {several}", red=True)

@@ -296,3 +296,36 @@ class DropletPlate(Record):
             "partition_volume_nl": self.partition_volume_nl,
             "partition_volume_source": self.partition_volume_source,
         }
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Distribution(Record):
+    """A distribution of sedimentation coefficients that another program fitted.
+
+    Attributes
+    ----------
+    x : array, shape (n,)
+        Ascending, in ``unit``.
+    y : array, shape (n,)
+        Signal per unit of ``x``, not negative.
+    kind : str
+        Such as ``c(s)``.
+    unit : str
+        Of ``x``: ``S``.
+    """
+
+    technique: ClassVar[Technique] = "auc"
+    x: FloatArray
+    y: FloatArray
+    kind: str
+    unit: str
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata that ``aavqc inspect`` prints."""
+        return {
+            "kind": self.kind,
+            "unit": self.unit,
+            "points": int(self.x.size),
+            "x": [float(self.x[0]), float(self.x[-1])],
+            "maximum_at": float(self.x[np.argmax(self.y)]),
+        }

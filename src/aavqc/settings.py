@@ -114,6 +114,7 @@ def _typed(value: Any, annotation: Any) -> Any:
     if not isinstance(value, str):
         return list(value) if isinstance(value, Sequence) else value
     options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    options = tuple(get_args(o)[0] if get_origin(o) is Annotated else o for o in options)
     if type(None) in options and value.strip().lower() in ("", "none"):
         return None
     if any(get_origin(option) is list or option is list for option in options):

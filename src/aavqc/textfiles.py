@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import tomllib
@@ -11,9 +12,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from aavqc.errors import AavqcError, InputError, SpecificationError
+from aavqc.errors import AavqcError, InputError, SpecificationError, UsageError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+MAX_DEPTH = 32
+"""Tables within tables of a TOML file; those of the library have four."""
 
 
 def read_text(path: Path, name: str | None = None) -> str:
@@ -69,7 +73,8 @@ def read_json(path: Path, model: type[Model]) -> Model:
     """Read a JSON file into a document model."""
     text = read_text(path)
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except json.JSONDecodeError as error:
         raise InputError(
             "no valid JSON", file=path.name, line=error.lineno, column=error.colno, found=error.msg
@@ -79,11 +84,25 @@ def read_json(path: Path, model: type[Model]) -> Model:
     return validate(model, data, path.name, InputError)
 
 
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is out of range")
+    return value
+
+
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     """Read a TOML file; returns its content and its text (to find lines in)."""
     text = read_text(path)
     try:
-        return tomllib.loads(text), text
+        data = tomllib.loads(text)
+        _refuse_depth(data)
+        json.dumps(data, default=str, allow_nan=False)  # no infinity, no integer of thousands of digits
+        return data, text
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         raise SpecificationError(
@@ -97,6 +116,19 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
         raise SpecificationError("no usable TOML", file=path.name, found=str(error)[:80]) from error
 
 
+def _refuse_depth(data: dict[str, Any]) -> None:
+    level: list[Any] = [data]
+    for _ in range(MAX_DEPTH):
+        level = [
+            value
+            for table in level
+            for value in (table.values() if isinstance(table, dict) else table)
+            if isinstance(value, (dict, list))
+        ]
+    if level:
+        raise ValueError(f"tables within tables, more than {MAX_DEPTH} deep")
+
+
 def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], text: str = "") -> Model:
     """Validate data against a model; the first problem becomes an error of ours."""
     try:
@@ -104,7 +136,7 @@ def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], t
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        found = "nothing" if first["type"] == "missing" else repr(first["input"])
+        found = "nothing" if first["type"] == "missing" else _shown(first["input"])
         raise kind(
             where or "the document",
             file=name,
@@ -112,6 +144,13 @@ def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], t
             expected=_expected(first["msg"], model if first["type"] == "extra_forbidden" else None),
             found=found if len(found) < 80 else found[:77] + "…",
         ) from error
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, an endless nesting
+        return f"a {type(value).__name__} too large to show"
 
 
 def _expected(message: str, model: type[BaseModel] | None) -> str:
@@ -148,15 +187,24 @@ def line_of(text: str, location: tuple[int | str, ...]) -> int | None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: a temporary name, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file whole or not at all: a temporary name, fsync, rename.
+
+    Raises
+    ------
+    UsageError
+        The place can't be written to.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"can't be written ({error.strerror})", file=str(path)) from error

@@ -21,8 +21,8 @@ from aavqc.auc.cs import (
     fit_distribution,
     solve,
 )
-from aavqc.auc.peaks import Peak, find_peaks
-from aavqc.auc.search import Found, Parameters, ShapeToD, first_look, refine, search, thin
+from aavqc.auc.peaks import Peak, find_peaks, resolution
+from aavqc.auc.search import Found, Parameters, Problem, ShapeToD, first_look, refine, search, thin
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.water import to_water
 from aavqc.capsid import CLASSES
@@ -49,6 +49,7 @@ class Fit:
     distribution: Distribution
     windows: ClassWindows | None
     draws: FloatArray
+    width: FloatArray
 
 
 def analyze(record: VelocityScans, settings: TechniqueSettings) -> Outcome:
@@ -72,7 +73,7 @@ def analyze(record: VelocityScans, settings: TechniqueSettings) -> Outcome:
     with threadpool_limits(limits=1, user_api="blas"):
         fit = _fit(record, settings)
     d = fit.distribution
-    peaks = find_peaks(d.s, d.signal)
+    peaks = find_peaks(d.s, d.signal, fit.width)
     flags = [*fit.column.flags, *_flags(fit, peaks)]
     warnings = [*record.remarks, *_warnings(record, fit, settings)]
     sample = Sample(
@@ -102,39 +103,41 @@ def _fit(record: VelocityScans, settings: TechniqueSettings) -> Fit:
     if model == "auto":
         model = "cs_invariant_d" if settings.design_length is not None else "cs"
     to_d, shape = _shape(model, grid, settings)
-    free = _free(settings, model)
-    start = Parameters(column.meniscus, shape)
-    bounds = (
-        Parameters(column.meniscus_low, max(0.3 * shape, 1.0) if model == "cs" else 0.3 * shape),
-        Parameters(column.meniscus_high, 3.0 * shape),
+    problem = Problem(
+        thin(grid),
+        to_d,
+        Parameters(column.meniscus_low, column.bottom_low, max(0.3 * shape, 1.0 if model == "cs" else 0.0)),
+        Parameters(column.meniscus_high, column.bottom_high, 3.0 * shape),
+        noise,
     )
-    coarse = thin(grid)
+    start = Parameters(column.meniscus, column.bottom, shape)
+    free = _free(settings, model)
     if settings.s_range is not None:
         low, high = settings.s_range
     else:
-        low, high, meniscus = first_look(
-            coarse, to_d, start, bounds, column.bottom, noise, [n for n in free if n == "meniscus"]
-        )
-        start = Parameters(meniscus, shape)
+        low, high, start = first_look(problem, start, free)
         if settings.design_length is not None:
             low, high = min(low, EXPECTED_CAPSIDS[0]), max(high, EXPECTED_CAPSIDS[1])
     s = np.linspace(low, high, 60)
-    found = search(coarse, s, to_d, start, bounds, column.bottom, noise, free)
-    s = refine(s, found.amounts)
-    found = search(coarse, s, to_d, found.best, bounds, column.bottom, noise, free)
+    found = search(problem, s, start, free)
+    found = search(problem, refine(s, found.amounts), found.best, free)
+    best = found.best
+
     s = np.linspace(low, high, settings.resolution)
-    distribution = fit_distribution(
-        grid,
-        s,
-        to_d(s, found.best.shape),
-        found.best.meniscus,
-        column.bottom,
-        noise,
-        settings.confidence if settings.regularisation != "none" else 0.0,
+    diffusion = to_d(s, best.shape)
+    p = settings.confidence if settings.regularisation != "none" else 0.0
+    distribution = fit_distribution(grid, s, diffusion, best.meniscus, best.bottom, noise, p)
+    return Fit(
+        column=column,
+        grid=grid,
+        found=found,
+        model=model,
+        noise=noise,
+        distribution=distribution,
+        windows=class_windows(s, distribution.signal, settings, to_water(settings)),
+        draws=_draw(distribution, generator(settings.seed, record.inputs)),
+        width=resolution(s, diffusion, best.meniscus, best.bottom, grid.omega2),
     )
-    windows = class_windows(s, distribution.signal, settings, to_water(settings))
-    rng = generator(settings.seed, record.inputs)
-    return Fit(column, grid, found, model, noise, distribution, windows, _draw(distribution, rng))
 
 
 def _shape(model: str, grid: SignalGrid, settings: TechniqueSettings) -> tuple[ShapeToD, float]:
@@ -160,7 +163,9 @@ def _free(settings: TechniqueSettings, model: str) -> list[str]:
     wanted = settings.fit
     if wanted is None:
         wanted = ["meniscus", "frictional_ratio"] if model == "cs" else ["meniscus", "radius"]
-    free = ["meniscus"] if "meniscus" in wanted and settings.meniscus is None else []
+    # the bottom is found rather than fitted: unlike the meniscus it hardly touches any result
+    free = ["bottom"] if settings.bottom is None else []
+    free += ["meniscus"] if "meniscus" in wanted and settings.meniscus is None else []
     return free + (["shape"] if {"frictional_ratio", "radius"} & set(wanted) else [])
 
 
@@ -241,8 +246,9 @@ def _diagnostics(fit: Fit, peaks: list[Peak], settings: TechniqueSettings) -> di
         "model": fit.model,
         "rmsd": fit.distribution.rmsd,
         "meniscus": fit.found.best.meniscus,
-        "meniscus_sd": fit.found.meniscus_sd,
-        "bottom": fit.column.bottom,
+        "meniscus_sd": fit.found.sd.get("meniscus"),
+        "bottom": fit.found.best.bottom,
+        "bottom_sd": fit.found.sd.get("bottom"),
         "fit_range": [fit.column.fit_low, fit.column.fit_high],
         "frictional_ratio": fit.found.best.shape if fit.model == "cs" else None,
         "radius_nm": fit.found.best.shape if fit.model != "cs" else None,

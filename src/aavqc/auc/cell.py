@@ -30,6 +30,8 @@ class Column:
     meniscus_low: float
     meniscus_high: float
     bottom: float
+    bottom_low: float
+    bottom_high: float
     fit_low: float
     fit_high: float
     flags: tuple[Flag, ...] = ()
@@ -128,6 +130,7 @@ def find_column(scans: tuple[Scan, ...], settings: TechniqueSettings) -> Column:
     bottom = settings.bottom
     if bottom is None:
         bottom = float(radii[right[np.argmax(roughness[right])]]) if right.size else high
+    bottom_low, bottom_high = (base, bottom + 0.05) if settings.bottom is None else (bottom, bottom)
     fit_low, fit_high = settings.fit_range or (
         min(last + LEFT_MARGIN_CM, high),
         min(base, bottom) - RIGHT_MARGIN_CM,
@@ -150,6 +153,8 @@ def find_column(scans: tuple[Scan, ...], settings: TechniqueSettings) -> Column:
         meniscus_low=first - 0.02,
         meniscus_high=min(last + 0.01, fit_low),
         bottom=bottom,
+        bottom_low=min(bottom_low, bottom),
+        bottom_high=bottom_high,
         fit_low=fit_low,
         fit_high=fit_high,
         flags=tuple(flags),

@@ -9,6 +9,9 @@ import numpy as np
 
 from aavqc.records import FloatArray
 
+SMOOTH = 0.3
+"""Share of the diffusional width below which two maxima are one peak."""
+
 MIN_FRACTION = 0.005
 """Peaks below this share of the total signal are not listed."""
 
@@ -24,32 +27,45 @@ class Peak:
     high: float
 
 
-def find_peaks(s: FloatArray, signal: FloatArray) -> list[Peak]:
+def resolution(
+    s: FloatArray, diffusion: FloatArray, meniscus: float, bottom: float, omega2: float
+) -> FloatArray:
+    """Return the width (SD, in S) by which diffusion spreads each s halfway down the column.
+
+    Parameters
+    ----------
+    s, diffusion : array, shape (n,)
+        In S and cm²/s.
+    meniscus, bottom : float
+        In cm.
+    omega2 : float
+        Square of the angular speed, rad²/s².
+    """
+    half = 0.5 * (meniscus + bottom)
+    time = np.log(half / meniscus) / (s * 1e-13 * omega2)
+    width: FloatArray = s * np.sqrt(2 * diffusion * time) / (half - meniscus)
+    return width
+
+
+def find_peaks(s: FloatArray, signal: FloatArray, width: FloatArray) -> list[Peak]:
     """List the peaks, ascending in s: local maxima, each integrated to the valleys beside it.
 
-    A valley parts two peaks where it falls below 90 % of the lower one.
+    Parameters
+    ----------
+    s, signal : array, shape (n,)
+        A distribution on a uniform grid, in S; amounts at each s.
+    width : array, shape (n,)
+        What diffusion spreads each s by, see :func:`resolution`. Maxima are told apart on the
+        distribution smoothed by ``SMOOTH`` of it: closer ones the data can't part.
     """
     total = float(signal.sum())
-    padded = np.concatenate([[0.0], signal, [0.0]])
-    tops = [
-        i - 1
-        for i in range(1, padded.size - 1)
-        if padded[i] > padded[i - 1] and padded[i] >= padded[i + 1] and padded[i] > 0
-    ]
-    kept: list[int] = []
-    valleys: list[int] = []
-    for top in tops:
-        if kept:
-            valley = kept[-1] + int(np.argmin(signal[kept[-1] : top + 1]))
-            if signal[valley] > 0.9 * min(signal[kept[-1]], signal[top]):
-                if signal[top] > signal[kept[-1]]:
-                    kept[-1] = top
-                continue
-            valleys.append(valley)
-        kept.append(top)
-    edges = [0, *valleys, s.size - 1]
+    weights = np.exp(-0.5 * ((s[:, None] - s[None, :]) / np.maximum(SMOOTH * width, 1e-9)[None, :]) ** 2)
+    smooth = weights @ (signal / weights.sum(axis=0))
+    padded = np.concatenate([[-1.0], smooth, [-1.0]])
+    tops = np.flatnonzero((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:])).tolist()
+    valleys = [a + int(np.argmin(smooth[a : b + 1])) for a, b in pairwise(tops)]
     peaks = []
-    for low, high in pairwise(edges):
+    for low, high in pairwise([0, *valleys, s.size - 1]):
         part = slice(low, high + 1)
         # the valley point is shared: it belongs half to either side
         weight = signal[part].copy()

@@ -1,8 +1,8 @@
-"""Fit meniscus and shape by variable projection: Gauss–Newton on what c(s) leaves over."""
+"""Fit meniscus, bottom and shape by variable projection: Gauss–Newton on what c(s) leaves over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,42 +11,55 @@ from aavqc.auc.cell import SignalGrid
 from aavqc.auc.cs import basis, normal_equations, project, solve
 from aavqc.records import FloatArray
 
-MAX_ITERATIONS = 12
 ShapeToD = Callable[[FloatArray, float], FloatArray]
 
-
-@dataclass(frozen=True)
-class Parameters:
-    """Meniscus (cm) and shape: frictional ratio, or radius in nm."""
-
-    meniscus: float
-    shape: float
-
-
-@dataclass(frozen=True)
-class Found:
-    """The best parameters, their standard errors, and the amounts at each s."""
-
-    best: Parameters
-    meniscus_sd: float
-    shape_sd: float
-    amounts: FloatArray
-
+MAX_ITERATIONS = 12
 
 COARSE = 50
 """Values of s on the geometric grid of the first look."""
 
+STEPS = {"meniscus": 1e-3, "bottom": 2e-3}
+"""For numerical derivatives, in cm; of the shape: 2 %."""
 
-def first_look(
-    grid: SignalGrid,
-    to_d: ShapeToD,
-    start: Parameters,
-    bounds: tuple[Parameters, Parameters],
-    bottom: float,
-    noise: list[str],
-    free: list[str],
-) -> tuple[float, float, float]:
-    """Find the range of s that the data show, and the meniscus, on a geometric grid of s.
+BLIND_CM = 0.02
+"""A bottom whose standard error is larger is not seen in the fit range, and is left as found."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Meniscus and bottom (cm), and shape: frictional ratio, or radius in nm."""
+
+    meniscus: float
+    bottom: float
+    shape: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What does not change during a search: the data, and how a shape becomes D."""
+
+    grid: SignalGrid
+    to_d: ShapeToD
+    low: Parameters
+    high: Parameters
+    noise: list[str]
+
+    def columns(self, s: FloatArray, p: Parameters) -> FloatArray:
+        """Return the projected basis, shape (s, scans, points)."""
+        return project(basis(self.grid, s, self.to_d(s, p.shape), p.meniscus, p.bottom), self.noise)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best parameters, the standard errors of the free ones, and the amounts at each s."""
+
+    best: Parameters
+    sd: dict[str, float]
+    amounts: FloatArray
+
+
+def first_look(problem: Problem, start: Parameters, free: Sequence[str]) -> tuple[float, float, Parameters]:
+    """Find the range of s that the data show, and the cell, on a geometric grid of s.
 
     The grid goes from what moves 0.05 cm in the whole run to what crosses the column within
     the first tenth of the scans. The range holds all but 0.5 % of the signal at either end
@@ -56,21 +69,69 @@ def first_look(
     -------
     low, high : float
         In S.
-    meniscus : float
-        In cm.
+    best : Parameters
+        To go on from.
     """
+    grid = problem.grid
     slowest = 1e13 * np.log1p(0.05 / start.meniscus) / grid.w[-1]
     early = grid.w[max(2, grid.w.size // 10)]
     fastest = max(1e13 * np.log(grid.radii[-1] / start.meniscus) / early, 4.0 * slowest)
     s = np.geomspace(slowest, fastest, COARSE)
-    found = search(grid, s, to_d, start, bounds, bottom, noise, free)
+    found = search(problem, s, start, [name for name in free if name != "shape"])
     moving = np.where(s > 1.5 * slowest, found.amounts, 0.0)
     if moving.sum() <= 0:
-        return float(s[0]), float(s[-1]), found.best.meniscus
+        return float(s[0]), float(s[-1]), found.best
     share = np.cumsum(moving) / moving.sum()
     first = s[np.searchsorted(share, 0.005)]
     last = s[min(int(np.searchsorted(share, 0.995)), s.size - 1)]
-    return float(max(0.3 * first, slowest)), float(1.35 * last), found.best.meniscus
+    return float(max(0.3 * first, slowest)), float(1.35 * last), found.best
+
+
+def search(problem: Problem, s: FloatArray, start: Parameters, free: Sequence[str]) -> Found:
+    """Minimise the rmsd of an unregularised c(s) over the free parameters.
+
+    For fixed parameters the amounts follow by NNLS; the residual's derivative in a parameter
+    is that of the model with amounts held, less what the active columns can take up (Kaufman
+    1975 BIT 15:49). Steps are halved until the fit improves.
+
+    Parameters
+    ----------
+    problem : Problem
+    s : array, shape (n,)
+        In S.
+    start : Parameters
+    free : sequence of str
+        Names of :class:`Parameters`.
+    """
+    data = project(problem.grid.signal.copy(), problem.noise)
+    free = list(free)
+    sd: dict[str, float] = {}
+    current = start
+    columns, amounts, residual, cost = _evaluate(problem, data, s, current)
+    for _ in range(MAX_ITERATIONS):
+        jacobian = _jacobian(problem, s, current, columns, amounts, free)
+        errors = _standard_errors(jacobian, cost / residual.size)
+        if "bottom" in free and not errors[free.index("bottom")] < BLIND_CM:
+            free.remove("bottom")
+            jacobian = _jacobian(problem, s, current, columns, amounts, free)
+            errors = _standard_errors(jacobian, cost / residual.size)
+        if not free or not np.all(np.isfinite(errors)):
+            break
+        sd = dict(zip(free, errors.tolist(), strict=True))
+        change = np.asarray(np.linalg.solve(jacobian @ jacobian.T, jacobian @ residual), dtype=np.float64)
+        for _ in range(6):
+            moved = _moved(problem, current, free, change)
+            trial = _evaluate(problem, data, s, moved)
+            if trial[3] < cost:
+                break
+            change = change / 2
+        else:
+            break
+        gain = 1 - trial[3] / cost
+        current, (columns, amounts, residual, cost) = moved, trial
+        if gain < 1e-4:
+            break
+    return Found(current, sd, amounts)
 
 
 def refine(s: FloatArray, amounts: FloatArray) -> FloatArray:
@@ -85,7 +146,7 @@ def refine(s: FloatArray, amounts: FloatArray) -> FloatArray:
 
 
 def thin(grid: SignalGrid, scans: int = 40, points: int = 250) -> SignalGrid:
-    """Return every n-th scan and radius: enough to find two parameters."""
+    """Return every n-th scan and radius: enough to find a few parameters."""
     rows = np.unique(np.linspace(0, grid.w.size - 1, min(scans, grid.w.size)).astype(int))
     every = max(grid.radii.size // points, 1)
     return replace(
@@ -96,76 +157,47 @@ def thin(grid: SignalGrid, scans: int = 40, points: int = 250) -> SignalGrid:
     )
 
 
-def search(
-    grid: SignalGrid,
+def _evaluate(
+    problem: Problem, data: FloatArray, s: FloatArray, p: Parameters
+) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+    columns = problem.columns(s, p)
+    amounts = solve(normal_equations(columns, data))
+    residual = data.ravel() - amounts @ columns.reshape(s.size, -1)
+    return columns, amounts, residual, float(residual @ residual)
+
+
+def _jacobian(
+    problem: Problem,
     s: FloatArray,
-    to_d: ShapeToD,
-    start: Parameters,
-    bounds: tuple[Parameters, Parameters],
-    bottom: float,
-    noise: list[str],
-    free: list[str],
-) -> Found:
-    """Minimise the rmsd of an unregularised c(s) over meniscus and shape.
+    current: Parameters,
+    columns: FloatArray,
+    amounts: FloatArray,
+    free: Sequence[str],
+) -> FloatArray:
+    """Slopes of the model in each free parameter, free of the active columns."""
+    base = amounts @ columns.reshape(s.size, -1)
+    active = columns[amounts > 0].reshape(int((amounts > 0).sum()), -1)
+    slopes = np.empty((len(free), base.size))
+    for i, name in enumerate(free):
+        step = STEPS.get(name, 0.02 * current.shape)
+        moved = problem.columns(s, replace(current, **{name: getattr(current, name) + step}))
+        slope = (amounts @ moved.reshape(s.size, -1) - base) / step
+        slopes[i] = slope - active.T @ np.linalg.lstsq(active @ active.T, active @ slope, rcond=1e-12)[0]
+    return slopes
 
-    For fixed parameters the amounts follow by NNLS; the residual's derivative in a parameter
-    is that of the model with amounts held, less what the active columns can take up (Kaufman
-    1975 BIT 15:49). Steps are halved until the fit improves.
-    """
-    data = project(grid.signal.copy(), noise)
 
-    def model(p: Parameters) -> FloatArray:
-        return project(basis(grid, s, to_d(s, p.shape), p.meniscus, bottom), noise)
+def _standard_errors(jacobian: FloatArray, variance: float) -> FloatArray:
+    """Standard errors of the parameters; infinite where the data do not see one."""
+    normal = jacobian @ jacobian.T
+    if normal.size == 0 or np.linalg.matrix_rank(normal) < len(normal):
+        return np.full(len(normal), np.inf)
+    errors: FloatArray = np.sqrt(variance * np.diag(np.linalg.inv(normal)))
+    return errors
 
-    def evaluate(p: Parameters) -> tuple[FloatArray, FloatArray, FloatArray, float]:
-        columns = model(p)
-        normal = normal_equations(columns, data)
-        amounts = solve(normal)
-        residual = data.ravel() - amounts @ columns.reshape(s.size, -1)
-        return columns, amounts, residual, float(residual @ residual)
 
-    low, high = bounds
-    steps = {"meniscus": 1e-3, "shape": 0.02 * start.shape}
-    current = start
-    columns, amounts, residual, cost = evaluate(current)
-    sd = dict.fromkeys(steps, 0.0)
-    for _ in range(MAX_ITERATIONS):
-        if not free:
-            break
-        active = columns[amounts > 0].reshape(int((amounts > 0).sum()), -1)
-        base = amounts @ columns.reshape(s.size, -1)
-        slopes = []
-        for name in free:
-            moved = replace(current, **{name: getattr(current, name) + steps[name]})
-            slope = (amounts @ model(moved).reshape(s.size, -1) - base) / steps[name]
-            slopes.append(
-                slope - active.T @ np.linalg.lstsq(active @ active.T, active @ slope, rcond=1e-12)[0]
-            )
-        jacobian = np.array(slopes)
-        normal = jacobian @ jacobian.T
-        if np.linalg.matrix_rank(normal) < len(free):
-            break
-        sigma2 = cost / residual.size
-        sd |= dict(zip(free, np.sqrt(sigma2 * np.diag(np.linalg.inv(normal))), strict=True))
-        change = np.linalg.solve(normal, jacobian @ residual)
-        improved = False
-        for _ in range(6):
-            moved = replace(
-                current,
-                **{
-                    n: float(np.clip(getattr(current, n) + c, getattr(low, n), getattr(high, n)))
-                    for n, c in zip(free, change, strict=True)
-                },
-            )
-            trial = evaluate(moved)
-            if trial[3] < cost:
-                improved = True
-                break
-            change = change / 2
-        if not improved:
-            break
-        gain = 1 - trial[3] / cost
-        current, (columns, amounts, residual, cost) = moved, trial
-        if gain < 1e-4:
-            break
-    return Found(current, float(sd["meniscus"]), float(sd["shape"]), amounts)
+def _moved(problem: Problem, current: Parameters, free: Sequence[str], change: FloatArray) -> Parameters:
+    def clipped(name: str, by: float) -> float:
+        value = getattr(current, name) + by
+        return float(np.clip(value, getattr(problem.low, name), getattr(problem.high, name)))
+
+    return replace(current, **{name: clipped(name, by) for name, by in zip(free, change, strict=True)})

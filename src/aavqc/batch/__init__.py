@@ -136,6 +136,10 @@ def run(
             found=str(out),
             hint="exports are never written to: choose another --out",
         )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"no output folder can be made ({error.strerror})", file=str(out)) from error
     by_technique = _methods(folder, methods)
     setting_names = {name for t in TECHNIQUES for name in settings_class(t).model_fields}
     sheet_path = Path(samples) if samples is not None else folder / "samples.csv"

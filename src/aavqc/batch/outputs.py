@@ -12,13 +12,15 @@ from urllib.parse import quote
 import numpy as np
 
 from aavqc.batch.tables import RESULT_COLUMNS, VERDICT_COLUMNS, result_rows, to_csv, verdict_rows
-from aavqc.documents import Manifest, ResultDocument, canonical
+from aavqc.documents import Manifest, ResultDocument, canonical, digest
 from aavqc.textfiles import write_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aavqc.results import Evaluation
+
+MAX_STEM = 200
 
 
 def write_outputs(
@@ -43,12 +45,17 @@ def write_outputs(
     for lot, judged in by_lot.items():
         for evaluation in judged:
             suffix = f"~{evaluation.specification.id}" if len(judged) > 1 else ""
-            name = quote(lot + suffix, safe="~ ") + ".json"
-            write_bytes(out / "lots" / name, canonical(evaluation) + b"\n")
+            write_bytes(out / "lots" / f"{_file_stem(lot + suffix)}.json", canonical(evaluation) + b"\n")
     rows.sort(key=lambda row: tuple(str(row[c]) for c in ("lot", "sample_id", "technique", "run_id")))
     write_bytes(out / "results.csv", to_csv(RESULT_COLUMNS, rows).encode())
     write_bytes(out / "verdicts.csv", to_csv(VERDICT_COLUMNS, verdicts).encode())
     write_bytes(out / "manifest.json", canonical(manifest) + b"\n")
+
+
+def _file_stem(lot: str) -> str:
+    """Percent-encode a lot; one longer than file systems take is cut and told apart by its hash."""
+    stem = quote(lot, safe="~ ")
+    return stem if len(stem) <= MAX_STEM else f"{stem[: MAX_STEM - 33]}~{digest(lot)[:32]}"
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:

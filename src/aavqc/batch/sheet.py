@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,14 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
         A missing column, a blank where a value is required, the same part twice.
     """
     text = read_text(path)
-    reader = csv.reader(io.StringIO(text))
-    header = [cell.strip() for cell in next(reader, [])]
+    lines = _lines(text, path.name)
+    _, header = next(lines, (1, []))
+    header = [cell.strip() for cell in header]
+    twice = next((c for c in header if c and header.count(c) > 1), None)
+    if twice is not None:
+        raise SpecificationError(
+            "sample sheet with a column twice", file=path.name, line=1, found=repr(twice)
+        )
     for column in REQUIRED:
         if column not in header:
             raise SpecificationError(
@@ -47,7 +53,7 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
             )
     rows: list[SheetRow] = []
     seen: dict[tuple[str, str], int] = {}
-    for cells in reader:
+    for line, cells in lines:
         if not any(cell.strip() for cell in cells):
             continue
         row = _row(
@@ -55,7 +61,7 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
             len(cells),
             header,
             path.name,
-            reader.line_num,
+            line,
             setting_names,
         )
         for part in row.wells or (row.part,):
@@ -70,6 +76,22 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
                 )
         rows.append(row)
     return rows
+
+
+def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number at which each row ends, and its cells."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        for cells in reader:
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise SpecificationError(
+            "no readable line of a sample sheet",
+            file=name,
+            line=reader.line_num,
+            expected="CSV",
+            found=str(error),
+        ) from error
 
 
 def _row(

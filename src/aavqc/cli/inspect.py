@@ -53,29 +53,29 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
     """What an export is: its records, their metadata, every file's fate, and problems."""
-    from aavqc.documents import plain
-    from aavqc.parsers import read_export, survey
-
-    found = survey(path)
-    records, failures = [], [row for row in found.files if row.status == "failed"]
-    for export in found.exports:
-        entry: dict[str, Any] = {"name": export.name, "technique": export.technique, "format": export.format}
-        entry |= {"sample_id": export.sample_id, "files": len(export.files)}
-        try:
-            record = read_export(export)
-            entry |= {"metadata": plain(record.describe()), "remarks": list(record.remarks)}
-        except AavqcError as error:
-            entry["error"] = str(error)
-        records.append(entry)
-    document: dict[str, Any] = {
-        "schema": "aavqc.inspection/1",
-        "records": records,
-        "files": [
-            {"name": r.name, "sha256": r.sha256, "status": r.status, "reason": r.reason, "record": r.record}
-            for r in found.files
-        ],
-    }
     with data_channel() as out:
+        from aavqc.documents import plain
+        from aavqc.parsers import read_export, survey
+
+        found = survey(path)
+        records, failures = [], [row for row in found.files if row.status == "failed"]
+        for export in found.exports:
+            entry: dict[str, Any] = {"name": export.name, "technique": export.technique, "format": export.format}
+            entry |= {"sample_id": export.sample_id, "files": len(export.files)}
+            try:
+                record = read_export(export)
+                entry |= {"metadata": plain(record.describe()), "remarks": list(record.remarks)}
+            except AavqcError as error:
+                entry["error"] = str(error)
+            records.append(entry)
+        document: dict[str, Any] = {
+            "schema": "aavqc.inspection/1",
+            "records": records,
+            "files": [
+                {"name": r.name, "sha256": r.sha256, "status": r.status, "reason": r.reason, "record": r.record}
+                for r in found.files
+            ],
+        }
         if as_json:
             out.write(json.dumps(document, ensure_ascii=False) + "\n")
         else:

@@ -72,7 +72,7 @@ def fail(error: AavqcError, as_json: bool) -> NoReturn:
     """End with a library error: one line on stderr, with ``--json`` the document on stdout."""
     talk(f"error: {error}")
     if as_json:
-        sys.stdout.write(json.dumps(error.document(), ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(error.document()) + "\n")  # ASCII: a path may be no valid text
     raise typer.Exit(error.exit_code)
 
 

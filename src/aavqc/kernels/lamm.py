@@ -69,7 +69,11 @@ def _advance(
     d_dt: float,
     work: Floats,
 ) -> None:
-    """One Crank–Nicolson step of convection s·dw and diffusion D·dt (either may be 0)."""
+    """One Crank–Nicolson step of convection s·dw and diffusion D·dt (either may be 0).
+
+    The term in 1/12 makes diffusion fourth order in the cell width (Crandall 1955 Q Appl Math
+    13:318): without it a front of six cells' width is off by some 1e-3.
+    """
     n = amount.size
     lower, diagonal, upper, right, scratch = work[0], work[1], work[2], work[3], work[4]
     for k in range(n):
@@ -78,13 +82,16 @@ def _advance(
         diagonal[k] = 1.0
         right[k] = amount[k]
     for k in range(1, n):
-        diffusive = edge[k] * d_dt / (centre[k] - centre[k - 1])
-        convective = 0.5 * s * dw * edge[k] * edge[k]
-        from_left = 0.5 * (diffusive + convective) / volume[k - 1]
-        from_right = 0.5 * (diffusive - convective) / volume[k]
-        flux = from_left * amount[k - 1] - from_right * amount[k]
+        diffusive = 0.5 * edge[k] * d_dt / (centre[k] - centre[k - 1])
+        convective = 0.25 * s * dw * edge[k] * edge[k]
+        compact = (volume[k - 1] + volume[k]) / 24.0
+        flux = (diffusive + compact + convective) / volume[k - 1] * amount[k - 1] - (
+            diffusive + compact - convective
+        ) / volume[k] * amount[k]
         right[k - 1] -= flux
         right[k] += flux
+        from_left = (diffusive - compact + convective) / volume[k - 1]
+        from_right = (diffusive - compact - convective) / volume[k]
         diagonal[k - 1] += from_left
         upper[k - 1] -= from_right
         diagonal[k] += from_right
@@ -96,25 +103,38 @@ def _advance(
 
 @kernel
 def _sample(
-    amount: Floats, volume: Floats, log_m: float, log_step: float, shift: float, radii: Floats, out: Floats
+    amount: Floats,
+    volume: Floats,
+    log_m: float,
+    log_step: float,
+    shift: float,
+    radii: Floats,
+    points: Floats,
+    out: Floats,
 ) -> None:
-    """Concentration at given radii by cubic interpolation in ln r, moved on by ``shift``."""
+    """Concentration at given radii by cubic interpolation in ln r, moved on by ``shift``.
+
+    A cell's amount is an average; the value at its centre is less by h²/24 of the curvature.
+    """
     n = amount.size
+    for k in range(n):
+        points[k] = amount[k] / volume[k]
+    left = points[0]
+    for k in range(1, n - 1):
+        here = points[k]
+        points[k] = here - (points[k + 1] - 2.0 * here + left) / 24.0
+        left = here
     dilution = math.exp(-2.0 * shift)
     for i in range(radii.size):
         position = (math.log(radii[i]) - shift - log_m) / log_step - 0.5
         position = min(max(position, 0.0), n - 1.0)
         k = min(max(int(position), 1), n - 3)
         x = position - k
-        c0 = amount[k - 1] / volume[k - 1]
-        c1 = amount[k] / volume[k]
-        c2 = amount[k + 1] / volume[k + 1]
-        c3 = amount[k + 2] / volume[k + 2]
         value = (
-            -x * (x - 1.0) * (x - 2.0) / 6.0 * c0
-            + (x + 1.0) * (x - 1.0) * (x - 2.0) / 2.0 * c1
-            - (x + 1.0) * x * (x - 2.0) / 2.0 * c2
-            + (x + 1.0) * x * (x - 1.0) / 6.0 * c3
+            -x * (x - 1.0) * (x - 2.0) / 6.0 * points[k - 1]
+            + (x + 1.0) * (x - 1.0) * (x - 2.0) / 2.0 * points[k]
+            - (x + 1.0) * x * (x - 2.0) / 2.0 * points[k + 1]
+            + (x + 1.0) * x * (x - 1.0) / 6.0 * points[k + 2]
         )
         out[i] = value * dilution
 
@@ -150,7 +170,7 @@ def _moving_scans(
             part = _elapsed(w_scans[scan], omega2, ramp_s) - now
             copy[:] = amount
             _advance(copy, edge, centre, volume, 0.0, 0.0, diffusion * (pending + part), work)
-            _sample(copy, volume, log_m, log_step, s * (w_scans[scan] - w), radii, out[scan])
+            _sample(copy, volume, log_m, log_step, s * (w_scans[scan] - w), radii, work[7], out[scan])
             scan += 1
         _advance(amount, edge, centre, volume, 0.0, 0.0, diffusion * (pending + half), work)
         pending = half
@@ -188,9 +208,12 @@ def _fixed_scans(
     for scan in range(w_scans.size):
         target = _elapsed(w_scans[scan], omega2, ramp_s)
         while t < target - 1e-9:
-            # a step may grow with time, but not carry the boundary further than half its width
+            # a step may grow with time, but carry the boundary no further than a quarter of its
+            # width, and follow the layer that builds up at the bottom
+            speed = s * omega2 * edge[n]
             boundary = math.sqrt(2.0 * diffusion * t)
-            step = min(max(smallest, 0.1 * t), max(smallest, 0.5 * boundary / (s * omega2 * edge[n])))
+            step = min(0.05 * t, 0.25 * boundary / speed, 0.25 * diffusion / (speed * speed))
+            step = max(step, smallest)
             step = min(step, target - t)
             t += step
             if t < ramp_s:
@@ -199,7 +222,7 @@ def _fixed_scans(
                 w_next = omega2 * (t - 2.0 / 3.0 * ramp_s)
             _advance(amount, edge, centre, volume, s, w_next - w, diffusion * step, work)
             w = w_next
-        _sample(amount, volume, log_m, log_step, 0.0, radii, out[scan])
+        _sample(amount, volume, log_m, log_step, 0.0, radii, work[7], out[scan])
 
 
 @kernel
@@ -244,7 +267,7 @@ def lamm_basis(
     for k in range(cells):
         centre[k] = math.exp(log_m + (k + 0.5) * log_step)
         volume[k] = 0.5 * (edge[k + 1] * edge[k + 1] - edge[k] * edge[k])
-    work = np.empty((7, cells))
+    work = np.empty((8, cells))
     times = np.array([omega2, ramp_s])
     out[:] = 0.0
     for i in range(s.size):

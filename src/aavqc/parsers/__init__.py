@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +20,7 @@ from typing import BinaryIO, Literal
 
 from aavqc.errors import AavqcError, InputError
 from aavqc.parsers.formats import Export, Format, Grouping
-from aavqc.parsers.sources import SourceFile, from_disk, from_stream, from_zip, walk
+from aavqc.parsers.sources import SourceFile, from_disk, from_stream, from_zip, safe_name, walk
 from aavqc.records import Record
 from aavqc.textfiles import is_utf16, utf16_error
 
@@ -60,9 +61,20 @@ class Survey:
 @cache
 def formats() -> tuple[Format, ...]:
     """Return the built-in formats and those of installed plug-ins, in the order of sniffing."""
-    from aavqc.parsers import beckman, ion_list, mzml, quantasoft
+    from aavqc.parsers import (
+        beckman,
+        distribution,
+        ion_list,
+        mwrs,
+        mzml,
+        openauc,
+        quantasoft,
+        scan_table,
+    )
 
-    found = [beckman.FORMAT, mzml.FORMAT, quantasoft.FORMAT, ion_list.FORMAT]
+    # Tables of scans may have columns "intensity" and "scan", as ion lists do, but a radius too.
+    modules = (beckman, openauc, mwrs, mzml, quantasoft, scan_table, ion_list, distribution)
+    found = [module.FORMAT for module in modules]
     for entry in sorted(entry_points(group="aavqc.parsers"), key=lambda e: e.name):
         try:
             plugin = entry.load()
@@ -102,23 +114,30 @@ def survey(source: str | Path | BinaryIO, *, name: str | None = None, exclude: P
         The path does not exist, or a folder can't be read.
     """
     if not isinstance(source, (str, Path)):
-        return _sort_out([from_stream(source, name or "stream")], {})
+        return _sort_out([from_stream(source, name or "stream")], {}, {})
     path = Path(source)
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(
+            "no such file or folder", file=str(source), hint="check the spelling of the path"
+        ) from error
+    except (OSError, ValueError) as error:  # too long, a loop of links, a NUL in it
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"can't be read ({reason})", file=str(source)) from error
+    if stat.S_ISDIR(mode):
         return _survey_files(walk(path, exclude))
-    if not path.exists():
-        raise InputError("no such file or folder", file=str(source), hint="check the spelling of the path")
-    if not path.is_file():
+    if not stat.S_ISREG(mode):
         raise InputError("neither a file nor a folder", file=str(source))
-    alone = _survey_files([(path, path.name)])
+    alone = _survey_files([(path, safe_name(path.name))])
     if not any(e.technique == "ddpcr" for e in alone.exports) or path.suffix.lower() == ".zip":
         return alone
     try:
         nearby = _survey_files(_beside(path))
     except InputError:
         return alone
-    exports = [e for e in nearby.exports if any(f.name == path.name for f in e.files)]
-    used = {f.name for e in exports for f in e.files} | {path.name}
+    exports = [e for e in nearby.exports if any(f.name == safe_name(path.name) for f in e.files)]
+    used = {f.name for e in exports for f in e.files} | {safe_name(path.name)}
     return Survey(exports, [row for row in nearby.files if row.name in used])
 
 
@@ -128,22 +147,29 @@ def _beside(path: Path) -> Iterable[tuple[Path, str]]:
 
 
 def _survey_files(paths: Iterable[tuple[Path, str]]) -> Survey:
-    files, failed = [], {}
+    files: list[SourceFile] = []
+    failed: dict[str, InputError] = {}
+    empty: dict[str, FileRow] = {}
     for path, file_name in paths:
         try:
             file = from_disk(path, file_name)
             if file.head[:4] == b"PK\x03\x04" and path.suffix.lower() == ".zip":
-                files += list(from_zip(file))
+                inside = list(from_zip(file))
+                files += inside
+                if not inside:
+                    empty[file_name] = _row(file, "ignored", "empty")
             else:
                 files.append(file)
         except InputError as error:
             failed[file_name] = error
-    return _sort_out(files, failed)
+    return _sort_out(files, failed, empty)
 
 
-def _sort_out(files: list[SourceFile], unreadable: dict[str, InputError]) -> Survey:
+def _sort_out(
+    files: list[SourceFile], unreadable: dict[str, InputError], empty: dict[str, FileRow]
+) -> Survey:
     """Give every file to the first format that recognises it, and let the formats group."""
-    rows = {n: FileRow(n, None, None, "failed", str(e), None, e) for n, e in unreadable.items()}
+    rows = empty | {n: FileRow(n, None, None, "failed", str(e), None, e) for n, e in unreadable.items()}
     recognised: dict[str, list[SourceFile]] = {f.name: [] for f in formats()}
     for file in files:
         known = next((f for f in formats() if f.sniff(file.head, file.basename)), None)

@@ -7,6 +7,8 @@ can be had from intensity × injection time. Where a scan does not state it, it 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 import re
 import tempfile
@@ -28,6 +30,37 @@ from aavqc.records import FloatArray, IonTable, readonly
 BLOCK = 1 << 20
 MAX_FOLD = 1000
 """Largest ratio by which a gzip may unfold."""
+
+MAX_PEAKS = 1 << 22
+"""Peaks that a file of any size may declare; beyond it, at most 20 a byte of the file."""
+
+SUSPICIOUS_TEXT = 1 << 16
+"""Length of an encoded array from which on it is tried whether it unfolds beyond what it declares."""
+
+_PARENTS = {
+    "spectrum": ("spectrumList",),
+    "chromatogram": ("chromatogramList",),
+    "scanList": ("spectrum",),
+    "scan": ("scanList",),
+    "scanWindowList": ("scan",),
+    "scanWindow": ("scanWindowList",),
+    "precursorList": ("spectrum",),
+    "precursor": ("precursorList", "chromatogram"),
+    "isolationWindow": ("precursor", "product"),
+    "selectedIonList": ("precursor",),
+    "selectedIon": ("selectedIonList",),
+    "activation": ("precursor",),
+    "productList": ("spectrum",),
+    "product": ("productList", "chromatogram"),
+    "binaryDataArrayList": ("spectrum", "chromatogram"),
+    "binaryDataArray": ("binaryDataArrayList",),
+    "binary": ("binaryDataArray",),
+    "processingMethod": ("dataProcessing",),
+    "source": ("componentList",),
+    "analyzer": ("componentList",),
+    "detector": ("componentList",),
+}
+"""Element → what it may stand in; the C++ reader crashes on some that stand elsewhere."""
 
 _ROOT = re.compile(rb"<(?:indexed)?mzML[\s>]")
 _ENCODING = re.compile(rb"encoding\s*=\s*[\"']([^\"']*)[\"']")
@@ -223,8 +256,18 @@ def _check(file: SourceFile, copy_to: int) -> list[tuple[int, int]]:
         )
 
     declared: list[tuple[int, int]] = []
+    inside, encoded = [""], list[str]()
 
     def note(tag: str, attributes: dict[str, str]) -> None:
+        if inside[-1] not in _PARENTS.get(tag, inside):
+            raise InputError(
+                f"misplaced element {tag}",
+                file=file.name,
+                line=parser.CurrentLineNumber,
+                expected=f"it inside {' or '.join(_PARENTS[tag])}",
+                found=f"inside {inside[-1][:40] or 'nothing'}",
+            )
+        inside.append(tag)
         if tag == "spectrum":
             length = attributes.get("defaultArrayLength", "")
             if not (length.isascii() and length.isdigit()):
@@ -237,8 +280,29 @@ def _check(file: SourceFile, copy_to: int) -> list[tuple[int, int]]:
                 )
             declared.append((parser.CurrentLineNumber, int(length[:18])))
 
+    def collect(text: str) -> None:
+        if inside[-1] == "binary" and "spectrum" in inside:
+            encoded.append(text)
+
+    def close(_: str) -> None:
+        inside.pop()
+        if encoded:
+            text = "".join(encoded)
+            encoded.clear()
+            if len(text) > SUSPICIOUS_TEXT and _unfolds_beyond(text, declared[-1][1]):
+                raise InputError(
+                    "array unfolds beyond the spectrum's length",
+                    file=file.name,
+                    line=parser.CurrentLineNumber,
+                    expected=f"{declared[-1][1]} peaks as in line {declared[-1][0]}",
+                    found="more",
+                )
+
+    parser.buffer_text = True
+    parser.CharacterDataHandler = collect
     parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler = note
+    parser.EndElementHandler = close
     size = 0
     try:
         with file.open() as stream:
@@ -260,7 +324,25 @@ def _check(file: SourceFile, copy_to: int) -> list[tuple[int, int]]:
         ) from error
     except (OSError, EOFError, zlib.error) as error:
         raise InputError("can't be unfolded or read", file=file.name, found=str(error)) from error
+    peaks = sum(length for _, length in declared)
+    if peaks > max(MAX_PEAKS, 20 * size):
+        raise InputError(
+            "more peaks declared than the file can hold",
+            file=file.name,
+            expected=f"at most {max(MAX_PEAKS, 20 * size)}",
+            found=str(peaks),
+        )
     return declared
+
+
+def _unfolds_beyond(text: str, length: int) -> bool:
+    """Tell whether zlib-compressed numbers are more than ``length`` of eight bytes."""
+    unfolding = zlib.decompressobj()
+    try:
+        unfolding.decompress(base64.b64decode(text), 8 * length + 64)
+    except (binascii.Error, ValueError, zlib.error):  # not compressed, or broken: the reader will say
+        return False
+    return bool(unfolding.unconsumed_tail)
 
 
 FORMAT = Format(

@@ -9,7 +9,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import lzma
 import os
+import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,6 +27,25 @@ from aavqc.textfiles import decode
 HEAD = 8192
 MAX_TEXT = 1 << 30
 """Largest file that a text parser takes whole; also the bound on what a gzip may unfold to."""
+
+MAX_FOLD = 200
+"""Largest ratio by which a text or a zip may unfold, beyond ``FREE_FOLD`` bytes."""
+
+FREE_FOLD = 1 << 26
+
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+)
+"""What the standard library raises on damaged archives."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +105,17 @@ class SourceFile:
 
     def read(self, limit: int = MAX_TEXT) -> bytes:
         """Read the whole unfolded content, at most ``limit`` bytes."""
+        if self.gzipped:
+            limit = min(limit, max(FREE_FOLD, MAX_FOLD * self.size))
+        elif self.size > limit:
+            raise _too_large(self.name, limit)
         try:
             with self.open() as stream:
                 data = stream.read(limit + 1)
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        except _UNREADABLE as error:
             raise InputError("can't be unfolded or read", file=self.name, found=str(error)) from error
         if len(data) > limit:
-            raise InputError("too large", file=self.name, expected=f"at most {limit} bytes")
+            raise _too_large(self.name, limit)
         return data
 
     def text(self) -> str:
@@ -111,8 +137,18 @@ class _Unfolded(gzip.GzipFile):
         self._raw.close()
 
 
+def _too_large(name: str, limit: int) -> InputError:
+    return InputError("too large", file=name, expected=f"at most {limit} bytes")
+
+
 def from_disk(path: Path, name: str) -> SourceFile:
-    """Hash and describe a file on disk."""
+    """Hash and describe a file on disk; pipes and devices, which may never end, are refused."""
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        raise InputError(f"can't be read ({error.strerror})", file=name) from error
+    if not regular:
+        raise InputError("no regular file", file=name, found="a pipe, socket or device")
     return _describe(name, path=path)
 
 
@@ -132,8 +168,15 @@ def from_zip(archive: SourceFile) -> Iterator[SourceFile]:
                 (i for i in opened.infolist() if not i.is_dir()),
                 key=lambda i: i.filename.encode("utf-8", "surrogateescape"),
             )
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise InputError("no readable zip", file=archive.name, found=str(error)) from error
+    total = sum(info.file_size for info in members)
+    if total > max(MAX_TEXT, MAX_FOLD * archive.size):
+        raise InputError(
+            "unfolds suspiciously large",
+            file=archive.name,
+            found=f"{archive.size} bytes that unfold to {total}",
+        )
     for info in members:
         parts = info.filename.replace("\\", "/").split("/")
         if any(part in ("", ".", "..") for part in parts):
@@ -174,9 +217,14 @@ def walk(folder: Path, exclude: Path | None = None) -> Iterator[tuple[Path, str]
         folders[:] = [d for d in folders if not skipped((d,)) and (exclude is None or here / d != exclude)]
         found += [here / f for f in files if not skipped((f,))]
     yield from sorted(
-        ((p, p.relative_to(folder).as_posix()) for p in found),
-        key=lambda pair: os.fsencode(pair[1]),
+        ((p, safe_name(p.relative_to(folder).as_posix())) for p in found),
+        key=lambda pair: pair[1].encode(),
     )
+
+
+def safe_name(name: str) -> str:
+    """Return a file name that can be written as UTF-8; bytes that are none become ``\\xe9``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _open_raw(name: str, path: Path | None, member: str | None, data: bytes | None) -> BinaryIO:
@@ -187,7 +235,7 @@ def _open_raw(name: str, path: Path | None, member: str | None, data: bytes | No
             return stored
         with stored, zipfile.ZipFile(stored) as archive:
             return io.BytesIO(archive.read(member))
-    except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"can't be read ({reason})", file=name) from error
 
@@ -219,6 +267,6 @@ def _describe(
         try:
             with file.open() as stream:
                 object.__setattr__(file, "head", stream.read(HEAD))
-        except (OSError, EOFError, zlib.error) as error:
+        except _UNREADABLE as error:
             raise InputError("no readable gzip", file=name, found=str(error)) from error
     return file

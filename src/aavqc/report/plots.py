@@ -107,6 +107,7 @@ def _masses(ax: Axes, sample: Sample, arrays: dict[str, Any]) -> None:
     for name, low, high in zip(names, bounds, bounds[1:], strict=False):
         ax.axvspan(low, high, color=COLOURS[name], alpha=0.25, lw=0, label=name)
     if bounds:
+        ax.set_xlim(0.9 * bounds[0], bounds[-2] + 0.5)
         ax.legend(fontsize=8, ncols=2)
     ax.set(xlabel="mass / MDa", ylabel="ions", title=sample.sample_id)
 
@@ -120,7 +121,8 @@ def _droplets(ax: Axes, result: Result, arrays: dict[str, Any]) -> None:
         amplitude = arrays[f"droplets/{well}"][:, 0]
         calls = arrays.get(f"calls/{well}")
         positive = calls[:, 0] == 1 if calls is not None else np.zeros(amplitude.size, bool)
-        x = i + np.linspace(-0.4, 0.4, amplitude.size)
+        # exports are sorted by amplitude: the golden ratio spreads neighbours over the width
+        x = i - 0.4 + 0.8 * (np.arange(amplitude.size) * 0.618033988749895 % 1.0)
         ax.plot(x[~positive], amplitude[~positive], ",", color="#777777")
         ax.plot(x[positive], amplitude[positive], ",", color=COLOURS["full"])
         row = rows.get((well, "Ch1"))

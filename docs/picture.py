@@ -1,0 +1,34 @@
+"""Draw the README's picture from the example lot: ``python docs/picture.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+import aavqc
+from aavqc.report.plots import STYLE, draw
+
+HERE = Path(__file__).parent
+LOT = HERE.parent / "data" / "example_lot"
+
+
+def main() -> None:
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 3.2), layout="constrained", dpi=110)
+        axes = figure.subplots(1, 3)
+        for ax, technique, path in zip(
+            axes,
+            ("auc", "cdms", "ddpcr"),
+            ("auc", "cdms/run1.csv", "ddpcr/EX24-001.csv"),
+            strict=True,
+        ):
+            result = aavqc.analyze(LOT / path, method=LOT / f"method_{technique}.toml")
+            draw(ax, result, result.samples[0])
+            ax.set_title({"auc": "AUC", "cdms": "CDMS", "ddpcr": "ddPCR"}[technique])
+        figure.savefig(HERE / "example_lot.png", metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""From the scans of one cell to a record: order, speeds, wavelengths, kind of experiment.
+
+For the formats that say all of this inside their files; Beckman's legacy names are sorted
+out in :mod:`aavqc.parsers.beckman_runs`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from aavqc.errors import InputError
+from aavqc.parsers.beckman_runs import EQUILIBRIUM_DWELL_S, dwells_long, near, same_speed
+from aavqc.parsers.formats import Export
+from aavqc.records import FloatArray, Optics, Scan, VelocityScans
+
+MIN_POINTS = 10
+
+LIMITS = {
+    "temperature": (-10.0, 60.0),
+    "rpm": (1.0, 1e5),
+    "seconds": (0.0, 1e8),
+    "omega2t": (0.0, 1e15),
+    "wavelength": (150.0, 1200.0),
+    "cell": (1.0, 8.0),
+}
+"""What a header's number may be; anything else is damage."""
+
+
+def velocity_scans(
+    export: Export,
+    scans: Sequence[Scan],
+    *,
+    cell: int,
+    optics: Optics,
+    wavelengths: tuple[float, ...],
+    remarks: Sequence[str] = (),
+) -> VelocityScans:
+    """Make one record of the scans of one cell, given in the order in which they were taken.
+
+    Raises
+    ------
+    InputError
+        Time runs backwards at one wavelength, or a velocity run has different speeds.
+    """
+    _refuse_disorder(scans)
+    ordered = sorted(scans, key=lambda s: (s.time_s, s.wavelength_nm, s.file))
+    speeds = [(s.time_s, s.rpm) for s in ordered]
+    distance = np.abs(np.subtract.outer([s.wavelength_nm for s in ordered], wavelengths))
+    nearest, times = distance.argmin(axis=1), np.array([s.time_s for s in ordered])
+    gaps = [_gap(times[nearest == i]) for i in range(len(wavelengths))]
+    at_rest = dwells_long(speeds) or all(g is not None and g >= EQUILIBRIUM_DWELL_S for g in gaps)
+    if not at_rest:
+        _refuse_speeds(ordered)
+    if optics == "intensity" and all(s.reference is None for s in ordered):
+        remarks = [*remarks, "intensities of one channel: there is no reference to make absorbances with"]
+    return VelocityScans(
+        name=export.name,
+        sample_id=export.sample_id,
+        format=export.format,
+        inputs=tuple(file.input for file in export.files),
+        remarks=tuple(remarks),
+        cell=cell,
+        optics=optics,
+        scans=tuple(ordered),
+        wavelengths=wavelengths,
+        experiment="equilibrium" if at_rest else "velocity",
+    )
+
+
+def wavelength_groups(measured: Sequence[float]) -> tuple[float, ...]:
+    """Return one wavelength a group, the most frequent, to which all of its group are near.
+
+    Examples
+    --------
+    >>> wavelength_groups([490.0, 491.0, 490.0, 280.0])
+    (280.0, 490.0)
+    """
+    left, found = Counter(measured), []
+    while left:
+        centre = min(left, key=lambda w: (-left[w], w))
+        found.append(centre)
+        left = Counter({w: n for w, n in left.items() if not near(w, centre)})
+    return tuple(sorted(found))
+
+
+def check_limits(facts: dict[str, float], file: str, where: str, line: int | None = None) -> None:
+    """Refuse a header's number that no instrument writes; ``where`` says which header."""
+    for what, value in facts.items():
+        low, high = LIMITS[what]
+        if not (math.isfinite(value) and low <= value <= high):
+            raise InputError(
+                f"implausible {what}",
+                file=file,
+                line=line,
+                expected=f"a number from {low:g} to {high:g}",
+                found=f"{value:g} {where}",
+            )
+
+
+def check_radii(radius_cm: FloatArray, signal: FloatArray, file: str, where: str) -> None:
+    """Refuse radii that do not ascend within 4 to 10 cm, signals that are not finite, and short scans."""
+    if radius_cm.size < MIN_POINTS:
+        raise InputError(
+            "too few points",
+            file=file,
+            expected=f"at least {MIN_POINTS} a scan",
+            found=f"{radius_cm.size} {where}",
+        )
+    ascending = bool((radius_cm[1:] > radius_cm[:-1]).all())
+    if not ascending or not 4.0 <= radius_cm[0] <= radius_cm[-1] <= 10.0:
+        raise InputError(
+            "implausible radii",
+            file=file,
+            expected="ascending radii from 4 to 10 cm",
+            found=f"{radius_cm[0]:g} to {radius_cm[-1]:g} cm {where}"
+            + ("" if ascending else ", not ascending"),
+        )
+    if not (np.abs(signal) <= 1e9).all():
+        raise InputError("implausible signal", file=file, expected="finite values", found=where)
+
+
+def _refuse_disorder(scans: Sequence[Scan]) -> None:
+    last: dict[tuple[str, float], Scan] = {}
+    for scan in scans:
+        before = last.get((scan.file, scan.wavelength_nm))
+        if before is not None and scan.time_s < before.time_s:
+            raise InputError(
+                "time runs backwards",
+                file=scan.file,
+                expected=f"at least {before.time_s:g} s as in the scan before",
+                found=f"{scan.time_s:g} s",
+            )
+        last[scan.file, scan.wavelength_nm] = scan
+
+
+def _refuse_speeds(scans: Sequence[Scan]) -> None:
+    usual = Counter(s.rpm for s in scans).most_common(1)[0][0]
+    odd = next((s for s in scans if not same_speed(s.rpm, usual)), None)
+    if odd is not None:
+        raise InputError(
+            "different speeds",
+            file=odd.file,
+            expected=f"{usual:g} rpm as in most scans",
+            found=f"{odd.rpm:g} rpm at {odd.time_s:g} s",
+        )
+
+
+def _gap(times: FloatArray) -> float | None:
+    return float(np.median(np.diff(times))) if times.size > 1 else None

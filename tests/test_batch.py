@@ -1,0 +1,207 @@
+"""Batch: nothing is lost, the same bytes for any number of workers, verdicts as the README shows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import aavqc
+from aavqc.batch import BatchReport, run
+from aavqc.batch.pool import local_pool
+from aavqc.batch.sheet import load_sheet
+from aavqc.batch.tables import RESULT_COLUMNS, to_csv
+from aavqc.documents import ResultDocument
+
+SCHEMAS = Path(aavqc.__file__).parent / "schemas"
+
+
+def check_schema(name: str, path: Path) -> None:
+    schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
+    jsonschema.validate(json.loads(path.read_text(encoding="utf-8")), schema)
+
+
+@pytest.fixture(scope="module")
+def done(example_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> BatchReport:
+    return run(example_lot, tmp_path_factory.mktemp("one") / "out", actor="tester", reason="test")
+
+
+@pytest.fixture
+def small_lot(example_lot: Path, tmp_path: Path) -> Path:
+    """The plate and one CDMS run of the example lot: fast to analyze."""
+    lot = tmp_path / "lot"
+    shutil.copytree(example_lot, lot, ignore=shutil.ignore_patterns("auc", "run1.csv"))
+    rows = (lot / "samples.csv").read_text().splitlines()
+    kept = [row for row in rows if not row.startswith(("auc", "cdms/run1"))]
+    (lot / "samples.csv").write_text("\n".join(kept) + "\n")
+    return lot
+
+
+def test_example_lot_passes(done: BatchReport) -> None:
+    assert done.exit_code == 0
+    assert done.manifest.problems == []
+    assert not done.errors
+    (evaluation,) = done.evaluations
+    assert evaluation.overall == "PASS"
+    assert evaluation.lot == "EX24-001"
+
+
+def test_every_file_has_a_row(done: BatchReport, example_lot: Path) -> None:
+    rows = {entry.path: entry for entry in done.manifest.files}
+    assert set(rows) == {p.relative_to(example_lot).as_posix() for p in example_lot.rglob("*") if p.is_file()}
+    assert all(entry.sha256 for entry in rows.values())
+    assert rows["samples.csv"].reason == "sample sheet"
+    assert rows["auc/00001.RA1"].record == "auc#cell1"
+
+
+def test_outputs_validate_against_the_committed_schemas(done: BatchReport, example_lot: Path) -> None:
+    check_schema("manifest", done.out / "manifest.json")
+    check_schema("evaluation", done.out / "lots" / "EX24-001.json")
+    results = sorted((done.out / "results").glob("*.json"))
+    assert len(results) == 4
+    for path in results:
+        check_schema("result", path)
+        document = ResultDocument.load(path)
+        assert document.envelope.actor == "tester"
+        assert (
+            path.stem
+            == aavqc.documents.digest(
+                document.payload.model_dump(mode="json", include={"inputs", "method", "algorithms"})
+            )[:32]
+        )
+        assert (done.out / "arrays" / f"{path.stem}.npz").exists()
+    for name, kind in (("specification.toml", "specification"), ("method_auc.toml", "method")):
+        import tomllib
+
+        schema = json.loads((SCHEMAS / f"{kind}.json").read_text(encoding="utf-8"))
+        data = tomllib.loads((example_lot / name).read_text(encoding="utf-8"))
+        jsonschema.validate(json.loads(json.dumps(data, default=str)), schema)
+
+
+def test_truth_of_the_lot_is_inside_what_is_reported(done: BatchReport) -> None:
+    """Composition 12/8/80 % and 1E13 vg/mL: within a point, the titer within its interval."""
+    by_technique: dict[str, list[aavqc.AttributeSet]] = {}
+    for document in done.results.values():
+        for sample in document.samples:
+            if sample.role == "sample":
+                by_technique.setdefault(document.payload.technique, []).append(sample.attribute_set)
+    for technique in ("auc", "cdms"):
+        for found in by_technique[technique]:
+            for name, truth in (("empty", 12.0), ("partial", 8.0), ("full", 80.0)):
+                assert found[f"percent_{name}"].value == pytest.approx(truth, abs=2.0), technique
+    for found in by_technique["ddpcr"]:
+        titer = found["vg_titer[CAG]"]
+        assert titer.value == pytest.approx(1.0e13, rel=0.06)
+
+
+def same_outputs(one: Path, other: Path) -> list[str]:
+    """Files that the contract says are equal byte for byte, and are not."""
+    different = []
+    for path in sorted(p for p in one.rglob("*") if p.is_file()):
+        twin = other / path.relative_to(one)
+        if path.parent.name == "results":
+            first, second = ResultDocument.load(path), ResultDocument.load(twin)
+            equal = aavqc.documents.canonical(first.payload) == aavqc.documents.canonical(second.payload)
+        else:
+            equal = path.read_bytes() == twin.read_bytes()
+        if not equal:
+            different.append(path.name)
+    return different
+
+
+def test_same_bytes_with_two_workers(done: BatchReport, example_lot: Path, tmp_path: Path) -> None:
+    with local_pool(2) as executor:
+        other = run(example_lot, tmp_path / "out", executor=executor)
+    assert len(list((tmp_path / "out" / "results").glob("*.json"))) == 4
+    assert same_outputs(done.out, other.out) == []
+
+
+def test_source_folder_is_untouched(small_lot: Path, tmp_path: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in small_lot.rglob("*")}
+    run(small_lot, tmp_path / "out")
+    assert {p: p.stat().st_mtime_ns for p in small_lot.rglob("*")} == before
+
+
+def test_out_inside_the_folder_is_refused(small_lot: Path) -> None:
+    with pytest.raises(aavqc.UsageError, match="inside"):
+        run(small_lot, small_lot / "results")
+
+
+def test_one_bad_file_does_not_stop_the_rest(small_lot: Path, tmp_path: Path) -> None:
+    whole = run(small_lot, tmp_path / "whole")
+    mzml = small_lot / "cdms" / "run2.mzML"
+    mzml.write_bytes(mzml.read_bytes()[:-5000])
+    report = run(small_lot, tmp_path / "out")
+    assert report.exit_code == 3
+    assert [e.file for e in report.errors] == ["cdms/run2.mzML"]
+    assert report.errors[0].line is not None
+    entry = next(e for e in report.manifest.files if e.path == "cdms/run2.mzML")
+    assert entry.status == "failed"
+    assert entry.reason
+    kept = {job: document.payload for job, document in report.results.items()}
+    assert kept == {j: d.payload for j, d in whole.results.items() if d.payload.technique == "ddpcr"}
+
+
+def test_export_without_row_and_row_without_export_are_reported(small_lot: Path, tmp_path: Path) -> None:
+    sheet = small_lot / "samples.csv"
+    text = sheet.read_text().replace("cdms/run2.mzML", "cdms/run9.mzML")
+    sheet.write_text(text)
+    report = run(small_lot, tmp_path / "out")
+    assert any("run9" in p for p in report.manifest.problems)
+    assert any("run2" in p and "no row" in p for p in report.manifest.problems)
+    assert report.exit_code == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("export,lot\na,b\n", "sample_id"),
+        ("export,lot,sample_id\na,,c\n", "blank lot"),
+        ("export,lot,sample_id\na,b,c\na,b,d\n", "twice"),
+        ("export,lot,sample_id,role\na,b,c,judge\n", "role"),
+        ("export,lot,sample_id,dilution_factor\na,b,c,0\n", "dilution_factor"),
+        ("export,part,lot,sample_id\na,A01;B01,b,c\na,B01,b,d\n", "twice"),
+        ("export;lot;sample_id\na;b;c\n", "column 'export'"),
+    ],
+)
+def test_sheet_errors_name_file_and_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "samples.csv"
+    path.write_text(text)
+    with pytest.raises(aavqc.SpecificationError, match=message) as caught:
+        load_sheet(path, {"density"})
+    assert caught.value.file == "samples.csv"
+    assert caught.value.line is not None
+
+
+def test_sheet_columns_set_settings_and_others_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "samples.csv"
+    path.write_text("export,lot,sample_id,density,extinction.capsid.260,operator\na,b,c,1.01,3.7e6,NN\n")
+    (row,) = load_sheet(path, {"density", "extinction"})
+    assert row.settings == {"density": "1.01", "extinction.capsid.260": "3.7e6"}
+    assert row.other == {"operator": "NN"}
+
+
+def test_formula_cells_are_defused_and_numbers_stay_numbers() -> None:
+    text = to_csv(RESULT_COLUMNS, [{"sample_id": "=1+1", "value": -1.5}])
+    row = dict(zip(RESULT_COLUMNS, text.splitlines()[1].split(","), strict=True))
+    assert row["sample_id"] == "'=1+1"
+    assert row["value"] == "-1.5"
+
+
+def test_a_worker_that_dies_costs_no_result(small_lot: Path, tmp_path: Path) -> None:
+    """A pool that breaks under a job: the job runs again in the parent."""
+    from concurrent.futures import Future
+    from concurrent.futures.process import BrokenProcessPool
+
+    class Breaking:
+        def submit(self, function: object, *args: object) -> Future[object]:
+            future: Future[object] = Future()
+            future.set_exception(BrokenProcessPool("killed"))
+            return future
+
+    report = run(small_lot, tmp_path / "out", executor=Breaking())  # type: ignore[arg-type]
+    assert len(report.results) == 2
+    assert not report.errors
