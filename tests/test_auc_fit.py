@@ -240,6 +240,6 @@ def test_one_scan_is_refused() -> None:
 def test_limits_outside_the_data_are_refused() -> None:
     record = flat_scans(5)
     with pytest.raises(aavqc.UsageError, match="fit range"):
-        find_column(record.scans, build(TechniqueSettings, {"fit_range": "5.0,7.0"}))
+        find_column(record, record.scans, build(TechniqueSettings, {"fit_range": "5.0,7.0"}))
     with pytest.raises(aavqc.UsageError, match="meniscus"):
-        find_column(record.scans, build(TechniqueSettings, {"meniscus": 7.0, "fit_range": "6.1,7.0"}))
+        find_column(record, record.scans, build(TechniqueSettings, {"meniscus": 7.0, "fit_range": "6.1,7.0"}))

@@ -127,8 +127,15 @@ class VelocityScans(Record):
     experiment: Literal["velocity", "equilibrium"] = "velocity"
 
     def at(self, wavelength: float) -> tuple[Scan, ...]:
-        """Return the scans within ±2 nm of a wavelength, in order of time."""
-        return tuple(s for s in self.scans if abs(s.wavelength_nm - wavelength) <= 2.0)
+        """Return the scans of the group of wavelengths nearest to one, in order of time.
+
+        Empty where the nearest group is more than 2 nm away.
+        """
+        groups = np.array(self.wavelengths)
+        group = int(np.abs(groups - wavelength).argmin())
+        if abs(groups[group] - wavelength) > 2.0:
+            return ()
+        return tuple(s for s in self.scans if np.abs(groups - s.wavelength_nm).argmin() == group)
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata that ``aavqc inspect`` prints."""

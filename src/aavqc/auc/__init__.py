@@ -15,19 +15,20 @@ from aavqc.attributes import Attribute
 from aavqc.auc.cell import Column, SignalGrid, choose_scans, find_column, on_grid
 from aavqc.auc.composition import ClassWindows, class_windows, extinction_at, percentages
 from aavqc.auc.cs import (
-    Distribution,
+    Fitted,
     diffusion_from_frictional_ratio,
     diffusion_from_radius,
     fit_distribution,
     solve,
 )
+from aavqc.auc.integrate import integrate
 from aavqc.auc.peaks import Peak, find_peaks, resolution
 from aavqc.auc.search import Found, Parameters, Problem, ShapeToD, first_look, refine, search, thin
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.water import to_water
 from aavqc.capsid import CLASSES
 from aavqc.documents import Flag, Outcome, Sample, generator, plain
-from aavqc.records import FloatArray, VelocityScans
+from aavqc.records import Distribution, FloatArray, VelocityScans
 
 ALGORITHMS = ["auc.cs/1", "auc.composition/1"]
 EXPECTED_CAPSIDS = (40.0, 160.0)
@@ -46,30 +47,32 @@ class Fit:
     found: Found
     model: str
     noise: list[str]
-    distribution: Distribution
+    distribution: Fitted
     windows: ClassWindows | None
     draws: FloatArray
     width: FloatArray
 
 
-def analyze(record: VelocityScans, settings: TechniqueSettings) -> Outcome:
-    """Analyze the scans of one cell.
+def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -> Outcome:
+    """Analyze the scans of one cell, or integrate a distribution that another program fitted.
 
     Parameters
     ----------
-    record : VelocityScans
+    record : VelocityScans or Distribution
     settings : TechniqueSettings
 
     Returns
     -------
     Outcome
-        One sample, with arrays for plots: ``s``, ``signal``, ``radius``, ``scans``, ``fit``.
+        One sample, with arrays for plots: ``s`` and ``signal``.
 
     Raises
     ------
     AssayError
         No boundary, an equilibrium experiment, too few scans.
     """
+    if isinstance(record, Distribution):
+        return integrate(record, settings)
     with threadpool_limits(limits=1, user_api="blas"):
         fit = _fit(record, settings)
     d = fit.distribution
@@ -90,7 +93,7 @@ def analyze(record: VelocityScans, settings: TechniqueSettings) -> Outcome:
 
 def _fit(record: VelocityScans, settings: TechniqueSettings) -> Fit:
     scans = choose_scans(record, settings)
-    column = find_column(scans, settings)
+    column = find_column(record, scans, settings)
     grid = on_grid(record, scans, column, settings)
     noise = list(
         settings.noise
@@ -169,7 +172,7 @@ def _free(settings: TechniqueSettings, model: str) -> list[str]:
     return free + (["shape"] if {"frictional_ratio", "radius"} & set(wanted) else [])
 
 
-def _draw(distribution: Distribution, rng: np.random.Generator) -> FloatArray:
+def _draw(distribution: Fitted, rng: np.random.Generator) -> FloatArray:
     """Distributions refitted to noise drawn anew, shape (REPLICATES, s).
 
     In the basis of the triangular factor white noise of the data stays white.
@@ -218,7 +221,7 @@ def _attributes(fit: Fit, settings: TechniqueSettings) -> list[Attribute]:
 
 def _class_rows(
     windows: ClassWindows,
-    d: Distribution,
+    d: Fitted,
     draws: FloatArray,
     extinction: tuple[float, float] | None,
     suffix: str,
@@ -237,11 +240,6 @@ def _mean(s: FloatArray, signal: FloatArray) -> float:
 
 def _diagnostics(fit: Fit, peaks: list[Peak], settings: TechniqueSettings) -> dict[str, object]:
     factor = to_water(settings)
-    names = ("sub_capsid", *CLASSES, "aggregate")
-
-    def name_of(s: float) -> str | None:
-        return names[int(fit.windows.index(np.array([s]))[0])] if fit.windows is not None else None
-
     return {
         "model": fit.model,
         "rmsd": fit.distribution.rmsd,
@@ -272,7 +270,7 @@ def _diagnostics(fit: Fit, peaks: list[Peak], settings: TechniqueSettings) -> di
                 "s20w": p.s * factor if factor is not None else None,
                 "signal": p.signal,
                 "fraction": p.fraction,
-                "class": name_of(p.s),
+                "class": fit.windows.name(p.s) if fit.windows is not None else None,
             }
             for p in peaks
         ],

@@ -92,7 +92,7 @@ def choose_scans(record: VelocityScans, settings: TechniqueSettings) -> tuple[Sc
     return scans
 
 
-def find_column(scans: tuple[Scan, ...], settings: TechniqueSettings) -> Column:
+def find_column(record: VelocityScans, scans: tuple[Scan, ...], settings: TechniqueSettings) -> Column:
     """Find meniscus, bottom and fit limits from the optical artefacts.
 
     Raises
@@ -103,7 +103,7 @@ def find_column(scans: tuple[Scan, ...], settings: TechniqueSettings) -> Column:
     low = max(float(s.radius_cm[0]) for s in scans)
     high = min(float(s.radius_cm[-1]) for s in scans)
     radii = np.arange(low, high, max(float(np.median(np.diff(scans[0].radius_cm))), 5e-4))
-    roughness = _roughness(scans, radii)
+    roughness = _roughness(record, scans, radii)
     middle = slice(len(radii) // 4, 3 * len(radii) // 4)
     floor = max(float(np.median(roughness[middle])), 1e-12)
     rough = roughness > ROUGH * floor
@@ -177,10 +177,10 @@ def on_grid(
     if common:
         inside = (scans[0].radius_cm >= column.fit_low) & (scans[0].radius_cm <= column.fit_high)
         radii = scans[0].radius_cm[inside].copy()
-        signal = np.array([_signal(s)[inside] for s in scans])
+        signal = np.array([_signal(s, record.optics)[inside] for s in scans])
     else:
         radii = np.arange(column.fit_low, column.fit_high, step)
-        signal = np.array([np.interp(radii, s.radius_cm, _signal(s)) for s in scans])
+        signal = np.array([np.interp(radii, s.radius_cm, _signal(s, record.optics)) for s in scans])
     rpm = float(np.median([s.rpm for s in scans]))
     omega2 = float((rpm * 2 * np.pi / 60) ** 2)
     w = np.array([s.omega2_t for s in scans])
@@ -203,16 +203,21 @@ def on_grid(
     )
 
 
-def _signal(scan: Scan) -> FloatArray:
-    """Signal of a scan; intensity becomes pseudo-absorbance."""
-    if scan.reference is None:
+def _signal(scan: Scan, optics: str) -> FloatArray:
+    """Signal of a scan; intensity becomes pseudo-absorbance.
+
+    Without a reference channel what the lamp gives at each radius is noise that is constant in
+    time, and is removed as such.
+    """
+    if optics != "intensity":
         return scan.signal
-    return -np.log10(np.maximum(scan.signal, 1e-6) / np.maximum(scan.reference, 1e-6))
+    reference = 1.0 if scan.reference is None else np.maximum(scan.reference, 1e-6)
+    return -np.log10(np.maximum(scan.signal, 1e-6) / reference)
 
 
-def _roughness(scans: tuple[Scan, ...], radii: FloatArray) -> FloatArray:
+def _roughness(record: VelocityScans, scans: tuple[Scan, ...], radii: FloatArray) -> FloatArray:
     """Median over scans of the second difference's size, smoothed by a running median of five."""
-    values = np.array([np.interp(radii, s.radius_cm, _signal(s)) for s in scans])
+    values = np.array([np.interp(radii, s.radius_cm, _signal(s, record.optics)) for s in scans])
     second = np.zeros(len(radii))
     second[1:-1] = np.median(np.abs(np.diff(values, 2, axis=1)), axis=0)
     padded = np.pad(second, 2, mode="edge")

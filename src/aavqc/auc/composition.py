@@ -54,6 +54,10 @@ class ClassWindows:
         """0 sub-capsid, 1–4 the classes, 5 aggregate."""
         return np.searchsorted(np.array(self.edges), s, side="right")
 
+    def name(self, s: float) -> str:
+        """Name of the window that holds one s."""
+        return ("sub_capsid", *CLASSES, "aggregate")[int(self.index(np.array([s]))[0])]
+
 
 def class_windows(
     s: FloatArray, signal: FloatArray, settings: TechniqueSettings, to_water: float | None

@@ -38,7 +38,7 @@ class Normal:
 
 
 @dataclass(frozen=True)
-class Distribution:
+class Fitted:
     """A fitted c(s) on the grid s (in S); amounts at each s, not per S.
 
     ``signal`` is regularised, for the eye; ``amounts`` is not, for integrals: a penalty moves
@@ -169,7 +169,7 @@ def fit_distribution(
     bottom: float,
     noise: list[str],
     confidence: float,
-) -> Distribution:
+) -> Fitted:
     """Fit c(s) and regularise it as far as the F-test at P = ``confidence`` allows.
 
     The penalty is the integral of the squared second derivative of c(s); its weight is raised
@@ -188,7 +188,7 @@ def fit_distribution(
         alpha = _largest_alpha(normal, penalty, limit)
         smooth = solve_smooth(normal, penalty, alpha)
     rmsd = float(np.sqrt(best / normal.points))
-    return Distribution(s, smooth, amounts, rmsd, normal)
+    return Fitted(s, smooth, amounts, rmsd, normal)
 
 
 def _largest_alpha(normal: Normal, penalty: FloatArray, limit: float) -> float:

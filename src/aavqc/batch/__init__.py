@@ -136,15 +136,15 @@ def run(
             found=str(out),
             hint="exports are never written to: choose another --out",
         )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"no output folder can be made ({error.strerror})", file=str(out)) from error
     by_technique = _methods(folder, methods)
     setting_names = {name for t in TECHNIQUES for name in settings_class(t).model_fields}
     sheet_path = Path(samples) if samples is not None else folder / "samples.csv"
     rows = load_sheet(sheet_path, setting_names) if samples is not None or sheet_path.exists() else []
     specifications = [Specification.load(path) for path in _specifications(folder, specification)]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"no output folder can be made ({error.strerror})", file=str(out)) from error
     found = survey(folder)
     assignment = assign(rows, found.exports)
     jobs = _jobs(found, assignment, by_technique, sheet_path.parent, actor, reason)

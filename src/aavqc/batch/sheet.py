@@ -65,8 +65,9 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
             setting_names,
         )
         for part in row.wells or (row.part,):
-            before = seen.setdefault((row.export, part), row.line)
-            if before != row.line:
+            before = seen.get((row.export, part))
+            seen[row.export, part] = row.line
+            if before is not None:
                 raise SpecificationError(
                     "the same record twice in the sample sheet",
                     file=path.name,
@@ -79,16 +80,18 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
 
 
 def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number at which each row ends, and its cells."""
+    """Yield the line number at which each row begins, and its cells."""
     reader = csv.reader(io.StringIO(text, newline=""))
+    start = 1
     try:
         for cells in reader:
-            yield reader.line_num, cells
+            yield start, cells
+            start = reader.line_num + 1
     except csv.Error as error:
         raise SpecificationError(
             "no readable line of a sample sheet",
             file=name,
-            line=reader.line_num,
+            line=start,
             expected="CSV",
             found=str(error),
         ) from error
@@ -108,6 +111,7 @@ def _row(
                 f"blank {column}", file=name, line=line, expected=f"a value in column {column!r}"
             )
     data: dict[str, object] = {k: v for k, v in filled.items() if k in KNOWN}
+    data["part"] = ";".join(_well(part.strip()) for part in filled.get("part", "").split(";"))
     data["settings"] = {
         k: v for k, v in filled.items() if k not in KNOWN and k.split(".")[0] in setting_names
     }
@@ -120,6 +124,12 @@ def _row(
     except SpecificationError as error:
         error.line = line
         raise
+
+
+def _well(part: str) -> str:
+    """Write a well as exports are read: ``a1`` is A01; anything else stays as it is."""
+    match = re.fullmatch(r"([A-Za-z])(\d{1,2})", part, re.ASCII)
+    return f"{match[1].upper()}{int(match[2]):02d}" if match else part
 
 
 @dataclass(frozen=True)

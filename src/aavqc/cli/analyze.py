@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from aavqc.cli.output import command, data_channel, parse_set, talk
+from aavqc.cli.output import command, data_channel, parse_set, printable, talk
 from aavqc.errors import EXIT_INCOMPLETE, EXIT_INVALID, EXIT_OK, UsageError
 
 
@@ -47,7 +47,7 @@ def analyze(
 
             out.write(to_csv(RESULT_COLUMNS, result_rows(result.payload, job_id(result.payload), {})))
         else:
-            out.write(repr(result) + "\n")
+            out.write(printable(repr(result)) + "\n")
     flags = [flag for sample in result.samples for flag in sample.flags]
     if any(sample.status == "invalid" for sample in result.samples):
         return EXIT_INVALID

@@ -46,7 +46,9 @@ def demo(
         lot = carried if carried.is_dir() else beside_sources
         shutil.copytree(lot, target / "lot", dirs_exist_ok=True)
     talk(f"the example lot is in {target / 'lot'}")
-    code, _ = _run_batch(target / "lot", target / "results", workers=_default_workers())
+    with data_channel() as channel:
+        code, report = _run_batch(target / "lot", target / "results", workers=_default_workers())
+        channel.write("".join(f"{evaluation}\n" for evaluation in report.evaluations))
     return code
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aavqc.cli.output import command, data_channel, talk
+from aavqc.cli.output import command, data_channel, printable, talk
 from aavqc.errors import EXIT_INPUT, EXIT_OK, AavqcError
 
 
@@ -60,7 +60,11 @@ def inspect(
         found = survey(path)
         records, failures = [], [row for row in found.files if row.status == "failed"]
         for export in found.exports:
-            entry: dict[str, Any] = {"name": export.name, "technique": export.technique, "format": export.format}
+            entry: dict[str, Any] = {
+                "name": export.name,
+                "technique": export.technique,
+                "format": export.format,
+            }
             entry |= {"sample_id": export.sample_id, "files": len(export.files)}
             try:
                 record = read_export(export)
@@ -72,14 +76,20 @@ def inspect(
             "schema": "aavqc.inspection/1",
             "records": records,
             "files": [
-                {"name": r.name, "sha256": r.sha256, "status": r.status, "reason": r.reason, "record": r.record}
+                {
+                    "name": r.name,
+                    "sha256": r.sha256,
+                    "status": r.status,
+                    "reason": r.reason,
+                    "record": r.record,
+                }
                 for r in found.files
             ],
         }
         if as_json:
             out.write(json.dumps(document, ensure_ascii=False) + "\n")
         else:
-            out.write(_shown(records, document["files"]))
+            out.write(printable(_shown(records, document["files"])))
     broken = len(failures) + sum("error" in r for r in records)
     if broken or not records:
         talk(f"{broken} problem(s), {len(records)} record(s)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,8 +40,13 @@ def data_channel() -> Iterator[TextIO]:
 
 def talk(message: str) -> None:
     """Say something to the person, on stderr."""
-    sys.stderr.write(message + "\n")
+    sys.stderr.write(printable(message) + "\n")
     sys.stderr.flush()
+
+
+def printable(text: str) -> str:
+    """Escape the characters of a file's name or content that would steer a terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda c: f"\\x{ord(c[0]):02x}", text)
 
 
 def command(function: Callable[..., int]) -> Callable[..., None]:

@@ -7,63 +7,24 @@ can be had from intensity × injection time. Where a scan does not state it, it 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import re
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
 
 import numpy as np
 
 from aavqc.errors import InputError
 from aavqc.parsers.formats import Export, Format, each_file_a_record
+from aavqc.parsers.mzml_check import check_structure
 from aavqc.parsers.sources import SourceFile
 from aavqc.records import FloatArray, IonTable, readonly
 
-BLOCK = 1 << 20
-MAX_FOLD = 1000
-"""Largest ratio by which a gzip may unfold."""
-
-MAX_PEAKS = 1 << 22
-"""Peaks that a file of any size may declare; beyond it, at most 20 a byte of the file."""
-
-SUSPICIOUS_TEXT = 1 << 16
-"""Length of an encoded array from which on it is tried whether it unfolds beyond what it declares."""
-
-_PARENTS = {
-    "spectrum": ("spectrumList",),
-    "chromatogram": ("chromatogramList",),
-    "scanList": ("spectrum",),
-    "scan": ("scanList",),
-    "scanWindowList": ("scan",),
-    "scanWindow": ("scanWindowList",),
-    "precursorList": ("spectrum",),
-    "precursor": ("precursorList", "chromatogram"),
-    "isolationWindow": ("precursor", "product"),
-    "selectedIonList": ("precursor",),
-    "selectedIon": ("selectedIonList",),
-    "activation": ("precursor",),
-    "productList": ("spectrum",),
-    "product": ("productList", "chromatogram"),
-    "binaryDataArrayList": ("spectrum", "chromatogram"),
-    "binaryDataArray": ("binaryDataArrayList",),
-    "binary": ("binaryDataArray",),
-    "processingMethod": ("dataProcessing",),
-    "source": ("componentList",),
-    "analyzer": ("componentList",),
-    "detector": ("componentList",),
-}
-"""Element → what it may stand in; the C++ reader crashes on some that stand elsewhere."""
-
 _ROOT = re.compile(rb"<(?:indexed)?mzML[\s>]")
-_ENCODING = re.compile(rb"encoding\s*=\s*[\"']([^\"']*)[\"']")
 
 
 @dataclass
@@ -227,122 +188,12 @@ def _plain_file(file: SourceFile) -> Iterator[tuple[Path, list[tuple[int, int]]]
     try:
         if unfold:
             handle, name = tempfile.mkstemp(suffix=".mzML", prefix="aavqc-")
-        declared = _check(file, handle)
+        declared = check_structure(file, handle)
         yield Path(name) if unfold else Path(str(file.on_disk)), declared
     finally:
         if handle >= 0:
             os.close(handle)
             Path(name).unlink(missing_ok=True)
-
-
-def _check(file: SourceFile, copy_to: int) -> list[tuple[int, int]]:
-    """Refuse what is no well-formed XML, or declares a document type (entity bombs).
-
-    Returns line and declared length of each spectrum: the C++ reader takes what is there.
-    """
-    encoding = _ENCODING.search(file.head[:200])
-    if encoding and encoding[1].decode("ascii", "replace").lower() not in ("utf-8", "iso-8859-1", "us-ascii"):
-        raise InputError(
-            "wrong encoding", file=file.name, line=1, expected="UTF-8", found=repr(encoding[1])[1:]
-        )
-    parser = expat.ParserCreate()
-
-    def refuse(*_: object) -> None:
-        raise InputError(
-            "a document type declaration is refused",
-            file=file.name,
-            line=parser.CurrentLineNumber,
-            expected="mzML, which has none",
-        )
-
-    declared: list[tuple[int, int]] = []
-    inside, encoded = [""], list[str]()
-
-    def note(tag: str, attributes: dict[str, str]) -> None:
-        if inside[-1] not in _PARENTS.get(tag, inside):
-            raise InputError(
-                f"misplaced element {tag}",
-                file=file.name,
-                line=parser.CurrentLineNumber,
-                expected=f"it inside {' or '.join(_PARENTS[tag])}",
-                found=f"inside {inside[-1][:40] or 'nothing'}",
-            )
-        inside.append(tag)
-        if tag == "spectrum":
-            length = attributes.get("defaultArrayLength", "")
-            if not (length.isascii() and length.isdigit()):
-                raise InputError(
-                    "no length of a spectrum",
-                    file=file.name,
-                    line=parser.CurrentLineNumber,
-                    expected="a whole number in defaultArrayLength",
-                    found=repr(length[:40]),
-                )
-            declared.append((parser.CurrentLineNumber, int(length[:18])))
-
-    def collect(text: str) -> None:
-        if inside[-1] == "binary" and "spectrum" in inside:
-            encoded.append(text)
-
-    def close(_: str) -> None:
-        inside.pop()
-        if encoded:
-            text = "".join(encoded)
-            encoded.clear()
-            if len(text) > SUSPICIOUS_TEXT and _unfolds_beyond(text, declared[-1][1]):
-                raise InputError(
-                    "array unfolds beyond the spectrum's length",
-                    file=file.name,
-                    line=parser.CurrentLineNumber,
-                    expected=f"{declared[-1][1]} peaks as in line {declared[-1][0]}",
-                    found="more",
-                )
-
-    parser.buffer_text = True
-    parser.CharacterDataHandler = collect
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = note
-    parser.EndElementHandler = close
-    size = 0
-    try:
-        with file.open() as stream:
-            while block := stream.read(BLOCK):
-                size += len(block)
-                if size > max(MAX_FOLD * file.size, BLOCK):
-                    raise InputError("unfolds suspiciously large", file=file.name, found=f"{file.size} bytes")
-                parser.Parse(block, False)
-                if copy_to >= 0:
-                    os.write(copy_to, block)
-        parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        raise InputError(
-            "no well-formed XML",
-            file=file.name,
-            line=error.lineno,
-            column=error.offset + 1,
-            found=expat.ErrorString(error.code),
-        ) from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError("can't be unfolded or read", file=file.name, found=str(error)) from error
-    peaks = sum(length for _, length in declared)
-    if peaks > max(MAX_PEAKS, 20 * size):
-        raise InputError(
-            "more peaks declared than the file can hold",
-            file=file.name,
-            expected=f"at most {max(MAX_PEAKS, 20 * size)}",
-            found=str(peaks),
-        )
-    return declared
-
-
-def _unfolds_beyond(text: str, length: int) -> bool:
-    """Tell whether zlib-compressed numbers are more than ``length`` of eight bytes."""
-    unfolding = zlib.decompressobj()
-    try:
-        unfolding.decompress(base64.b64decode(text), 8 * length + 64)
-    except (binascii.Error, ValueError, zlib.error):  # not compressed, or broken: the reader will say
-        return False
-    return bool(unfolding.unconsumed_tail)
 
 
 FORMAT = Format(

@@ -47,7 +47,7 @@ def sniff(head: bytes, name: str) -> bool:
 def group_files(files: Sequence[SourceFile]) -> Grouping:
     """Take each file as a record; files of one triple that differ in wavelength are one."""
     grouping = Grouping()
-    members: dict[tuple[str, ...], list[tuple[SourceFile, Header]]] = {}
+    members: dict[tuple[str, ...], dict[str, SourceFile]] = {}
     for file in files:
         try:
             header = parse_header(file.head, file.name)
@@ -57,21 +57,20 @@ def group_files(files: Sequence[SourceFile]) -> Grouping:
         if header.type not in OPTICS:
             grouping.ignored[file.name] = "wavelength scan"
             continue
-        members.setdefault(_key(file, header), []).append((file, header))
+        *key, wavelength = _key(file, header)
+        triple = members.setdefault(tuple(key), {})
+        if wavelength in triple:
+            grouping.ignored[file.name] = f"duplicate of {triple[wavelength].name}"
+        else:
+            triple[wavelength] = file
     cells = Counter((folder, run, cell) for folder, run, _, cell, _ in members)
-    for (folder, run, kind, cell, channel), found in members.items():
-        one = len(found) == 1
+    for (folder, run, kind, cell, channel), triple in members.items():
+        found = tuple(triple.values())
         stem = "/".join(p for p in (folder, f"{run}.{kind}.{cell}.{channel}") if p)
+        name = found[0].name if len(found) == 1 else stem
         label = f"cell{cell}" + (f"-{kind}{channel}" if cells[folder, run, cell] > 1 else "")
-        grouping.exports.append(
-            Export(
-                "ultrascan-auc",
-                "auc",
-                f"{found[0][0].name if one else stem}#cell{cell}",
-                f"{run}-{label}",
-                tuple(file for file, _ in found),
-            )
-        )
+        sample_id = f"{run.removesuffix('.auc')}-{label}"
+        grouping.exports.append(Export("ultrascan-auc", "auc", f"{name}#cell{cell}", sample_id, found))
     return grouping
 
 
@@ -137,7 +136,8 @@ def write_openauc(record: VelocityScans, path: Path, version: int = 5) -> tuple[
     if version not in (4, 5):
         raise UsageError("unknown version of .auc", expected="4 or 5", found=str(version))
     scans, start, step, regridded = _on_grid(record.scans)
-    with_sd = all(s.signal_sd is not None for s in scans)
+    # SDs of 0 only would look like none: the reader tells by the range in the header
+    with_sd = all(s.signal_sd is not None and bool(s.signal_sd.any()) for s in scans)
     low, high = _span([s.signal for s in scans])
     sd_low, sd_high = (
         _span([s.signal_sd for s in scans if s.signal_sd is not None]) if with_sd else (0.0, 0.0)
@@ -155,7 +155,7 @@ def write_openauc(record: VelocityScans, path: Path, version: int = 5) -> tuple[
             np.packbits(np.full(scan.signal.size, regridded)).tobytes(),
         ]
     kind = next(k for k, optics in OPTICS.items() if optics == record.optics)
-    text = record.scans[0].description.encode("latin-1", "replace")[:239].ljust(240, b"\0")
+    text = _kept_text(record).ljust(240, b"\0")
     front = struct.pack("<4s2s2sB1s", b"UCDA", b"%02d" % version, kind.encode("ascii"), record.cell, b"A")
     content = b"".join([text, *body])
     data = front + hashlib.sha256(front + content).digest()[:16] + content
@@ -195,13 +195,13 @@ def sample() -> bytes:
     return data + struct.pack("<I", checksum(data))
 
 
-def _key(file: SourceFile, header: Header) -> tuple[str, str, str, str, str]:
-    """Return what the files of one record share; a name that its header contradicts stands alone."""
+def _key(file: SourceFile, header: Header) -> tuple[str, str, str, str, str, str]:
+    """Return folder, run, type, cell, channel, wavelength; a name of another kind stands alone."""
     named = _NAME.fullmatch(file.basename)
     facts = (header.type, str(header.cell), header.channel)
     if named and (named[2].upper(), str(int(named[3])), named[4]) == facts:
-        return (file.folder, named[1], *facts)
-    return (file.folder, file.basename.rpartition(".")[0] or file.basename, *facts)
+        return (file.folder, named[1], *facts, named[5])
+    return (file.folder, file.basename, *facts, "")
 
 
 def _on_grid(scans: Sequence[Scan]) -> tuple[list[Scan], float, float, bool]:
@@ -229,6 +229,10 @@ def _kept(value: float) -> float:
     return float(np.float32(value))
 
 
+def _kept_text(record: VelocityScans) -> bytes:
+    return record.scans[0].description.encode("latin-1", "replace")[:239]
+
+
 def _span(arrays: Sequence[FloatArray]) -> tuple[float, float]:
     """Return the least and the greatest value, rounded outwards to what the file keeps."""
     low, high = min(float(a.min()) for a in arrays), max(float(a.max()) for a in arrays)
@@ -242,8 +246,10 @@ def _span(arrays: Sequence[FloatArray]) -> tuple[float, float]:
 
 def _scan_header(scan: Scan, step: float, version: int) -> bytes:
     wavelength = round(scan.wavelength_nm * 10 if version > 4 else (scan.wavelength_nm - 180) * 100)
-    if not 0 <= wavelength <= STEPS:
-        raise UsageError("the wavelength does not fit into the file", found=f"{scan.wavelength_nm:g} nm")
+    if not 0 < wavelength <= STEPS:
+        raise UsageError(
+            "the wavelength is unknown or does not fit into the file", found=f"{scan.wavelength_nm:g} nm"
+        )
     return SCAN.pack(
         b"DATA",
         scan.temperature_c,
@@ -263,7 +269,9 @@ def _losses(record: VelocityScans, with_sd: bool, regridded: bool, step: float) 
         "times are cut to whole seconds": any(s.time_s != int(s.time_s) for s in scans),
         "radii are interpolated onto a uniform grid": regridded,
         "SDs are left out: not all scans have them": not with_sd
-        and any(s.signal_sd is not None for s in scans),
+        and any(s.signal_sd is not None and bool(s.signal_sd.any()) for s in scans),
+        "the description is cut or spelled otherwise": _kept_text(record).decode("latin-1")
+        != scans[0].description,
         "the reference channel is left out": any(s.reference is not None for s in scans),
     }
     return tuple(text for text, applies in lost.items() if applies)

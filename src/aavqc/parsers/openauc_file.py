@@ -1,4 +1,4 @@
-"""The bytes of an UltraScan ``.auc`` file: header, scans of 16-bit values, checksum."""
+"""The bytes of an UltraScan ``.auc`` file, as its ``us_dataIO.cpp`` writes them: header, scans, checksum."""
 
 from __future__ import annotations
 

@@ -227,16 +227,17 @@ def _table(
 
 
 def _value(cell: str, name: str, line: int, index: int) -> float:
-    if not _NUMBER.fullmatch(cell.strip()):
+    text = cell.strip()
+    if not _NUMBER.fullmatch(text):
         raise InputError(
             "not a number",
             file=name,
             line=line,
             column=index + 1,
             expected="a number with a decimal point",
-            found=repr(cell[:40]),
+            found=repr(text[:40]),
         )
-    return float(cell)
+    return float(text)
 
 
 def _scans(points: Mapping[str, FloatArray], layout: Layout, name: str, remarks: list[str]) -> list[Scan]:
@@ -323,8 +324,8 @@ def _first_cell(lines: Sequence[str]) -> int:
     value = layout.stated.get("cell", 1.0)
     roles = [ROLES.get(_plain(c)) for c in layout.columns]
     row = lines[layout.line].split(layout.delimiter) if len(lines) > layout.line else []
-    if "cell" in roles and len(row) == len(roles) and _NUMBER.fullmatch(row[roles.index("cell")].strip()):
-        value = float(row[roles.index("cell")])
+    text = row[roles.index("cell")].strip() if "cell" in roles and len(row) == len(roles) else ""
+    value = float(text) if _NUMBER.fullmatch(text) else value
     return int(value) if 1 <= value <= 8 else 1
 
 

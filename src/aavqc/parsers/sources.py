@@ -108,14 +108,14 @@ class SourceFile:
         if self.gzipped:
             limit = min(limit, max(FREE_FOLD, MAX_FOLD * self.size))
         elif self.size > limit:
-            raise _too_large(self.name, limit)
+            raise _too_large(self.name, limit, f"{self.size}")
         try:
             with self.open() as stream:
                 data = stream.read(limit + 1)
         except _UNREADABLE as error:
             raise InputError("can't be unfolded or read", file=self.name, found=str(error)) from error
         if len(data) > limit:
-            raise _too_large(self.name, limit)
+            raise _too_large(self.name, limit, "more")
         return data
 
     def text(self) -> str:
@@ -137,8 +137,8 @@ class _Unfolded(gzip.GzipFile):
         self._raw.close()
 
 
-def _too_large(name: str, limit: int) -> InputError:
-    return InputError("too large", file=name, expected=f"at most {limit} bytes")
+def _too_large(name: str, limit: int, found: str) -> InputError:
+    return InputError("too large", file=name, expected=f"at most {limit} bytes", found=found)
 
 
 def from_disk(path: Path, name: str) -> SourceFile:

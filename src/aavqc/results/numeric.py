@@ -16,12 +16,13 @@ from aavqc.results.candidates import Candidate
 from aavqc.results.comparison import Comparison, censored_text, compare
 from aavqc.results.limits import Limit, conversion
 from aavqc.results.replicates import Extent, aggregate, extent, variation
-from aavqc.results.rounding import CONTEXT, Precision, exact, fifteen, round_to, write
+from aavqc.results.rounding import CONTEXT, Precision, exact, exponent_of, fifteen, round_to, write
 from aavqc.results.verdicts import Outcome, Step, Verdict, conclude
 
 _ONE = Decimal(1)
 _HUNDRED = Decimal(100)
 _RAW = Precision(None, None, False)
+_REPORTED = Precision(None, 4, False)
 _WORST = {"outside": 0, "unknown": 1, "inside": 2}
 
 
@@ -81,7 +82,7 @@ def _limits(
 ) -> tuple[Outcome, Comparison, Extent]:
     """Round and compare every judged value; the worst decides."""
     if limit.kind == "report":
-        shown = "; ".join(_raw(value) for value in judged)
+        shown = "; ".join(_to_report(value) for value in judged)
         trace.append(Step("report", f"{shown} {unit} reported, no limit"))
         outcome: Outcome = "REPORTED"
         worst, value = Comparison("inside", shown, True), judged[0]
@@ -182,6 +183,13 @@ def _interval(attribute: Attribute, limit: Limit, test: SpecifiedTest) -> dict[s
         "coverage": attribute.coverage,
         "scope": attribute.scope,
     }
+
+
+def _to_report(value: Extent) -> str:
+    """A value without a limit, whose digits would say how many count: at most four figures."""
+    if not value.measured or exponent_of(value.low) >= 0 or len(_raw(value).strip("-0.")) <= 4:
+        return _raw(value)
+    return write(round_to(value.low, _REPORTED), _REPORTED)
 
 
 def _raw(value: Extent) -> str:

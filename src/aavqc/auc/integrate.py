@@ -1,0 +1,74 @@
+"""Integrate a distribution that another program fitted: peaks and classes, no fit of ours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aavqc.attributes import Attribute
+from aavqc.auc.composition import class_windows, percentages
+from aavqc.auc.peaks import find_peaks
+from aavqc.auc.settings import TechniqueSettings
+from aavqc.auc.water import to_water
+from aavqc.documents import Outcome, Sample, plain
+from aavqc.records import Distribution
+
+ALGORITHMS = ["auc.integrate/1", "auc.composition/1"]
+
+
+def integrate(record: Distribution, settings: TechniqueSettings) -> Outcome:
+    """Integrate a saved distribution.
+
+    The amounts at each s are the distribution times the width of its cell (trapezoidal rule).
+    Intervals are not stated: a distribution without its scans has none.
+    """
+    s = np.array(record.x)
+    amounts = record.y * np.gradient(s)
+    factor = to_water(settings)
+    windows = class_windows(s, amounts, settings, factor)
+    total = float(amounts.sum())
+    values = [("total_signal", "1", total), ("s_weight_average", "S", float((s * amounts).sum() / total))]
+    warnings = [*record.remarks, "integrated as given: no scans, hence no intervals and no particles"]
+    if windows is not None:
+        share = percentages(windows, s, amounts, None)
+        values += [(f"percent_{name}_signal", "%", value) for name, value in share.items()]
+        index = windows.index(s)
+        for name, which in (("aggregate", 5), ("sub_capsid", 0)):
+            values.append((f"percent_{name}_signal", "%", 100 * float(amounts[index == which].sum()) / total))
+    elif settings.design_length is None:
+        warnings.append("no design_length: no composition is computed")
+    else:
+        warnings.append("no capsid peak near its expected s: no composition is computed")
+    peaks = find_peaks(s, amounts, np.zeros(s.size))
+    sample = Sample(
+        sample_id=record.sample_id,
+        record=record.name,
+        attributes=[Attribute(name=n, technique="auc", value=v, unit=u) for n, u, v in values],
+        diagnostics=plain(
+            {
+                "model": "distribution",
+                "rmsd": None,
+                "meniscus": None,
+                "bottom": None,
+                "fit_range": None,
+                "frictional_ratio": None,
+                "scans_used": 0,
+                "signal_unit": None,
+                "class_windows": None
+                if windows is None
+                else {"edges": windows.edges, "anchor": windows.anchor},
+                "peaks": [
+                    {
+                        "s": p.s,
+                        "s20w": p.s * factor if factor is not None else None,
+                        "signal": p.signal,
+                        "fraction": p.fraction,
+                        "class": None if windows is None else windows.name(p.s),
+                    }
+                    for p in peaks
+                ],
+                "distribution": {"s": s, "signal": amounts},
+            }
+        ),
+        warnings=warnings,
+    )
+    return Outcome([sample], ALGORITHMS, arrays={"s": s, "signal": amounts})
