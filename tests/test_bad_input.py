@@ -166,6 +166,7 @@ BROKEN: dict[str, tuple[str, Callable[[bytes], bytes], int | None]] = {
     "spectra are rubbish": (SPECTRA, lambda _: RUBBISH, 1),
     "spectra in UTF-16": (SPECTRA, _utf16, 1),
     "spectra with an entity bomb": (SPECTRA, lambda _: BOMB, 2),
+    "spectra in no encoding": (SPECTRA, lambda d: d.replace(b"utf-8", b"utf" + b"9" * 400), 1),
     "array outside its list": (SPECTRA, lambda d: d.replace(b"<cvList", b"<binary>AA==</binary><cvList"), 3),
 }
 

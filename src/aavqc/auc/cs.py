@@ -42,13 +42,15 @@ class Fitted:
     """A fitted c(s) on the grid s (in S); amounts at each s, not per S.
 
     ``signal`` is regularised, for the eye; ``amounts`` is not, for integrals: a penalty moves
-    a little of a large peak into its neighbours' windows.
+    a little of a large peak into its neighbours' windows. ``residual`` has the shape of the
+    scans, (scans, points), systematic noise taken out.
     """
 
     s: FloatArray
     signal: FloatArray
     amounts: FloatArray
     rmsd: float
+    residual: FloatArray
     normal: Normal
 
 
@@ -176,7 +178,8 @@ def fit_distribution(
     until χ² reaches χ²_min · F(P; N, N), N the number of data points.
     """
     columns = project(basis(grid, s, diffusion, meniscus, bottom), noise)
-    normal = normal_equations(columns, project(grid.signal.copy(), noise))
+    data = project(grid.signal.copy(), noise)
+    normal = normal_equations(columns, data)
     penalty = np.diff(np.eye(s.size), 2, axis=0)
     amounts = solve(normal)
     best = chi2(normal, amounts)
@@ -187,8 +190,9 @@ def fit_distribution(
         limit = best * float(special.fdtri(normal.points, normal.points, confidence))
         alpha = _largest_alpha(normal, penalty, limit)
         smooth = solve_smooth(normal, penalty, alpha)
-    rmsd = float(np.sqrt(best / normal.points))
-    return Fitted(s, smooth, amounts, rmsd, normal)
+    residual = data - np.tensordot(smooth, columns, axes=1)
+    rmsd = float(np.sqrt(np.mean(residual**2)))
+    return Fitted(s, smooth, amounts, rmsd, residual, normal)
 
 
 def _largest_alpha(normal: Normal, penalty: FloatArray, limit: float) -> float:

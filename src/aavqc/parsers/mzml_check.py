@@ -94,6 +94,10 @@ def check_structure(file: SourceFile, copy_to: int = -1) -> list[tuple[int, int]
             column=error.offset + 1,
             found=expat.ErrorString(error.code),
         ) from error
+    except (LookupError, ValueError) as error:  # the parser asks for an encoding that there is not
+        raise InputError(
+            "wrong encoding", file=file.name, line=1, expected="UTF-8", found=str(error)[:80]
+        ) from error
     except (OSError, EOFError, zlib.error) as error:
         raise InputError("can't be unfolded or read", file=file.name, found=str(error)) from error
     peaks, most = sum(length for _, length in structure.declared), max(MAX_PEAKS, 20 * size)
