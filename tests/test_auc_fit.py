@@ -6,111 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.linalg import solve_banded
 
 import aavqc
-from aavqc.auc.cell import find_column
+from aavqc.auc.column import find_column
 from aavqc.auc.composition import class_windows, percentages
 from aavqc.auc.cs import normal_equations, project, solve
 from aavqc.auc.peaks import find_peaks
 from aavqc.auc.settings import TechniqueSettings
-from aavqc.kernels import as_input
-from aavqc.kernels.lamm import lamm_basis
 from aavqc.records import InputFile, Scan, VelocityScans, readonly
 from aavqc.settings import build
 from aavqc.simulate.auc import AucSimulation, simulate
 
 EXTINCTION = {"extinction.capsid.260": 3.72e6, "extinction.nucleotide.260": 8750}
-
-
-def kernel_scans(
-    s: float, d: float, rpm: float, times: np.ndarray, radii: np.ndarray, bottom: float, ramp_s: float = 0.0
-) -> np.ndarray:
-    omega2 = (rpm * 2 * np.pi / 60) ** 2
-    w = omega2 * (times - 2 / 3 * ramp_s)
-    out = np.empty((1, times.size, radii.size))
-    lamm_basis(
-        as_input([s]), as_input([d]), 6.0, bottom, omega2, ramp_s, as_input(w), as_input(radii), 400, out
-    )
-    return out[0]
-
-
-def plain_scans(
-    s: float, d: float, rpm: float, times: np.ndarray, radii: np.ndarray, bottom: float
-) -> np.ndarray:
-    """The Lamm equation in plain NumPy: uniform cells, trapezoidal rule after four Euler steps."""
-    n = 3000
-    edges = np.linspace(6.0, bottom, n + 1)
-    centres = 0.5 * (edges[1:] + edges[:-1])
-    volumes = centres * np.diff(edges)
-    omega2 = (rpm * 2 * np.pi / 60) ** 2
-    inner = edges[1:-1]
-    diffusive = inner * d / np.diff(centres)
-    convective = 0.5 * s * omega2 * inner**2
-    bands = np.zeros((3, n))
-    bands[1, :-1] += (diffusive + convective) / volumes[:-1]
-    bands[0, 1:] -= (diffusive - convective) / volumes[:-1]
-    bands[1, 1:] += (diffusive - convective) / volumes[1:]
-    bands[2, :-1] -= (diffusive + convective) / volumes[1:]
-
-    c, scans, dt = np.ones(n), [], times[0] / 2000
-    for k in range(1, round(times[-1] / dt) + 1):
-        implicit = 1.0 if k <= 4 else 0.5
-        explicit = (1 - implicit) * dt
-        right = c - explicit * bands[1] * c
-        right[:-1] -= explicit * bands[0, 1:] * c[1:]
-        right[1:] -= explicit * bands[2, :-1] * c[:-1]
-        system = implicit * dt * bands
-        system[1] += 1
-        c = solve_banded((1, 1), system, right)
-        if np.isclose(times, k * dt, rtol=0, atol=1e-6).any():
-            scans.append(np.interp(radii, centres, c))
-    return np.array(scans)
-
-
-@pytest.mark.parametrize(
-    ("s", "d", "rpm"),
-    [
-        (65e-13, 1.57e-7, 15000.0),
-        (5e-13, 6e-7, 50000.0),
-        (1.5e-13, 1.1e-6, 50000.0),
-        (160e-13, 1.3e-7, 10000.0),
-    ],
-)
-def test_lamm_kernel_against_a_plain_scheme(s: float, d: float, rpm: float) -> None:
-    radii = np.linspace(6.05, 7.05, 300)
-    first = 0.1 * np.log(7.2 / 6.0) / (s * (rpm * 2 * np.pi / 60) ** 2)
-    times = first * np.array([1.0, 2.0, 4.0])
-    plain = plain_scans(s, d, rpm, times, radii, 7.2)
-    error = kernel_scans(s, d, rpm, times, radii, 7.2) - plain
-    assert np.sqrt((error**2).mean()) < 2e-4
-    assert np.abs(error).max() < 2e-3
-
-
-def test_lamm_kernel_against_ultrascan_reference(reference_data: Path) -> None:
-    """Case A of two other solvers; their rotor is half a second of full speed ahead."""
-    path = reference_data / "auc" / "ultrascan3" / "A_empty65S_ff12_N3200_grid1.csv"
-    rows = [line.split(",") for line in path.read_text().splitlines() if not line.startswith("#")]
-    w = np.array(rows[1][1:], float)
-    table = np.array(rows[2:], float)
-    radii, wanted = table[:, 0].copy(), table[:, 1:].T
-    omega2 = (20000 * 2 * np.pi / 60) ** 2
-    out = np.empty((1, w.size, radii.size))
-    lamm_basis(
-        as_input([65e-13]),
-        as_input([1.836752e-7]),
-        6.0,
-        7.2,
-        omega2,
-        50.0,
-        as_input(w + 0.5 * omega2),
-        as_input(radii),
-        400,
-        out,
-    )
-    error = (out[0] - wanted)[:, radii < 7.15]
-    assert np.sqrt((error**2).mean()) <= 1e-4
-    assert np.abs(error).max() <= 2e-3
 
 
 def test_projection_removes_systematic_noise_exactly() -> None:

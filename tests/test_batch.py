@@ -205,3 +205,22 @@ def test_a_worker_that_dies_costs_no_result(small_lot: Path, tmp_path: Path) -> 
     report = run(small_lot, tmp_path / "out", executor=Breaking())  # type: ignore[arg-type]
     assert len(report.results) == 2
     assert not report.errors
+
+
+def test_a_lot_that_lost_all_its_exports_is_incomplete(small_lot: Path, tmp_path: Path) -> None:
+    sheet = small_lot / "samples.csv"
+    rows = sheet.read_text().splitlines()
+    rows.append("ddpcr/gone.csv,,EX24-002,S2,,,,,,")
+    sheet.write_text("\n".join(rows) + "\n")
+    report = run(small_lot, tmp_path / "out")
+    assert {e.lot: e.overall for e in report.evaluations}["EX24-002"] == "INCOMPLETE"
+
+
+def test_the_sheet_may_name_the_specification_of_a_lot(small_lot: Path, tmp_path: Path) -> None:
+    text = (small_lot / "specification.toml").read_text().replace('id = "EX-DP"', 'id = "OTHER"')
+    (small_lot / "other.toml").write_text(text)
+    sheet = small_lot / "samples.csv"
+    head, *rows = sheet.read_text().splitlines()
+    sheet.write_text("\n".join([f"{head},specification", *(f"{row},other.toml" for row in rows)]) + "\n")
+    report = run(small_lot, tmp_path / "out")
+    assert [e.specification.id for e in report.evaluations] == ["OTHER"]

@@ -313,6 +313,8 @@ def test_real_equilibrium_run(reference_data: Path) -> None:
     assert [len(record.at(w)) for w in record.wavelengths] == [9, 9, 9]
     assert {s.rpm for s in record.scans} == {6000.0, 9000.0, 12000.0, 15000.0, 20000.0}
     ignored = {name: reason for name, (status, reason) in reasons(found).items() if status == "ignored"}
-    assert set(ignored) == {"00001_sub.RA4", "00002_sub.RA4", "LICENSE", "PROVENANCE.txt", "cell4abs.log"}
+    assert set(ignored) == {"00001_sub.RA4", "00002_sub.RA4", "LICENSE", "PROVENANCE.txt"}
+    assert reasons(found)["cell4abs.log"][0] == "used"
+    assert "cell4abs.log" in {i.name for i in record.inputs}
     assert ignored["00001_sub.RA4"].startswith("name; same cell, wavelength and time as 00001.RA4")
     assert not found.failures

@@ -72,11 +72,5 @@ def length_bounds(settings: Settings) -> tuple[float, float, float] | None:
     """
     if settings.design_length is None:
         return None
-    low, middle, high = settings.class_bounds
-    if not 0 < low < middle < high:
-        raise UsageError(
-            "setting class_bounds",
-            expected="three ascending fractions above 0",
-            found=f"{low}, {middle}, {high}",
-        )
-    return tuple(round(f * settings.design_length, 6) for f in (low, middle, high))  # type: ignore[return-value]
+    low, middle, high = (round(f * settings.design_length, 6) for f in settings.class_bounds)
+    return low, middle, high

@@ -58,7 +58,7 @@ def generator(seed: int, inputs: Iterable[InputFile]) -> np.random.Generator:
 class Document(BaseModel):
     """Base of all documents: unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 # ---------------------------------------------------------------- methods
@@ -101,7 +101,7 @@ class SheetRow(Document):
     role: Role = "sample"
     preparation: str | None = None
     replicate: str | None = None
-    dilution_factor: float | None = Field(None, gt=0)
+    dilution_factor: float | None = Field(None, ge=1e-6, le=1e15)
     dilution_rel_sd: float | None = Field(None, ge=0)
     method: str | None = None
     specification: str | None = None
@@ -246,6 +246,11 @@ class Manifest(Document):
     schema_: Literal["aavqc.manifest/1"] = Field("aavqc.manifest/1", alias="schema")
     files: list[FileEntry]
     problems: list[str]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Manifest:
+        """Read a manifest."""
+        return read_json(Path(path), cls)
 
 
 class Platform(Document):

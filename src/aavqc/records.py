@@ -104,6 +104,22 @@ class Scan:
     wavelength_nm: float
 
 
+@dataclass(frozen=True)
+class Clock:
+    """Wall-clock times of scans, independent of the times in their headers.
+
+    Attributes
+    ----------
+    source : {'log', 'zip'}
+        The instrument's scan log, or the times of the files in an archive.
+    elapsed_s : tuple of float or None
+        One per scan of the record, since the first that has one.
+    """
+
+    source: Literal["log", "zip"]
+    elapsed_s: tuple[float | None, ...]
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class VelocityScans(Record):
     """The scans of one cell, in order of time.
@@ -117,6 +133,8 @@ class VelocityScans(Record):
         One per group of wavelengths that differ by at most 2 nm, ascending, in nm.
     experiment : {'velocity', 'equilibrium'}
         What the speeds and times show it to be.
+    clock : Clock or None
+        Where wall-clock times are known.
     """
 
     technique: ClassVar[Technique] = "auc"
@@ -125,6 +143,7 @@ class VelocityScans(Record):
     scans: tuple[Scan, ...]
     wavelengths: tuple[float, ...]
     experiment: Literal["velocity", "equilibrium"] = "velocity"
+    clock: Clock | None = None
 
     def at(self, wavelength: float) -> tuple[Scan, ...]:
         """Return the scans of the group of wavelengths nearest to one, in order of time.
@@ -156,6 +175,7 @@ class VelocityScans(Record):
                 max(float(s.radius_cm[-1]) for s in self.scans),
             ],
             "description": self.scans[0].description,
+            "clock": self.clock.source if self.clock is not None else None,
         }
 
 

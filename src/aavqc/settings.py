@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from aavqc.documents import Document
 from aavqc.errors import UsageError, nearest
@@ -20,14 +20,23 @@ class Settings(Document):
     seed: int = Field(0, ge=0)
     coverage: float = Field(0.95, gt=0.0, lt=1.0, description="of every interval")
     serotype: str | None = None
-    design_length: float | None = Field(None, gt=0, description="nt packaged by design, ITR to ITR")
+    design_length: float | None = Field(
+        None, ge=100, le=100_000, description="nt packaged by design, ITR to ITR"
+    )
     genome_form: Literal["ss", "sc"] = "ss"
     class_bounds: Annotated[list[float], Field(min_length=3, max_length=3)] = Field(
         [0.10, 0.85, 1.10],
         description="fractions of design_length that part empty | partial | full | overfull",
     )
-    dilution_factor: float | None = Field(None, gt=0)
+    dilution_factor: float | None = Field(None, ge=1e-6, le=1e15)
     regulated: bool = False
+
+    @field_validator("class_bounds")
+    @classmethod
+    def _ascending(cls, bounds: list[float]) -> list[float]:
+        if not 0 < bounds[0] < bounds[1] < bounds[2]:
+            raise ValueError("three ascending fractions above 0")
+        return bounds
 
 
 def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
@@ -62,7 +71,7 @@ def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
         raise UsageError(
             f"setting {where}",
             expected=message[0].lower() + message[1:],
-            found=repr(first["input"]),
+            found=_shown(first["input"]),
         ) from error
 
 
@@ -97,6 +106,8 @@ def _put(data: dict[str, Any], cls: type[BaseModel], path: str, value: Any) -> N
         if field is None:
             raise UsageError(f"unknown setting {path!r}", hint=nearest(path, [n for n in names(cls)]))
         inner = _model(field.annotation)
+        if path.endswith("."):
+            raise UsageError(f"unknown setting {path!r}", hint=nearest(path.rstrip("."), names(cls)))
         if inner is not None and rest:
             model, table = inner, table.setdefault(name, {})
             continue
@@ -120,6 +131,12 @@ def _typed(value: Any, annotation: Any) -> Any:
     if any(get_origin(option) is list or option is list for option in options):
         return [part.strip() for part in value.split(",") if part.strip()]
     return value.strip()
+
+
+def _shown(value: Any) -> str:
+    """Text of a value for an error, not too long."""
+    text = repr(value)
+    return text if len(text) < 80 else text[:77] + "…"
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:

@@ -133,6 +133,8 @@ def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], t
     """Validate data against a model; the first problem becomes an error of ours."""
     try:
         return model.model_validate(data)
+    except UsageError as error:  # a value that its own type refuses, such as a unit
+        raise kind(error.message, file=name, expected=error.expected, found=error.found) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

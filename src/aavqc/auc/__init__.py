@@ -9,11 +9,10 @@ from aavqc.auc.diagnostics import diagnostics_of
 from aavqc.auc.fit import fit_cell
 from aavqc.auc.flags import flags_of, warnings_of
 from aavqc.auc.integrate import integrate
+from aavqc.auc.models import ALGORITHMS
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.documents import Outcome, Sample, generator, plain
 from aavqc.records import Distribution, VelocityScans
-
-ALGORITHMS = ["auc.cs/1", "auc.composition/1"]
 
 
 def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -> Outcome:
@@ -47,7 +46,8 @@ def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -
         attributes=attributes,
         diagnostics=plain(diagnostics_of(fit, settings)),
         flags=flags,
-        warnings=warnings_of(record, fit, settings),
+        warnings=[*warnings_of(record, fit, settings), *fit.remarks],
     )
     d = fit.distribution
-    return Outcome([sample], ALGORITHMS, arrays={"s": d.s, "signal": d.signal})
+    algorithms = [ALGORITHMS[fit.model], "auc.composition/1"]
+    return Outcome([sample], algorithms, arrays={"s": d.s, "signal": d.signal})

@@ -6,7 +6,7 @@ import numpy as np
 
 from aavqc.attributes import Attribute
 from aavqc.auc.composition import ClassWindows, extinction_at, percentages
-from aavqc.auc.cs import Fitted, solve
+from aavqc.auc.cs import Fitted, refit
 from aavqc.auc.fit import Fit
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.capsid import CLASSES
@@ -18,8 +18,8 @@ REPLICATES = 200
 
 def attributes_of(fit: Fit, settings: TechniqueSettings, rng: np.random.Generator) -> list[Attribute]:
     """Return amounts and composition with intervals of scope ``fit``: the noise, drawn anew."""
-    draws = _draw(fit.distribution, rng)
     d, windows = fit.distribution, fit.windows
+    draws = np.array([refit(d, rng) for _ in range(REPLICATES)])
     unit = fit.grid.unit
     rows: list[tuple[str, str, float, FloatArray]] = [
         ("total_signal", unit, float(d.amounts.sum()), draws.sum(axis=1)),
@@ -71,14 +71,3 @@ def _class_rows(
 def _mean(s: FloatArray, signal: FloatArray) -> float:
     total = float(signal.sum())
     return float((s * signal).sum() / total) if total > 0 else 0.0
-
-
-def _draw(distribution: Fitted, rng: np.random.Generator) -> FloatArray:
-    """Distributions refitted to noise drawn anew, shape (REPLICATES, s).
-
-    In the basis of the triangular factor white noise of the data stays white.
-    """
-    d = distribution
-    return np.array(
-        [solve(d.normal, d.normal.right + d.rmsd * rng.standard_normal(d.s.size)) for _ in range(REPLICATES)]
-    )

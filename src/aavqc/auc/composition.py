@@ -79,12 +79,7 @@ def class_windows(
     bounds = length_bounds(settings)
     if bounds is None or settings.design_length is None:
         return None
-    density = settings.density if settings.density is not None else 1.0
-    slope = (
-        NUCLEOTIDE_MASS
-        * (1 - VBAR_DNA * density)
-        / (capsid_mass(settings.serotype).mean * (1 - settings.vbar * density))
-    )
+    slope = gain_per_nucleotide(settings)
     expected = S20W_EMPTY / (to_water or 1.0)
     reach = SEARCH if to_water is not None else 2 * SEARCH
     gain_full = 1 + slope * settings.design_length
@@ -103,6 +98,13 @@ def class_windows(
     upper = [s_empty * (1 + slope * length) for length in lengths]
     edges = (SUBCAPSID * s_empty, *upper[:3], AGGREGATE * upper[3])
     return ClassWindows(s_empty, slope, edges, anchor)
+
+
+def gain_per_nucleotide(settings: TechniqueSettings) -> float:
+    """Return by what fraction of the empty capsid's s a packaged nucleotide raises s."""
+    density = settings.density if settings.density is not None else 1.0
+    dna = NUCLEOTIDE_MASS * (1 - VBAR_DNA * density)
+    return dna / (capsid_mass(settings.serotype).mean * (1 - settings.vbar * density))
 
 
 def _strongest(

@@ -9,41 +9,36 @@ equations. Refs: Schuck (2000) Biophys J 78:1606; Schuck & Demeler (1999) Biophy
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numba
 import numpy as np
-from scipy import special
-from scipy.optimize import nnls
 
-from aavqc.auc.cell import SignalGrid
+from aavqc.auc.grid import SignalGrid
+from aavqc.auc.normal import Normal, chi2, normal_equations, solve
+from aavqc.auc.regularise import regularise
 from aavqc.errors import AssayError
 from aavqc.kernels import as_input
 from aavqc.kernels.lamm import lamm_basis
+from aavqc.kernels.project import center
 from aavqc.records import FloatArray
 
-CELLS = 400
-GAS_CONSTANT = 8.314462618e7  # erg / (mol K)
-BOLTZMANN = 1.380649e-16  # erg / K
-AVOGADRO = 6.02214076e23
+BLOCK, MOST_THREADS = 8, 8
+"""Species that a thread solves at a time, and the most threads; ``NUMBA_NUM_THREADS`` sets them."""
 
-
-@dataclass(frozen=True)
-class Normal:
-    """The normal equations of a projected problem: ``min |R c − q|² + rest``."""
-
-    factor: FloatArray
-    right: FloatArray
-    rest: float
-    points: int
+PER_WIDTH = 3.0
+"""Cells to a standard deviation of the boundary in the first scan: rms error below 1e-4."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted c(s) on the grid s (in S); amounts at each s, not per S.
+    """A fitted distribution on the grid s (in S); amounts at each s, not per S.
 
     ``signal`` is regularised, for the eye; ``amounts`` is not, for integrals: a penalty moves
     a little of a large peak into its neighbours' windows. ``residual`` has the shape of the
-    scans, (scans, points), systematic noise taken out.
+    scans, (scans, points), systematic noise taken out. ``fold``, shape (s, unknowns), turns the
+    unknowns of ``normal`` into amounts; None where they are the same.
     """
 
     s: FloatArray
@@ -52,58 +47,57 @@ class Fitted:
     rmsd: float
     residual: FloatArray
     normal: Normal
-
-
-def diffusion_from_frictional_ratio(
-    s: FloatArray, ratio: float, vbar: float, density: float, viscosity: float, temperature_c: float
-) -> FloatArray:
-    """Return D (cm²/s) of species s (in s) that share one frictional ratio.
-
-    ``viscosity`` in mPa s. M = [s N 6πη k (3v/4πN)^⅓ / (1 − vρ)]^{3/2}, D = RTs/(M(1 − vρ)):
-    Schuck (2000) Biophys J 78:1606.
-
-    Examples
-    --------
-    >>> d = diffusion_from_frictional_ratio(np.array([65e-13]), 1.2, 0.73, 0.9982, 1.002, 20.0)
-    >>> round(float(d[0]) * 1e7, 2)
-    1.84
-    """
-    buoyancy = 1.0 - vbar * density
-    eta = viscosity * 1e-2
-    shape = 6 * np.pi * eta * ratio * (3 * vbar / (4 * np.pi * AVOGADRO)) ** (1 / 3)
-    mass = (s * AVOGADRO * shape / buoyancy) ** 1.5
-    result: FloatArray = GAS_CONSTANT * (temperature_c + 273.15) * s / (mass * buoyancy)
-    return result
-
-
-def diffusion_from_radius(radius_nm: float, viscosity: float, temperature_c: float) -> float:
-    """Return D (cm²/s) of a sphere by Stokes and Einstein; ``viscosity`` in mPa s.
-
-    Examples
-    --------
-    >>> round(diffusion_from_radius(13.7, 1.002, 20.0) * 1e7, 2)
-    1.56
-    """
-    return float(BOLTZMANN * (temperature_c + 273.15) / (6 * np.pi * viscosity * 1e-2 * radius_nm * 1e-7))
+    fold: FloatArray | None = None
 
 
 def basis(
     grid: SignalGrid, s: FloatArray, diffusion: FloatArray, meniscus: float, bottom: float
 ) -> FloatArray:
-    """Return the scans of each species at unit loading, shape (species, scans, points); s in S."""
+    """Return the scans of each species at unit loading, shape (species, scans, points); s in S.
+
+    Where D is 0 for all species they are steps, see :func:`steps`.
+    """
+    if not diffusion.any():
+        return steps(grid, s, meniscus)
     out = np.empty((s.size, grid.w.size, grid.radii.size))
-    lamm_basis(
-        as_input(s * 1e-13),
-        as_input(diffusion),
-        float(meniscus),
-        float(bottom),
-        float(grid.omega2),
-        float(grid.ramp_s),
-        as_input(grid.w),
-        as_input(grid.radii),
-        CELLS,
-        out,
-    )
+    seconds, d, w, radii = (as_input(x) for x in (s * 1e-13, diffusion, grid.w, grid.radii))
+
+    def fill(first: int) -> None:
+        block = slice(first, first + BLOCK)
+        lamm_basis(
+            seconds[block],
+            d[block],
+            float(meniscus),
+            float(bottom),
+            float(grid.omega2),
+            float(grid.ramp_s),
+            w,
+            radii,
+            PER_WIDTH,
+            out[block],
+        )
+
+    # each species is solved by itself: the same bytes whatever thread takes its block
+    count = min(int(numba.config.NUMBA_NUM_THREADS), MOST_THREADS)  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(count) as threads:
+        list(threads.map(fill, range(0, s.size, BLOCK)))
+    return out
+
+
+def steps(grid: SignalGrid, s: FloatArray, meniscus: float) -> FloatArray:
+    """Return the scans of species that do not diffuse, shape (species, scans, points); s in S.
+
+    The boundary stands at m exp(s ω²t), the plateau is diluted by exp(−2 s ω²t): Schuck &
+    Rossmanith (2000) Biopolymers 54:328. A point is the mean over its radial step.
+    """
+    width = np.gradient(grid.radii)
+    moved = s[:, None] * 1e-13 * grid.w[None, :]
+    boundary = meniscus * np.exp(np.minimum(moved, 10.0))
+    out = grid.radii[None, None, :] - boundary[:, :, None]
+    out /= width
+    out += 0.5
+    np.clip(out, 0.0, 1.0, out=out)
+    out *= np.exp(-2.0 * moved)[:, :, None]
     return out
 
 
@@ -112,97 +106,59 @@ def project(values: FloatArray, noise: list[str]) -> FloatArray:
 
     With neither kind a constant baseline is taken out.
     """
-    whole = values.mean(axis=(-2, -1), keepdims=True)
-    if "ti" in noise and "ri" in noise:
-        over_radius = values.mean(axis=-1, keepdims=True)
-        values -= values.mean(axis=-2, keepdims=True)
-        values -= over_radius
-        values += whole
-    elif "ti" in noise:
-        values -= values.mean(axis=-2, keepdims=True)
-    elif "ri" in noise:
-        values -= values.mean(axis=-1, keepdims=True)
-    else:
-        values -= whole
+    center(values.reshape(-1, *values.shape[-2:]), "ti" in noise, "ri" in noise)
     return values
 
 
-def normal_equations(columns: FloatArray, data: FloatArray) -> Normal:
-    """Return the triangular factor of the projected problem.
+def fit_columns(
+    grid: SignalGrid,
+    s: FloatArray,
+    columns: FloatArray,
+    noise: list[str],
+    *,
+    regularisation: str = "none",
+    confidence: float = 0.0,
+    fold: FloatArray | None = None,
+) -> Fitted:
+    """Fit non-negative amounts of columns to the scans.
 
     Parameters
     ----------
-    columns : array, shape (species, scans, points)
-        Projected basis.
-    data : array, shape (scans, points)
-        Projected data.
+    grid : SignalGrid
+    s : array, shape (n,)
+        Where the distribution is reported, in S.
+    columns : array, shape (unknowns, scans, points)
+        The projected basis.
+    noise : list of str
+        What was projected out.
+    regularisation, confidence
+        See :func:`~aavqc.auc.regularise.regularise`.
+    fold : array, shape (n, unknowns), optional
+        How unknowns add up to the distribution; default: they are its amounts.
+
+    Raises
+    ------
+    AssayError
+        Nothing sediments.
     """
-    flat, y = columns.reshape(columns.shape[0], -1), data.ravel()
-    gram = flat @ flat.T
-    # the ridge is rounding only: a basis of close s-values is numerically rank deficient
-    gram[np.diag_indices_from(gram)] += 1e-12 * np.trace(gram) / len(gram)
-    factor = np.asarray(np.linalg.cholesky(gram).T, dtype=np.float64)
-    right = np.asarray(np.linalg.solve(factor.T, flat @ y), dtype=np.float64)
-    return Normal(factor, right, max(float(y @ y - right @ right), 0.0), y.size)
-
-
-def solve(normal: Normal, right: FloatArray | None = None) -> FloatArray:
-    """Solve the non-negative problem; ``right`` replaces the data (a draw of noise)."""
-    return np.asarray(nnls(normal.factor, normal.right if right is None else right)[0])
-
-
-def solve_smooth(normal: Normal, penalty: FloatArray, alpha: float) -> FloatArray:
-    """Solve the non-negative problem with a quadratic penalty ``alpha |penalty c|²``."""
-    rows = np.vstack([normal.factor, np.sqrt(alpha) * penalty])
-    return np.asarray(nnls(rows, np.concatenate([normal.right, np.zeros(len(penalty))]))[0])
-
-
-def chi2(normal: Normal, amounts: FloatArray) -> float:
-    """Sum of squared residuals of a solution."""
-    misfit = normal.factor @ amounts - normal.right
-    return float(misfit @ misfit) + normal.rest
-
-
-def fit_distribution(
-    grid: SignalGrid,
-    s: FloatArray,
-    diffusion: FloatArray,
-    meniscus: float,
-    bottom: float,
-    noise: list[str],
-    confidence: float,
-) -> Fitted:
-    """Fit c(s) and regularise it as far as the F-test at P = ``confidence`` allows.
-
-    The penalty is the integral of the squared second derivative of c(s); its weight is raised
-    until χ² reaches χ²_min · F(P; N, N), N the number of data points.
-    """
-    columns = project(basis(grid, s, diffusion, meniscus, bottom), noise)
     data = project(grid.signal.copy(), noise)
     normal = normal_equations(columns, data)
-    penalty = np.diff(np.eye(s.size), 2, axis=0)
     amounts = solve(normal)
-    best = chi2(normal, amounts)
-    if not np.isfinite(best) or amounts.sum() <= 0:
+    if not np.isfinite(chi2(normal, amounts)) or amounts.sum() <= 0:
         raise AssayError("no sedimenting material was found", expected="a boundary that moves")
-    alpha, smooth = 0.0, amounts
-    if confidence > 0.0:
-        limit = best * float(special.fdtri(normal.points, normal.points, confidence))
-        alpha = _largest_alpha(normal, penalty, limit)
-        smooth = solve_smooth(normal, penalty, alpha)
+    smooth = regularise(normal, amounts, regularisation, confidence)
     residual = data - np.tensordot(smooth, columns, axes=1)
     rmsd = float(np.sqrt(np.mean(residual**2)))
-    return Fitted(s, smooth, amounts, rmsd, residual, normal)
+    if fold is not None:
+        smooth, amounts = fold @ smooth, fold @ amounts
+    return Fitted(s, smooth, amounts, rmsd, residual, normal, fold)
 
 
-def _largest_alpha(normal: Normal, penalty: FloatArray, limit: float) -> float:
-    """Bisect log alpha for χ² = limit."""
-    scale = float(np.trace(normal.factor.T @ normal.factor)) / len(normal.factor)
-    low, high = -12.0, 4.0
-    for _ in range(14):
-        middle = 0.5 * (low + high)
-        if chi2(normal, solve_smooth(normal, penalty, scale * 10**middle)) > limit:
-            high = middle
-        else:
-            low = middle
-    return float(scale * 10**low)
+def refit(fitted: Fitted, rng: np.random.Generator) -> FloatArray:
+    """Return the amounts fitted to the data with their noise added once more, shape (s,).
+
+    In the basis of the triangular factor white noise of the data stays white.
+    """
+    normal = fitted.normal
+    drawn = solve(normal, normal.right + fitted.rmsd * rng.standard_normal(normal.right.size))
+    return drawn if fitted.fold is None else np.asarray(fitted.fold @ drawn, dtype=np.float64)

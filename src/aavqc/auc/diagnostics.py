@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from aavqc.auc.calibration import calibration_diagnostics
 from aavqc.auc.fit import Fit
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.water import to_water
@@ -20,13 +22,16 @@ def diagnostics_of(fit: Fit, settings: TechniqueSettings) -> dict[str, Any]:
         "bottom": fit.found.best.bottom,
         "bottom_sd": fit.found.sd.get("bottom"),
         "fit_range": [fit.column.fit_low, fit.column.fit_high],
-        "frictional_ratio": fit.found.best.shape if fit.model == "cs" else None,
-        "radius_nm": fit.found.best.shape if fit.model != "cs" else None,
+        "frictional_ratio": fit.found.best.shape if fit.shape_kind == "frictional_ratio" else None,
+        "radius_nm": fit.found.best.shape if fit.shape_kind == "radius" else None,
         "scans_used": fit.grid.w.size,
         "wavelength_nm": fit.grid.wavelength_nm,
         "signal_unit": fit.grid.unit,
         "temperature_c": fit.grid.temperature_c,
         "noise_removed": fit.noise,
+        "choices": [asdict(c) for c in fit.column.choices],
+        "clock": asdict(fit.column.clock) if fit.column.clock is not None else None,
+        "calibration": calibration_diagnostics(settings.calibration),
         "class_windows": None
         if fit.windows is None
         else {
@@ -47,4 +52,5 @@ def diagnostics_of(fit: Fit, settings: TechniqueSettings) -> dict[str, Any]:
             for p in fit.peaks
         ],
         "distribution": {"s": fit.distribution.s, "signal": fit.distribution.signal},
+        **fit.details,
     }

@@ -1,24 +1,36 @@
-"""The fit of one cell: from scans to c(s), with everything found on the way."""
+"""The fit of one cell: from scans to a distribution, with everything found on the way."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from aavqc.auc.cell import Column, SignalGrid, choose_scans, find_column, on_grid
+from aavqc.auc.choices import choose_scans
+from aavqc.auc.column import Column, find_column
 from aavqc.auc.composition import ClassWindows, class_windows
-from aavqc.auc.cs import (
-    Fitted,
-    diffusion_from_frictional_ratio,
-    diffusion_from_radius,
-    fit_distribution,
-)
+from aavqc.auc.cs import Fitted, basis, fit_columns, project
+from aavqc.auc.ff0 import fit_ff0
+from aavqc.auc.grid import SignalGrid, on_grid
+from aavqc.auc.models import Shape, model_of, shape_of
 from aavqc.auc.peaks import Peak, find_peaks, resolution
-from aavqc.auc.search import Found, Parameters, Problem, ShapeToD, first_look, refine, search, thin
+from aavqc.auc.search import (
+    COARSE_GAIN,
+    Found,
+    Parameters,
+    Problem,
+    first_look,
+    refine,
+    search,
+    slowest_seen,
+    thin,
+)
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.auc.species import Species, fit_species, starting_species
 from aavqc.auc.water import to_water
-from aavqc.records import FloatArray, VelocityScans
+from aavqc.errors import UsageError
+from aavqc.records import FloatArray, Scan, VelocityScans
 
 EXPECTED_CAPSIDS = (40.0, 160.0)
 """With a ``design_length`` the distribution covers at least this range, in S."""
@@ -26,7 +38,12 @@ EXPECTED_CAPSIDS = (40.0, 160.0)
 
 @dataclass(frozen=True)
 class Fit:
-    """Everything that the fit of one cell found."""
+    """Everything that the fit of one cell found.
+
+    ``shape_kind`` says what ``found.best.shape`` is: ``frictional_ratio`` or ``radius`` (nm);
+    None where the model has no shape of its own and one only helped to find the cell.
+    ``details`` are the model's own diagnostics, ``remarks`` what else a reader should know.
+    """
 
     column: Column
     grid: SignalGrid
@@ -36,6 +53,9 @@ class Fit:
     distribution: Fitted
     windows: ClassWindows | None
     peaks: list[Peak]
+    shape_kind: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def fit_cell(record: VelocityScans, settings: TechniqueSettings) -> Fit:
@@ -56,34 +76,41 @@ def fit_cell(record: VelocityScans, settings: TechniqueSettings) -> Fit:
         if record.optics in ("interference", "intensity")
         else []
     )
-    model = settings.model
-    if model == "auto":
-        model = "cs_invariant_d" if settings.design_length is not None else "cs"
-    to_d, shape = _shape(model, grid, settings)
-    problem = Problem(
-        thin(grid),
-        to_d,
-        Parameters(column.meniscus_low, column.bottom_low, max(0.3 * shape, 1.0 if model == "cs" else 0.0)),
-        Parameters(column.meniscus_high, column.bottom_high, 3.0 * shape),
-        noise,
-    )
-    start = Parameters(column.meniscus, column.bottom, shape)
-    free = _free(settings, model)
-    if settings.s_range is not None:
-        low, high = settings.s_range
-    else:
-        low, high, start = first_look(problem, start, free)
-        if settings.design_length is not None:
-            low, high = min(low, EXPECTED_CAPSIDS[0]), max(high, EXPECTED_CAPSIDS[1])
-    s = np.linspace(low, high, 60)
-    found = search(problem, s, start, free)
-    found = search(problem, refine(s, found.amounts), found.best, free)
+    model = model_of(settings)
+    shape = shape_of(model, settings, grid.temperature_c)
+    low, high, found = _find_cell(grid, column, shape, noise, settings)
     best = found.best
 
+    if model == "lsg":
+        # a step that has not come out of the meniscus is not seen
+        low = min(max(low, slowest_seen(grid, best.meniscus)), 0.5 * high)
     s = np.linspace(low, high, settings.resolution)
-    diffusion = to_d(s, best.shape)
-    p = settings.confidence if settings.regularisation != "none" else 0.0
-    distribution = fit_distribution(grid, s, diffusion, best.meniscus, best.bottom, noise, p)
+    details: dict[str, object] = {}
+    peaks: list[Peak] | None = None
+    if model == "cs_ff0":
+        grid, distribution, details["ff0"] = fit_ff0(grid, low, high, best, noise, settings)
+        s = distribution.s
+    else:
+        d = np.zeros(s.size) if model == "lsg" else shape.to_d(s, best.shape)
+        distribution = fit_columns(
+            grid,
+            s,
+            project(basis(grid, s, d, best.meniscus, best.bottom), noise),
+            noise,
+            regularisation=settings.regularisation,
+            confidence=settings.confidence,
+        )
+    width = resolution(s, shape.to_d(s, best.shape), best.meniscus, best.bottom, grid.omega2)
+    if model == "species":
+        seen = find_peaks(s, distribution.signal, width)
+        start = starting_species(seen, shape.to_d, best.shape, settings)
+        distribution, species = fit_species(grid, *start, best, noise, s)
+        details["species"] = [asdict(one) for one in species]
+        peaks = _as_peaks(species)
+    windows = class_windows(s, distribution.signal, settings, to_water(settings))
+    remarks = _range_remarks(scans, grid)
+    if model == "lsg" and windows is not None:
+        remarks = (*remarks, "ls-g*(s) takes no diffusion out: classes of capsids run into each other")
     return Fit(
         column=column,
         grid=grid,
@@ -91,37 +118,68 @@ def fit_cell(record: VelocityScans, settings: TechniqueSettings) -> Fit:
         model=model,
         noise=noise,
         distribution=distribution,
-        windows=class_windows(s, distribution.signal, settings, to_water(settings)),
-        peaks=find_peaks(
-            s, distribution.signal, resolution(s, diffusion, best.meniscus, best.bottom, grid.omega2)
-        ),
+        windows=windows,
+        peaks=find_peaks(s, distribution.signal, width) if peaks is None else peaks,
+        shape_kind=shape.kind if model in ("cs", "cs_invariant_d") else None,
+        details=details,
+        remarks=remarks,
     )
 
 
-def _shape(model: str, grid: SignalGrid, settings: TechniqueSettings) -> tuple[ShapeToD, float]:
-    """How the shape parameter becomes D, and where it starts."""
-    density = settings.density if settings.density is not None else 0.9982
-    viscosity = settings.viscosity if settings.viscosity is not None else 1.002
+def _find_cell(
+    grid: SignalGrid, column: Column, shape: Shape, noise: list[str], settings: TechniqueSettings
+) -> tuple[float, float, Found]:
+    """Find range of s, meniscus, bottom and shape, with a c(s) whatever the model."""
+    problem = Problem(
+        thin(grid),
+        shape.to_d,
+        Parameters(column.meniscus_low, column.bottom_low, shape.low),
+        Parameters(column.meniscus_high, column.bottom_high, shape.high),
+        noise,
+    )
+    start = Parameters(column.meniscus, column.bottom, shape.start)
+    free = _free(settings, shape)
+    if settings.s_range is not None:
+        low, high = settings.s_range
+        if not 0 < low < high < np.inf:
+            raise UsageError(
+                "setting s_range", expected="two ascending values above 0, in S", found=f"{low:g},{high:g}"
+            )
+    else:
+        low, high, start = first_look(problem, start, free)
+        if settings.design_length is not None:
+            low, high = min(low, EXPECTED_CAPSIDS[0]), max(high, EXPECTED_CAPSIDS[1])
+    s = np.linspace(low, high, 60)
+    found = search(problem, s, start, free, COARSE_GAIN)
+    return low, high, search(problem, refine(s, found.amounts), found.best, free)
 
-    def from_ratio(s: FloatArray, ratio: float) -> FloatArray:
-        return diffusion_from_frictional_ratio(
-            s * 1e-13, ratio, settings.vbar, density, viscosity, grid.temperature_c
-        )
 
-    def from_radius(s: FloatArray, radius_nm: float) -> FloatArray:
-        return np.full(s.size, diffusion_from_radius(radius_nm, viscosity, grid.temperature_c))
-
-    if model == "cs":
-        return from_ratio, settings.frictional_ratio
-    return from_radius, settings.radius_nm
-
-
-def _free(settings: TechniqueSettings, model: str) -> list[str]:
+def _free(settings: TechniqueSettings, shape: Shape) -> list[str]:
     """Names of the fitted parameters."""
     wanted = settings.fit
     if wanted is None:
-        wanted = ["meniscus", "frictional_ratio"] if model == "cs" else ["meniscus", "radius"]
+        wanted = ["meniscus", "radius"] if shape.kind == "radius" else ["meniscus", "frictional_ratio"]
     # the bottom is found rather than fitted: unlike the meniscus it hardly touches any result
     free = ["bottom"] if settings.bottom is None else []
     free += ["meniscus"] if "meniscus" in wanted and settings.meniscus is None else []
     return free + (["shape"] if {"frictional_ratio", "radius"} & set(wanted) else [])
+
+
+def _as_peaks(species: list[Species]) -> list[Peak]:
+    total = sum(one.signal for one in species)
+    return [Peak(one.s, one.signal, one.signal / total, one.s, one.s) for one in species]
+
+
+def _range_remarks(scans: tuple[Scan, ...], grid: SignalGrid) -> tuple[str, ...]:
+    """Say where scans of different radial range cost the fit some of their points."""
+    first = np.array([scan.radius_cm[0] for scan in scans])
+    last = np.array([scan.radius_cm[-1] for scan in scans])
+    step: FloatArray = np.diff(grid.radii)
+    slack = 2.0 * float(np.median(step))
+    cut = bool(np.any(grid.radii[0] - first > slack) and np.ptp(first) > slack) or np.ptp(last) > slack
+    if not cut:
+        return ()
+    return (
+        f"scans differ in radial range ({first.min():.4f}–{first.max():.4f} to {last.min():.4f}–"
+        f"{last.max():.4f} cm): fitted where all have data, {grid.radii[0]:.4f} to {grid.radii[-1]:.4f} cm",
+    )

@@ -6,49 +6,53 @@ import numpy as np
 
 from aavqc.auc.composition import extinction_at
 from aavqc.auc.fit import Fit
+from aavqc.auc.misfit import misfit_flags
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.records import VelocityScans
 
+EDGE_CM = 1e-4
+"""A fitted meniscus this near to where it may be has not been found."""
 
-def flags_of(fit: Fit) -> list[Flag]:
-    """Return the flags of a fit; one of severity ``invalid`` takes the sample out."""
-    flags = list(fit.column.flags)
-    column, best = fit.column, fit.found.best.meniscus
-    if column.meniscus_low < column.meniscus_high and (
-        best - column.meniscus_low < 1e-4 or column.meniscus_high - best < 1e-4
-    ):
-        flags.append(
-            Flag(
-                id="meniscus_at_edge",
-                severity="warning",
-                message=f"the fitted meniscus {best:.4f} cm lies at the edge of where it may be",
-                value=best,
-            )
-        )
-    total = float(fit.distribution.signal.sum())
-    if not fit.peaks or total < 3 * fit.distribution.rmsd:
-        flags.append(
-            Flag(
-                id="no_boundary",
-                severity="invalid",
-                message="no boundary stands out of the noise",
-                value=total,
-                limit=3 * fit.distribution.rmsd,
-            )
-        )
-    highest = float(np.max(fit.grid.signal))
-    if fit.grid.unit == "OD" and highest > 1.2:
-        flags.append(
-            Flag(
-                id="saturation",
-                severity="warning",
-                message=f"absorbance up to {highest:.2f} OD: above 1.2 OD it is not linear",
-                value=highest,
-                limit=1.2,
-            )
-        )
-    return flags
+SIGNAL_TO_RMSD = 3.0
+"""Loading signal over rmsd below which there is no boundary."""
+
+CLOCK = 0.005
+"""Relative difference of the clock from ∫ω²dt; s-values err by as much where time is used."""
+
+CLOCK_S = 3.0
+"""Header times are whole seconds: a difference below this is rounding."""
+
+ENOUGH_SCANS = 12
+"""Scans in which a boundary moves; with fewer, what is constant in time is told from it badly."""
+
+
+def flags_of(
+    fit: Fit, record: VelocityScans | None = None, settings: TechniqueSettings | None = None
+) -> list[Flag]:
+    """Return the flags of a fit; one of severity ``invalid`` takes the sample out.
+
+    Parameters
+    ----------
+    fit : Fit
+    record : VelocityScans, optional
+        What was fitted: its header is checked too.
+    settings : TechniqueSettings, optional
+    """
+    missing = _no_boundary(fit)
+    found = (
+        _meniscus_at_edge(fit),
+        missing,
+        _saturation(fit, settings or TechniqueSettings()),
+        _time_stamps(record) if record is not None else None,
+        _few_scans(fit),
+    )
+    # without a boundary the residuals are those of a fit to noise
+    return [
+        *fit.column.flags,
+        *(flag for flag in found if flag is not None),
+        *(misfit_flags(fit) if missing is None else []),
+    ]
 
 
 def warnings_of(record: VelocityScans, fit: Fit, settings: TechniqueSettings) -> list[str]:
@@ -70,3 +74,92 @@ def warnings_of(record: VelocityScans, fit: Fit, settings: TechniqueSettings) ->
     if len(record.wavelengths) > 1:
         said.append(f"one wavelength of {len(record.wavelengths)} is used: {fit.grid.wavelength_nm:g} nm")
     return said
+
+
+def _meniscus_at_edge(fit: Fit) -> Flag | None:
+    column, best = fit.column, fit.found.best.meniscus
+    if column.meniscus_low >= column.meniscus_high or (
+        best - column.meniscus_low >= EDGE_CM and column.meniscus_high - best >= EDGE_CM
+    ):
+        return None
+    return Flag(
+        id="meniscus_at_edge",
+        severity="warning",
+        message=f"the fitted meniscus {best:.4f} cm lies at the edge of where it may be",
+        value=best,
+    )
+
+
+def _no_boundary(fit: Fit) -> Flag | None:
+    total, limit = float(fit.distribution.signal.sum()), SIGNAL_TO_RMSD * fit.distribution.rmsd
+    if fit.peaks and total >= limit:
+        return None
+    return Flag(
+        id="no_boundary",
+        severity="invalid",
+        message="no boundary stands out of the noise",
+        value=total,
+        limit=limit,
+    )
+
+
+def _saturation(fit: Fit, settings: TechniqueSettings) -> Flag | None:
+    if fit.grid.unit != "OD":
+        return None
+    # a single spike of noise is no saturation
+    highest, limit = float(np.quantile(fit.grid.signal, 0.999)), settings.linear_limit
+    if highest <= limit:
+        return None
+    return Flag(
+        id="saturation",
+        severity="warning",
+        message=f"absorbance up to {highest:.2f} OD: above {limit:g} OD it is not linear",
+        value=highest,
+        limit=limit,
+    )
+
+
+def _time_stamps(record: VelocityScans) -> Flag | None:
+    """Compare the header's clock with its ∫ω²dt: at constant speed both run alike.
+
+    A clock that is wrong in both alike, as known of some firmware, takes a wall clock to see.
+    """
+    rpm = float(np.median([s.rpm for s in record.scans]))
+    scans = [s for s in record.scans if abs(s.rpm - rpm) <= 0.01 * rpm]
+    time, w = np.array([s.time_s for s in scans]), np.array([s.omega2_t for s in scans])
+    span = float(np.ptp(time))
+    if len(scans) < 3 or span <= 0.0 or rpm <= 0.0:
+        return None
+    passed = w / (rpm * 2 * np.pi / 60) ** 2
+    centred = time - time.mean()
+    off = float(centred @ passed / (centred @ centred)) - 1.0
+    if abs(off) <= CLOCK or abs(off) * span <= CLOCK_S:
+        return None
+    return Flag(
+        id="time_stamps",
+        severity="warning",
+        message=(
+            f"from scan to scan ∫ω²dt grows {100 * abs(off):.1f} % {'faster' if off > 0 else 'slower'} than "
+            "time and speed of the headers make it: one of the three is wrong"
+        ),
+        value=abs(off),
+        limit=CLOCK,
+    )
+
+
+def _few_scans(fit: Fit) -> Flag | None:
+    """Count the scans in which the middle 80 % of the signal has a boundary within the fit range."""
+    d = fit.distribution
+    share = np.cumsum(d.amounts) / max(float(d.amounts.sum()), 1e-300)
+    slow, fast = (float(d.s[min(int(np.searchsorted(share, q)), d.s.size - 1)]) for q in (0.1, 0.9))
+    first, last = (fit.found.best.meniscus * np.exp(s * 1e-13 * fit.grid.w) for s in (slow, fast))
+    moving = int(np.count_nonzero((last > fit.grid.radii[0]) & (first < fit.grid.radii[-1])))
+    if moving >= ENOUGH_SCANS:
+        return None
+    return Flag(
+        id="few_scans",
+        severity="warning",
+        message=f"a boundary moves in {moving} scans only; {ENOUGH_SCANS} or more are wanted",
+        value=float(moving),
+        limit=float(ENOUGH_SCANS),
+    )

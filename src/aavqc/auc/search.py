@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aavqc.auc.cell import SignalGrid
-from aavqc.auc.cs import basis, normal_equations, project, solve
+from aavqc.auc.cs import basis, project
+from aavqc.auc.grid import SignalGrid
+from aavqc.auc.models import ShapeToD
+from aavqc.auc.normal import normal_equations, solve
 from aavqc.records import FloatArray
 
-ShapeToD = Callable[[FloatArray, float], FloatArray]
-
 MAX_ITERATIONS = 12
+
+COARSE_GAIN, FINE_GAIN = 1e-3, 1e-4
+"""A search ends where a step lowers χ² by less, on a provisional and on the final grid of s."""
 
 COARSE = 50
 """Values of s on the geometric grid of the first look."""
@@ -73,11 +76,11 @@ def first_look(problem: Problem, start: Parameters, free: Sequence[str]) -> tupl
         To go on from.
     """
     grid = problem.grid
-    slowest = 1e13 * np.log1p(0.05 / start.meniscus) / grid.w[-1]
+    slowest = slowest_seen(grid, start.meniscus)
     early = grid.w[max(2, grid.w.size // 10)]
     fastest = max(1e13 * np.log(grid.radii[-1] / start.meniscus) / early, 4.0 * slowest)
     s = np.geomspace(slowest, fastest, COARSE)
-    found = search(problem, s, start, [name for name in free if name != "shape"])
+    found = search(problem, s, start, [name for name in free if name != "shape"], COARSE_GAIN)
     moving = np.where(s > 1.5 * slowest, found.amounts, 0.0)
     if moving.sum() <= 0:
         return float(s[0]), float(s[-1]), found.best
@@ -87,12 +90,14 @@ def first_look(problem: Problem, start: Parameters, free: Sequence[str]) -> tupl
     return float(max(0.3 * first, slowest)), float(1.35 * last), found.best
 
 
-def search(problem: Problem, s: FloatArray, start: Parameters, free: Sequence[str]) -> Found:
+def search(
+    problem: Problem, s: FloatArray, start: Parameters, free: Sequence[str], least_gain: float = FINE_GAIN
+) -> Found:
     """Minimise the rmsd of an unregularised c(s) over the free parameters.
 
     For fixed parameters the amounts follow by NNLS; the residual's derivative in a parameter
     is that of the model with amounts held, less what the active columns can take up (Kaufman
-    1975 BIT 15:49). Steps are halved until the fit improves.
+    1975 BIT 15:49). Steps are shortened until the fit improves.
 
     Parameters
     ----------
@@ -102,6 +107,8 @@ def search(problem: Problem, s: FloatArray, start: Parameters, free: Sequence[st
     start : Parameters
     free : sequence of str
         Names of :class:`Parameters`.
+    least_gain : float
+        Ends the search: a smaller relative gain of χ².
     """
     data = project(problem.grid.signal.copy(), problem.noise)
     free = list(free)
@@ -109,6 +116,8 @@ def search(problem: Problem, s: FloatArray, start: Parameters, free: Sequence[st
     current = start
     columns, amounts, residual, cost = _evaluate(problem, data, s, current)
     for _ in range(MAX_ITERATIONS):
+        if not amounts.any():
+            break
         jacobian = _jacobian(problem, s, current, columns, amounts, free)
         errors = _standard_errors(jacobian, cost / residual.size)
         if "bottom" in free and not errors[free.index("bottom")] < BLIND_CM:
@@ -118,20 +127,28 @@ def search(problem: Problem, s: FloatArray, start: Parameters, free: Sequence[st
         if not free or not np.all(np.isfinite(errors)):
             break
         sd = dict(zip(free, errors.tolist(), strict=True))
-        change = np.asarray(np.linalg.solve(jacobian @ jacobian.T, jacobian @ residual), dtype=np.float64)
-        for _ in range(6):
+        gradient = jacobian @ residual
+        change = np.asarray(np.linalg.solve(jacobian @ jacobian.T, gradient), dtype=np.float64)
+        if gradient @ change < 0.1 * least_gain * cost:
+            break
+        for _ in range(3):
             moved = _moved(problem, current, free, change)
             trial = _evaluate(problem, data, s, moved)
             if trial[3] < cost:
                 break
-            change = change / 2
+            change = change / 4
         else:
             break
         gain = 1 - trial[3] / cost
         current, (columns, amounts, residual, cost) = moved, trial
-        if gain < 1e-4:
+        if gain < least_gain:
             break
     return Found(current, sd, amounts)
+
+
+def slowest_seen(grid: SignalGrid, meniscus: float) -> float:
+    """Return the s (in S) of what moves 0.05 cm in the whole run."""
+    return float(1e13 * np.log1p(0.05 / meniscus) / grid.w[-1])
 
 
 def refine(s: FloatArray, amounts: FloatArray) -> FloatArray:
@@ -175,13 +192,14 @@ def _jacobian(
     free: Sequence[str],
 ) -> FloatArray:
     """Slopes of the model in each free parameter, free of the active columns."""
-    base = amounts @ columns.reshape(s.size, -1)
-    active = columns[amounts > 0].reshape(int((amounts > 0).sum()), -1)
+    used = amounts > 0
+    active = columns[used].reshape(int(used.sum()), -1)
+    base = amounts[used] @ active
     slopes = np.empty((len(free), base.size))
     for i, name in enumerate(free):
         step = STEPS.get(name, 0.02 * current.shape)
-        moved = problem.columns(s, replace(current, **{name: getattr(current, name) + step}))
-        slope = (amounts @ moved.reshape(s.size, -1) - base) / step
+        moved = problem.columns(s[used], replace(current, **{name: getattr(current, name) + step}))
+        slope = (amounts[used] @ moved.reshape(active.shape) - base) / step
         slopes[i] = slope - active.T @ np.linalg.lstsq(active @ active.T, active @ slope, rcond=1e-12)[0]
     return slopes
 

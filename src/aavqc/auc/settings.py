@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -20,16 +21,42 @@ class Extinction(Document):
     rel_sd: float | None = Field(None, ge=0, description="relative SD of the nucleotide's")
 
 
+class Calibration(Document):
+    """What a certificate says of one instrument; applied before anything is fitted.
+
+    Factors are true over indicated. A magnification acts about the middle of the cell. Radii among
+    the settings (meniscus, bottom, fit_range) are true ones.
+    """
+
+    certificate: str | None = None
+    date: datetime.date | None = None
+    radial_magnification: float = Field(1.0, gt=0.8, lt=1.25, description="true/indicated distance")
+    radial_rel_sd: float | None = Field(None, ge=0, lt=1)
+    time_factor: float = Field(1.0, gt=0.8, lt=1.25, description="true/indicated elapsed time")
+    time_rel_sd: float | None = Field(None, ge=0, lt=1)
+    temperature_offset: float = Field(0.0, gt=-10, lt=10, description="°C, true less indicated")
+    temperature_sd: float | None = Field(None, ge=0, le=10, description="°C")
+
+
 class TechniqueSettings(Settings):
     """Settings of technique ``auc``; what is None is found from the data, and said."""
 
-    model: Literal["auto", "cs", "cs_invariant_d"] = Field(
+    model: Literal["auto", "cs", "cs_invariant_d", "lsg", "cs_ff0", "species"] = Field(
         "auto", description="auto: cs_invariant_d where design_length is given, else cs"
+    )
+    species: list[str] | None = Field(
+        None,
+        min_length=1,
+        max_length=12,
+        description="for model species: how many, or s:D of each to begin with (S:cm²/s); "
+        "default: the peaks of c(s)",
     )
     s_range: Pair | None = Field(None, description="S, low,high")
     resolution: int = Field(120, ge=10, le=1000, description="number of s values")
-    fit: list[Literal["meniscus", "frictional_ratio", "radius"]] | None = Field(
-        None, description="default: meniscus and the shape (frictional_ratio, or radius)"
+    fit: list[Literal["meniscus", "bottom", "frictional_ratio", "radius"]] | None = Field(
+        None,
+        description="default: meniscus and the shape (frictional_ratio, or radius); "
+        "the bottom is found unless it is given",
     )
     frictional_ratio: float = Field(1.25, ge=1.0, le=5.0)
     radius_nm: float = Field(13.7, gt=0.5, le=500.0, description="hydrodynamic, for cs_invariant_d")
@@ -41,10 +68,17 @@ class TechniqueSettings(Settings):
         None, description="default: ti,ri for interference and intensity, none for absorbance"
     )
     confidence: float = Field(0.68, ge=0.0, lt=1.0, description="P of the F-test; 0: none")
-    regularisation: Literal["tikhonov", "none"] = "tikhonov"
+    regularisation: Literal["maxent", "tikhonov", "none"] = Field(
+        "tikhonov", description="for cs, cs_invariant_d and lsg"
+    )
     vbar: float = Field(0.73, gt=0.3, lt=1.2, description="mL/g")
     density: float | None = Field(None, gt=0.5, lt=2.0, description="g/mL")
     viscosity: float | None = Field(None, gt=0.1, lt=100.0, description="mPa s")
     temperature: float | None = Field(None, gt=-5.0, lt=60.0, description="°C; default: the scans'")
     path_length_cm: float = Field(1.2, gt=0.0, le=5.0)
+    linear_limit: float = Field(1.2, gt=0.0, le=10.0, description="OD; absorbance above is flagged")
     extinction: Extinction = Extinction()
+    scans: Annotated[list[int], Field(min_length=2, max_length=3)] | None = Field(
+        None, description="first,last[,step] of the scans to fit, counted from 1 at the wavelength fitted"
+    )
+    calibration: Calibration = Calibration()

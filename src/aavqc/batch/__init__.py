@@ -19,7 +19,7 @@ from aavqc.batch.jobs import Done, Job, job_id, run_job
 from aavqc.batch.judge import judge_results
 from aavqc.batch.outputs import write_outputs
 from aavqc.batch.sheet import Assignment, assign, load_sheet
-from aavqc.documents import FileEntry, Manifest, Method, ResultDocument
+from aavqc.documents import FileEntry, Manifest, Method, ResultDocument, SheetRow
 from aavqc.errors import (
     EXIT_BUG,
     EXIT_INCOMPLETE,
@@ -141,6 +141,7 @@ def run(
     sheet_path = Path(samples) if samples is not None else folder / "samples.csv"
     rows = load_sheet(sheet_path, setting_names) if samples is not None or sheet_path.exists() else []
     specifications = [Specification.load(path) for path in _specifications(folder, specification)]
+    lots = _lots(rows, sheet_path.parent)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -174,8 +175,12 @@ def run(
         files=_file_entries(found, job_of, failed, report.errors),
         problems=assignment.problems,
     )
-    only_lot = None if rows else folder.resolve().name
-    report.evaluations = judge_results(report.results, specifications, only_lot)
+    report.evaluations = judge_results(
+        report.results,
+        specifications,
+        lots=lots,
+        without_sheet=None if rows else folder.resolve().name,
+    )
     write_outputs(report.out, report.manifest, report.results, arrays, report.evaluations)
     return report
 
@@ -201,6 +206,14 @@ def _specifications(folder: Path, specification: str | Path | Sequence[str | Pat
         return sorted(folder.glob("specification*.toml"))
     given = [specification] if isinstance(specification, (str, Path)) else specification
     return [Path(path) for path in given]
+
+
+def _lots(rows: Sequence[SheetRow], sheet_folder: Path) -> dict[str, list[Specification]]:
+    """Return the lots of the sheet, each with the specifications that its rows name."""
+    named: dict[str, dict[str, None]] = {}
+    for row in rows:
+        named.setdefault(row.lot, {}).update({row.specification: None} if row.specification else {})
+    return {lot: [Specification.load(sheet_folder / path) for path in paths] for lot, paths in named.items()}
 
 
 def _jobs(

@@ -12,16 +12,22 @@ from aavqc.results.candidates import candidates_of
 def judge_results(
     results: Mapping[str, ResultDocument],
     specifications: Sequence[Specification],
-    without_sheet: str | None,
+    *,
+    lots: Mapping[str, Sequence[Specification]] | None = None,
+    without_sheet: str | None = None,
 ) -> list[Evaluation]:
-    """Evaluate every lot against every specification.
+    """Evaluate every lot against its specifications.
 
     Parameters
     ----------
     results : mapping of job to ResultDocument
         Each names the lots of its parts, where a sample sheet was used.
     specifications : sequence of Specification
-    without_sheet : str or None
+        For the lots that name none of their own.
+    lots : mapping of lot to specifications, optional
+        The lots of the sample sheet, judged also where no result is left of them, and the
+        specifications that the sheet names for each.
+    without_sheet : str, optional
         The lot of results that no sample sheet assigned.
 
     Returns
@@ -29,19 +35,20 @@ def judge_results(
     list of Evaluation
         In the order of lots, then specifications.
     """
-    lots: dict[str | None, list[tuple[str, ResultDocument]]] = {}
+    documents: dict[str | None, list[tuple[str, ResultDocument]]] = {lot: [] for lot in lots or {}}
     for job, document in results.items():
         named: set[str | None] = {part.lot for part in document.payload.method.parts}
         for lot in named or {without_sheet}:
-            lots.setdefault(lot, []).append((job, document))
+            documents.setdefault(lot, []).append((job, document))
     found = []
-    for name, documents in sorted(lots.items(), key=lambda item: item[0] or ""):
+    for lot, of_lot in sorted(documents.items(), key=lambda item: item[0] or ""):
         candidates = [
             candidate
-            for job, document in documents
-            for candidate in candidates_of(_of_lot(document, name), result_id=job)
+            for job, document in of_lot
+            for candidate in candidates_of(_of_lot(document, lot), result_id=job)
         ]
-        found += [specification.check(candidates, lot=name) for specification in specifications]
+        own = (lots or {}).get(lot or "", ())
+        found += [specification.check(candidates, lot=lot) for specification in own or specifications]
     return found
 
 

@@ -110,7 +110,7 @@ def check(
 
         specification = Specification.load(spec)
         documents = {f.stem: ResultDocument.load(f) for f in _result_files(paths)}
-        evaluations = judge_results(documents, [specification], None)
+        evaluations = judge_results(documents, [specification])
         if as_json:
             shown = [e.model_dump(mode="json", by_alias=True) for e in evaluations]
             one = shown[0] if len(shown) == 1 else {"schema": "aavqc.evaluations/1", "evaluations": shown}
@@ -128,13 +128,21 @@ def _result_files(paths: list[str]) -> list[Path]:
         if not path.exists():
             raise InputError("no such file or folder", file=text)
         if path.is_dir():
-            inside = sorted((path / "results").glob("*.json")) or sorted(path.glob("*.json"))
+            inside = _of_manifest(path)
             if not inside:
-                raise InputError("no result documents", file=text, expected="results/*.json")
+                raise InputError("no results in the manifest", file=text)
             found += inside
         else:
             found.append(path)
     return found
+
+
+def _of_manifest(out: Path) -> list[Path]:
+    """Return the results that the last batch into OUT left, not those of earlier ones."""
+    from aavqc.documents import Manifest
+
+    manifest = Manifest.load(out / "manifest.json")
+    return [out / "results" / f"{job}.json" for job in sorted({f.job for f in manifest.files if f.job})]
 
 
 def _run_batch(folder: Path, out: Path, *, workers: int, **options: object) -> tuple[int, BatchReport]:

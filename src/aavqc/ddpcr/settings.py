@@ -19,9 +19,11 @@ class TechniqueSettings(Settings):
     interval: IntervalMethod = Field(
         "wilson", description="of counts; vendor: Bio-Rad's; vendor_total: also between merged wells"
     )
-    partition_volume_nl: float | None = Field(None, gt=0, description="instead of the software's value")
-    strand_factor: float = Field(1.0, gt=0, description="genomes a counted molecule")
-    targets_per_genome: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    partition_volume_nl: float | None = Field(
+        None, ge=1e-3, le=1e3, description="instead of the software's value"
+    )
+    strand_factor: float = Field(1.0, ge=0.01, le=100, description="genomes a counted molecule")
+    targets_per_genome: dict[str, Annotated[float, Field(ge=0.01, le=100)]] = Field(
         {}, description="by target; 1 where not given"
     )
     lysis: Literal["in_droplet", "pre_lysis", "unknown"] = "unknown"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aavqc.documents import Method
-from aavqc.errors import InputError, SpecificationError, UsageError, nearest
+from aavqc.errors import SpecificationError, UsageError, nearest
 from aavqc.textfiles import read_toml, validate
 
 HERE = Path(__file__).parent
@@ -27,12 +27,10 @@ def load_method(name_or_path: str | Path) -> Method:
     path = Path(name_or_path)
     if isinstance(name_or_path, str) and "/" not in name_or_path and path.suffix != ".toml":
         path = HERE / f"{name_or_path}.toml"
-        if not path.exists():
+        if name_or_path not in builtin():
             raise UsageError(
                 f"unknown method {name_or_path!r}",
                 hint=nearest(name_or_path, builtin()) + ", or the path of a .toml file",
             )
-    elif not path.exists():
-        raise InputError("no such method file", file=str(name_or_path))
     data, text = read_toml(path)
     return validate(Method, data, path.name, SpecificationError, text)

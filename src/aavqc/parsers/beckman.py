@@ -4,7 +4,7 @@ Line 1 is the operator's text, line 2 has eight fields (type, cell, temperature,
 seconds, ω²t, wavelength, and one whose meaning depends on the type), then columns:
 radius and fringes (IP); radius, OD and the replicates' SD (RA); radius and two channels
 (RI), of which the first is taken as the sample and the second as the reference: the file
-does not say which is which.
+does not say which is which. A scan log of the cell (``cell4abs.log``) gives wall-clock times.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from collections import Counter
 import numpy as np
 
 from aavqc.errors import InputError
-from aavqc.parsers.beckman_runs import EQUILIBRIUM_DWELL_S, SCAN_LOG, dwells_long, group_scans, near
+from aavqc.parsers.beckman_clock import read_clock
+from aavqc.parsers.beckman_log import SCAN_LOG
+from aavqc.parsers.beckman_runs import EQUILIBRIUM_DWELL_S, dwells_long, group_scans, near
 from aavqc.parsers.beckman_scan import OPTICS, parse_header, read_scan
 from aavqc.parsers.formats import Export, Format
 from aavqc.records import Optics, Scan, VelocityScans
@@ -39,13 +41,14 @@ def read(export: Export) -> VelocityScans:
     InputError
         A scan is damaged or truncated; says file, line, expected, found.
     """
-    kind = export.files[0].basename.rpartition(".")[2][:2].upper()
+    files = [f for f in export.files if not SCAN_LOG.match(f.head)]
+    kind = files[0].basename.rpartition(".")[2][:2].upper()
     _, optics, columns = OPTICS[kind]
-    scans = [read_scan(file, columns, optics) for file in export.files]
+    scans = [read_scan(file, columns, optics) for file in files]
     _refuse_early_end(scans)
     scans.sort(key=lambda s: (s.time_s, s.wavelength_nm, s.file))
     wavelengths = _wavelength_groups([s.wavelength_nm for s in scans])
-    cell = parse_header(export.files[0].head, export.files[0].name).cell
+    cell = parse_header(files[0].head, files[0].name).cell
     speeds = [(s.time_s, s.rpm) for s in scans]
     gaps = [_gaps([s.time_s for s in scans if near(s.wavelength_nm, w)]) for w in wavelengths]
     at_rest = dwells_long(speeds) or all(g is not None and g >= EQUILIBRIUM_DWELL_S for g in gaps)
@@ -60,6 +63,7 @@ def read(export: Export) -> VelocityScans:
         scans=tuple(scans),
         wavelengths=wavelengths,
         experiment="equilibrium" if at_rest else "velocity",
+        clock=read_clock(scans, export.files),
     )
 
 
@@ -70,8 +74,9 @@ FORMAT = Format(
     technique="auc",
     extensions=(),
     claims=(r"[a-z]?\d+\.(ra|ri|ip|fi|wa|wi)\d",),
-    reads="radial absorbance, intensity, interference and fluorescence scans (RA, RI, IP, FI)",
-    unread="wavelength scans (WA, WI), scan logs, field 8 of the header",
+    reads="radial absorbance, intensity, interference and fluorescence scans (RA, RI, IP, FI); "
+    "wall-clock times of scan logs",
+    unread="wavelength scans (WA, WI), field 8 of the header",
     sniff=sniff,
     group=group_scans,
     read=read,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from aavqc.errors import AavqcError, InputError
+from aavqc.parsers.beckman_log import SCAN_LOG, logged_scans
 from aavqc.parsers.beckman_scan import OPTICS, Header, parse_header
 from aavqc.parsers.formats import Export, Grouping
 from aavqc.parsers.sources import SourceFile
@@ -23,7 +24,6 @@ SAME_SPEED = (0.02, 200.0)
 EQUILIBRIUM_DWELL_S = 3 * 3600.0
 """A run to equilibrium has hours at each speed or between scans; a velocity run has minutes."""
 
-SCAN_LOG = re.compile(rb"XL-\w+ Version .*Scan Log")
 _NAME = re.compile(r"([A-Z]?)(\d+)\.(RA|RI|IP|FI|WA|WI)(\d)", re.IGNORECASE)
 _WAVELENGTH_FOLDER = re.compile(r"\d{3}\s?(nm)?", re.IGNORECASE)
 
@@ -42,9 +42,10 @@ def group_scans(files: Sequence[SourceFile]) -> Grouping:
     grouping = Grouping()
     members: list[_Member] = []
     others: list[SourceFile] = []
+    logs: list[SourceFile] = []
     for file in sorted(files, key=lambda f: f.name.encode("utf-8", "surrogateescape")):
         if SCAN_LOG.match(file.head):
-            grouping.ignored[file.name] = "scan log"
+            logs.append(file)
         elif named := _NAME.fullmatch(file.basename):
             _place(file, named, grouping, members)
         else:
@@ -59,6 +60,7 @@ def group_scans(files: Sequence[SourceFile]) -> Grouping:
                 if scan.file.name != problem.file:
                     grouping.ignored[scan.file.name] = f"record failed: {problem}"
             continue
+        own_logs = [log for log in logs if _tells_of(log, kept)]
         shared = sum((f, c) == (folder, cell) for f, c, _ in records) > 1
         grouping.exports.append(
             Export(
@@ -66,12 +68,20 @@ def group_scans(files: Sequence[SourceFile]) -> Grouping:
                 "auc",
                 f"{folder}#cell{cell}" + (f"-{kind}" if shared else ""),
                 _sample_id(folder, cell, kept[0].file),
-                tuple(scan.file for scan in kept),
+                tuple(sorted([s.file for s in kept] + own_logs, key=lambda f: os.fsencode(f.name))),
             )
         )
+        logs = [log for log in logs if log not in own_logs]
+    grouping.ignored |= {log.name: "scan log" for log in logs}
     for file in others:
         grouping.ignored[file.name] = _misnamed(file, members)
     return grouping
+
+
+def _tells_of(log: SourceFile, scans: list[_Member]) -> bool:
+    """Tell whether a scan log lies beside scans that it names."""
+    named = logged_scans(log.head)
+    return any(s.file.folder == log.folder and s.file.basename.upper() in named for s in scans)
 
 
 def _place(file: SourceFile, named: re.Match[str], grouping: Grouping, members: list[_Member]) -> None:

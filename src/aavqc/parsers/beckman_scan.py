@@ -173,7 +173,7 @@ def _bad_line(rows: list[list[bytes]], width: int, name: str, at: int | None = N
 
 def _number(text: str) -> float | None:
     """Return a finite number written in ASCII, else None."""
-    if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([Ee][-+]?\d{1,4})?", text, re.ASCII):
+    if not re.fullmatch(r"[-+]?(\d+(?:\.\d*)?|\.\d+)([Ee][-+]?\d{1,4})?", text, re.ASCII):
         return None
     value = float(text)
     return value if np.isfinite(value) else None

@@ -24,7 +24,7 @@ MAX_START, STEPS = 50.0, (0.005, 20.0)
 """Greatest first s, and least and greatest step, in S: no m/z, no time of a chromatogram."""
 
 _SUFFIXES = (".txt", ".dat", ".tsv", ".asc")
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[Ee][-+]?\d{1,3})?"
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[Ee][-+]?\d{1,3})?"
 _ROW = re.compile(rf" *({_NUMBER}) *\t *({_NUMBER})[ \t]*", re.ASCII)
 _NAMES = re.compile(
     r"(s|s20,?w|s \(S\)|sedimentation coefficient[^\t]*)\t *(c\(s\)|ls-g\*\(s\)|g\*?\(s\))\s*", re.I
@@ -37,6 +37,8 @@ def sniff(head: bytes, name: str) -> bool:
         return False
     lines = _lines(head.decode("latin-1"))
     lines = lines[:-1] if len(head) >= HEAD else lines  # the last may be cut
+    if not lines:
+        return False
     rows = [_ROW.fullmatch(line) for line in lines[int(bool(_NAMES.fullmatch(lines[0]))) :]]
     if len(rows) < MIN_POINTS or None in rows:
         return False

@@ -49,7 +49,7 @@ POSITIONS = ("mz", "intensity", "scan", "inverse_injection_time", "time_s")
 """Columns of a list without names."""
 
 _DELIMITERS = ("\t", ";", ",", " ")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)|", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)|", re.IGNORECASE)
 _TRUTH = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 
 

@@ -49,7 +49,7 @@ STATED = ("rpm", "wavelength", "temperature", "cell")
 
 _TIME = re.compile(r"t?(\d+(?:\.\d+)?)s?", re.ASCII | re.IGNORECASE)
 _PAIR = re.compile(r"(?<!\S)(\w+)\s*[=:]\s*([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d{1,3})?)(?![\w.])", re.ASCII)
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", re.ASCII)
 
 
 @dataclass(frozen=True)

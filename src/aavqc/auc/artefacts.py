@@ -1,0 +1,82 @@
+"""Where the optics are disturbed: the air–solution interface and the cell's base.
+
+Both bend light: there neighbouring points differ far more than noise makes them, in scan after
+scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aavqc.auc.profiles import signal_of
+from aavqc.records import FloatArray, Optics, Scan
+
+ROUGH = 6.0
+"""An artefact is rougher than this many times the median roughness of the solution column."""
+
+LEFT_MARGIN_CM = 0.012
+RIGHT_MARGIN_CM = 0.05
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """Radii in cm that all scans cover, and the artefacts within them; None where there is none.
+
+    ``base`` is where the disturbance by the base begins, ``bottom`` where it is strongest.
+    """
+
+    low: float
+    high: float
+    meniscus: tuple[float, float] | None
+    base: float | None
+    bottom: float | None
+
+    def fit_range(self) -> tuple[float, float]:
+        """Return the limits between which nothing is disturbed."""
+        first = self.meniscus[1] if self.meniscus is not None else self.low
+        last = self.base if self.base is not None else self.high
+        return min(first + LEFT_MARGIN_CM, self.high), last - RIGHT_MARGIN_CM
+
+
+def find_artefacts(scans: Sequence[Scan], optics: Optics) -> Artefacts:
+    """Find meniscus and base by the roughness that all scans share."""
+    low = max(float(s.radius_cm[0]) for s in scans)
+    high = min(float(s.radius_cm[-1]) for s in scans)
+    radii = np.arange(low, high, max(float(np.median(np.diff(scans[0].radius_cm))), 5e-4))
+    roughness = _roughness(scans, optics, radii)
+    middle = slice(len(radii) // 4, 3 * len(radii) // 4)
+    floor = max(float(np.median(roughness[middle])), 1e-12)
+    rough = roughness > ROUGH * floor
+    left = np.flatnonzero(rough & (radii < low + 0.5 * (high - low)))
+    right = np.flatnonzero(rough & (radii > low + 0.7 * (high - low)))
+    return Artefacts(
+        low=low,
+        high=high,
+        meniscus=_last_cluster(left, radii) if left.size else None,
+        base=float(radii[right[0]]) if right.size else None,
+        bottom=float(radii[right[np.argmax(roughness[right])]]) if right.size else None,
+    )
+
+
+def _roughness(scans: Sequence[Scan], optics: Optics, radii: FloatArray) -> FloatArray:
+    """Median over scans of the second difference's size, smoothed by a running median of five."""
+    values = np.array([np.interp(radii, s.radius_cm, signal_of(s, optics)) for s in scans])
+    second = np.zeros(len(radii))
+    second[1:-1] = np.median(np.abs(np.diff(values, 2, axis=1)), axis=0)
+    padded = np.pad(second, 2, mode="edge")
+    smooth: FloatArray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
+    return smooth
+
+
+def _last_cluster(points: NDArray[np.intp], radii: FloatArray, gap_cm: float = 0.02) -> tuple[float, float]:
+    """First and last radius of the rightmost run of points without a gap."""
+    start = points[-1]
+    for point in points[::-1]:
+        if radii[start] - radii[point] > gap_cm:
+            break
+        start = point
+    return float(radii[start]), float(radii[points[-1]])
