@@ -66,12 +66,20 @@ def a_fit(residual: np.ndarray, loading: float = 0.6, scans: int = SCANS) -> Fit
     )
 
 
-def flag(fit: Fit, name: str, **given: object) -> Flag | None:
-    return next((f for f in flags_of(fit, **given) if f.id == name), None)  # type: ignore[arg-type]
+def flags(
+    fit: Fit, record: VelocityScans | None = None, settings: TechniqueSettings | None = None
+) -> list[Flag]:
+    return flags_of(fit, record or a_record(1.0), settings or TechniqueSettings())
+
+
+def flag(
+    fit: Fit, name: str, record: VelocityScans | None = None, settings: TechniqueSettings | None = None
+) -> Flag | None:
+    return next((f for f in flags(fit, record, settings) if f.id == name), None)
 
 
 def test_white_noise_raises_no_flag() -> None:
-    assert flags_of(a_fit(white())) == []
+    assert flags(a_fit(white())) == []
 
 
 def test_noise_is_told_from_smooth_misfit_and_systematic_noise() -> None:
@@ -189,8 +197,8 @@ def test_few_scans_counts_those_in_which_the_boundary_moves() -> None:
 
 
 def test_no_boundary_is_invalid_and_says_nothing_of_residuals() -> None:
-    flags = flags_of(a_fit(white(), loading=0.004))
-    assert [(f.id, f.severity) for f in flags] == [("no_boundary", "invalid")]
+    found = flags(a_fit(white(), loading=0.004))
+    assert [(f.id, f.severity) for f in found] == [("no_boundary", "invalid")]
 
 
 def test_meniscus_at_the_edge_of_where_it_may_be() -> None:
@@ -247,6 +255,6 @@ def test_real_bsa_is_valid(reference_data: Path) -> None:
     assert isinstance(record, VelocityScans)
     thinned = replace(record, scans=record.scans[::4])
     settings = TechniqueSettings(s_range=[0.5, 15.0], resolution=60)
-    flags = flags_of(fit_cell(thinned, settings), thinned, settings)
-    assert [f.id for f in flags if f.severity == "invalid"] == []
-    assert "time_stamps" not in {f.id for f in flags}
+    found = flags_of(fit_cell(thinned, settings), thinned, settings)
+    assert [f.id for f in found if f.severity == "invalid"] == []
+    assert "time_stamps" not in {f.id for f in found}

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import random
 import resource
 import shutil
 import sqlite3
@@ -194,7 +195,7 @@ def test_a_broken_file_is_refused_with_its_place(
     assert error["expected"] or error["found"]
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.npz", "notes.doc", "lot.sqlite"])
+@pytest.mark.parametrize("name", ["notes.doc", "lot.sqlite"])
 def test_rubbish_under_a_name_that_others_bear_too_is_no_export(
     name: str, aavqc: Command, tmp_path: Path
 ) -> None:
@@ -251,6 +252,61 @@ def test_odd_names_are_analyzed_like_any(
         assert ended.code == 0, ended.err
         assert json.loads(ended.out)["files"][0]["status"] == "used"
         assert "\x1b" not in ended.err
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.csv", "a.TSV", "a.txt", "a.dat", "a.npz", "a.mzML", "a.auc", "a.mwrs", "a.zip", "a.csv.gz", "1.RA1"],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_rubbish_under_the_name_of_an_export_has_failed(name: str, seed: int, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(random.Random(seed).randbytes(60 if seed else 20_000))
+    (row,) = survey(tmp_path).files
+    assert (row.name, row.status) == (name, "failed")
+    assert row.error is not None
+    assert row.error.message == "the content is not what the name says"
+    assert row.error.expected
+    assert row.error.found
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Dear reader,\n\tthis is a note.\n",
+        "20 \u00b5M in PBS at 20 \u00b0C\r\n".encode("latin-1"),
+        ("x" * 8191 + "\u00b5").encode(),
+        "a note \u00b5\n".encode("utf-8-sig"),
+    ],
+    ids=["ascii", "latin-1", "cut in a character", "byte-order mark"],
+)
+def test_plain_text_of_another_kind_is_ignored(data: bytes, tmp_path: Path) -> None:
+    for name in ("notes.txt", "notes.csv", "notes"):
+        (tmp_path / name).write_bytes(data)
+    assert {(r.status, r.reason) for r in survey(tmp_path).files} == {("ignored", "not a known export")}
+
+
+def test_what_is_empty_or_missing_is_said(tmp_path: Path) -> None:
+    for name in ("a.csv", "1.RA1", "a.zip", "notes"):
+        (tmp_path / name).touch()
+    _zip(tmp_path / "none.zip", {})
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere")
+    rows = {r.name: (r.status, r.error.message if r.error else r.reason) for r in survey(tmp_path).files}
+    assert rows == {
+        "1.RA1": ("failed", "the file is empty"),
+        "a.csv": ("failed", "the file is empty"),
+        "a.zip": ("failed", "the file is empty"),
+        "gone.csv": ("failed", "missing, or a link that leads nowhere"),
+        "none.zip": ("ignored", "empty archive"),
+        "notes": ("ignored", "empty file"),
+    }
+
+
+def test_an_archive_in_an_archive_is_ignored(tmp_path: Path) -> None:
+    inner = _zip(tmp_path / "inner.zip", {"a": b"x"})
+    _zip(tmp_path / "outer.zip", {"inner.zip": inner.read_bytes()})
+    inner.unlink()
+    (row,) = survey(tmp_path).files
+    assert (row.name, row.status) == ("outer.zip!/inner.zip", "ignored")
 
 
 def test_a_pipe_or_device_in_the_folder_does_not_hold_it_up(example_lot: Path, tmp_path: Path) -> None:
@@ -390,9 +446,8 @@ def test_an_output_that_can_not_be_written_is_a_wrong_call(aavqc: Command, lot: 
 HEADER = "export,part,lot,sample_id\n"
 SHEETS: dict[str, tuple[bytes, int]] = {
     "a blank": (HEADER.encode() + b"cdms/run1.csv,,,a\n", 2),
-    "twice": (HEADER.encode() + b"a.csv,,L,a\na.csv,,L,b\n", 3),
-    "a well twice": (HEADER.encode() + b"a.csv,A01;A01,L,a\n", 2),
-    "a well in two spellings": (HEADER.encode() + b"a.csv,A01,L,a\na.csv,a1,L,b\n", 3),
+    "twice": (HEADER.encode() + b"run1.csv,,L,a\n./run1.csv,,L,b\n", 3),
+    "a well in two spellings": (HEADER.encode() + b"EX24-001.csv,B01;A01,L,a\nEX24-001.csv,a1,L,b\n", 3),
     "a column twice": (b"export,part,lot,sample_id,lot\na.csv,,L,a,M\n", 1),
     "a bad number": (b"export,part,lot,sample_id,dilution_factor\na.csv,,L,a,1e5x\n", 2),
     "semicolons": (b"export;part;lot;sample_id\na.csv;;L;a\n", 1),
@@ -410,7 +465,8 @@ def test_a_bad_sample_sheet_is_refused_with_its_line(
 ) -> None:
     content, line = SHEETS[case]
     (tmp_path / "lot").mkdir()
-    shutil.copy(example_lot / IONS, tmp_path / "lot")
+    for file in (IONS, TABLE):
+        shutil.copy(example_lot / file, tmp_path / "lot")
     (tmp_path / "lot" / "samples.csv").write_bytes(content)
     ended = aavqc("batch", tmp_path / "lot", "--out", tmp_path / "out", "--json")
     error = ended.error()

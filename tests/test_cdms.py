@@ -194,6 +194,68 @@ def test_noise_that_moves_ions_across_a_bound_is_flagged(sample: Callable[..., I
     assert calibration["sigma_z_source"] == "empty peak"
 
 
+def test_a_regulated_method_assumes_no_capsid_mass(sample: Callable[..., IonTable]) -> None:
+    without = {key: value for key, value in AAV.items() if key != "serotype"}
+    result = analyze(sample(), **without, regulated=True)
+    assert flags(result)["constant_required"] == "warning"
+    assert list(result.attributes) == []
+    assert "constant_required" not in flags(analyze(sample(), **AAV, regulated=True))
+    assert "constant_required" not in flags(analyze(sample(), **without))
+
+
+def blurred(shares: list[float], ions: int, noise: float, seed: int) -> IonTable:
+    """Ions of capsids assembled by chance, of 0, 2350, 4700 and 5640 nt, with charge noise."""
+    rng = np.random.default_rng(seed)
+    length = rng.choice([0, 2350, 4700, 5640], ions, p=shares)
+    subunits = rng.multinomial(60, [1 / 12, 1 / 12, 10 / 12], ions)
+    mass = EMPTY + (subunits[:, :2] - 5) @ np.array([21.88e3, 6.51e3]) + length * 308.95
+    charge = np.rint(155 * (mass / 3.74e6) ** 0.15)
+    table = ion_table(mass, charge)
+    return ion_table(
+        mass, charge, mz=table.mz, intensity=readonly((charge + rng.normal(0, noise, ions)) * SLOPE)
+    )
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0, 1.5, 3.0])
+@pytest.mark.parametrize("shares", [[0.12, 0.08, 0.80, 0.0], [0.30, 0.12, 0.50, 0.08]])
+def test_intervals_hold_the_truth_where_blur_crosses_a_bound(shares: list[float], noise: float) -> None:
+    inside = 0
+    for seed in range(10):
+        found = analyze(blurred(shares, 12_000, noise, seed), **AAV).attributes
+        bounds = [found[f"percent_{c}"] for c in ("empty", "partial", "full", "overfull")]
+        inside += all(
+            (a.ci_low or 0.0) <= 100 * share <= (a.ci_high or 0.0)
+            for a, share in zip(bounds, shares, strict=True)
+        )
+    assert inside >= 8  # at 95 % fewer than 8 of 10 come with a chance of 1 %
+
+
+def test_a_shift_beyond_half_the_counting_interval_is_flagged() -> None:
+    result = analyze(blurred([0.12, 0.08, 0.80, 0.0], 12_000, 1.0, 1), **AAV)
+    flag = next(f for f in result.samples[0].flags if f.id == "windows_biased")
+    over, full = result.attributes["percent_overfull"], result.attributes["percent_full"]
+    assert (flag.value or 0) == pytest.approx(over.value, abs=0.3)  # none is overfull in truth
+    assert over.ci_low == 0.0
+    assert (full.ci_low or 0) <= full.value < 80 <= (full.ci_high or 0)
+    unfolded = result.samples[0].diagnostics["methods"]["window"]["unfolded_percent"]
+    assert sum(unfolded.values()) == pytest.approx(100, abs=1e-9)
+    assert unfolded["full"] == pytest.approx(80, abs=3 * 0.37)  # SD of a share of 12,000 ions
+    assert "windows_biased" not in flags(analyze(blurred([0.6, 0.4, 0, 0], 12_000, 0.3, 1), **AAV))
+
+
+def test_charge_noise_comes_from_the_full_peak_where_there_is_no_empty_one() -> None:
+    calibration = (
+        analyze(blurred([0.0, 0.02, 0.98, 0.0], 12_000, 2.0, 2), **AAV).samples[0].diagnostics["calibration"]
+    )
+    assert calibration["sigma_z_source"] == "full peak"
+    assert calibration["sigma_z"] == pytest.approx(2.0, abs=0.15)
+
+
+def test_a_way_to_report_that_is_not_there_says_what_is(sample: Callable[..., IonTable]) -> None:
+    with pytest.raises(UsageError, match="default"):
+        analyze(sample(), **AAV, report_by="mixture")
+
+
 def test_standards_are_compared_with_the_peaks(sample: Callable[..., IonTable]) -> None:
     settings = {**AAV, "standards.capsid": 3.7404e6, "standards.other": 1e6}
     capsid, other = analyze(sample(), **settings).samples[0].diagnostics["calibration"]["standards"]
@@ -245,7 +307,23 @@ def test_windows_find_the_simulated_composition(name: str, reference_data: Path,
     found = analyze(tmp_path / "ions.npz", **AAV).attributes
     counts, _ = np.histogram(lengths, [-1, 470, 3995, 5170, np.inf])
     for cls, count in zip(("empty", "partial", "full", "overfull"), counts, strict=True):
-        assert found[f"percent_{cls}"].value == pytest.approx(100 * count / lengths.size, abs=0.6)
+        share = found[f"percent_{cls}"]
+        assert share.value == pytest.approx(100 * count / lengths.size, abs=0.6)
+        assert (share.ci_low or 0.0) <= 100 * count / lengths.size <= (share.ci_high or 0.0)
+
+
+def test_windows_at_3_e_are_flagged_and_the_intervals_hold_the_truth(
+    reference_data: Path, tmp_path: Path
+) -> None:
+    with np.load(reference_data / "cdms" / "sim_aav" / "aav2_zsize_orbi_sz3.0.npz") as archive:
+        data, lengths = archive["data"], archive["truth_nt"]
+    np.savez(tmp_path / "ions.npz", data=data)
+    result = analyze(tmp_path / "ions.npz", **AAV)
+    assert flags(result)["windows_biased"] == "warning"
+    counts, _ = np.histogram(lengths, [-1, 470, 3995, 5170, np.inf])
+    for cls, count in zip(("empty", "partial", "full", "overfull"), counts, strict=True):
+        share = result.attributes[f"percent_{cls}"]
+        assert (share.ci_low or 0.0) <= 100 * count / lengths.size <= (share.ci_high or 0.0)
 
 
 def test_real_ions_without_slope_are_invalid(reference_data: Path) -> None:

@@ -55,6 +55,22 @@ def test_analysis_finds_the_truth(tmp_path: Path, kind: str) -> None:
     assert found["packaged_length"].value == pytest.approx(4700, abs=40)
 
 
+@pytest.mark.parametrize("kind", ["csv", "mzml"])
+def test_intervals_hold_the_truth_of_the_default_run(tmp_path: Path, kind: str) -> None:
+    truth = simulate(tmp_path, CdmsSimulation(formats=[kind]))  # type: ignore[list-item]
+    result = analyze(tmp_path, **SETTINGS)
+    drawn = {row["nt"]: 100 * row["ions"] / 12_000 for row in truth["species"]}
+    for name, share in (("empty", drawn[0]), ("partial", drawn[2350]), ("full", drawn[4700])):
+        found = result.attributes[f"percent_{name}"]
+        assert (found.ci_low or 0.0) <= share <= (found.ci_high or 0.0)
+    assert result.attributes["percent_overfull"].ci_low == 0.0
+    assert "windows_biased" in {f.id for f in result.samples[0].flags}
+    funnel = {row["step"]: row["ions"] for row in result.samples[0].diagnostics["funnel"]}
+    if kind == "csv":
+        marked = sum(line.endswith(",1") for line in (tmp_path / "cdms.csv").read_text().splitlines())
+        assert funnel["dropped: signal of several ions"] == marked > 0
+
+
 def test_the_example_lot_stays_small(tmp_path: Path) -> None:
     simulate(tmp_path, CdmsSimulation(formats=["csv"]))
     simulate(tmp_path, CdmsSimulation(ions=3000, formats=["mzml"]))

@@ -55,7 +55,7 @@ def plate(
 
 
 def sheet(sample_id: str, part: str = "", **more: object) -> tuple[SheetRow, TechniqueSettings]:
-    entry = SheetRow(export="p.csv", lot="L", sample_id=sample_id, part=part, **more)  # type: ignore[arg-type]
+    entry = SheetRow(**({"export": "p.csv", "lot": "L", "sample_id": sample_id, "part": part} | more))  # type: ignore[arg-type]
     return entry, TechniqueSettings(dilution_factor=entry.dilution_factor)
 
 
@@ -338,6 +338,90 @@ def test_wells_without_a_name_and_wells_that_are_not_there() -> None:
     samples = run(plate(row("A01", 100, sample=""), row("B01", 100)), sheet("X", "B01;H12"))[1]
     assert sorted(samples) == ["X", "well-A01"]
     assert flags(samples["X"]) == {"well_missing": "warning"}
+
+
+def test_equal_ids_of_two_lots_are_two_samples() -> None:
+    record = plate(row("A01", 5000), row("B01", 1000))
+    parts = [sheet("bulk", "A01", lot="L1"), sheet("bulk", "B01", lot="L2")]
+    samples = run(record, *parts)[0].samples
+    assert [(s.lot, s.sample_id) for s in samples] == [("L1", "bulk"), ("L2", "bulk")]
+    found = [s.attribute_set["concentration"].value for s in samples]
+    expected = [-math.log(1 - k / 15000) / (VOLUME * 1e-3) for k in (5000, 1000)]
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert [s.lot for s in run(record)[0].samples] == [None]
+
+
+def test_roles_of_one_id_are_samples_of_their_own() -> None:
+    record = plate(row("A01", 5000), row("B01", 1000), row("C01", 4))
+    parts = [sheet("X", "A01"), sheet("X", "B01", role="spike")]
+    samples = run(record, *parts)[0].samples
+    assert [(s.sample_id, s.role) for s in samples] == [("X", "sample"), ("X", "spike"), ("S1", "sample")]
+    by_setting = run(record, roles={"C01": "ntc"})[0].samples
+    assert [(s.sample_id, s.role) for s in by_setting] == [("S1", "sample"), ("S1", "ntc")]
+    assert by_setting[0].diagnostics["targets"]["ITR"]["wells"] == ["A01", "B01"]
+
+
+@pytest.mark.parametrize("part", ["H11;H12", ""])
+def test_a_sample_without_any_of_its_wells_is_invalid(part: str) -> None:
+    taken = sheet("Y", "A01")
+    outcome, samples, _ = run(plate(row("A01", 100)), taken, sheet("X", part))
+    assert flags(samples["X"]) == {"well_missing": "invalid"}
+    assert (samples["X"].status, samples["X"].attributes) == ("invalid", [])
+    assert samples["Y"].status == "valid"
+    assert len(outcome.samples) == 2
+
+
+def test_a_merged_row_goes_with_the_sheet_s_row_of_its_members() -> None:
+    merged = row("M01", 9000, 30000, merged_from=("A01", "B01"))
+    record = plate(row("A01", 4500), row("B01", 4500), merged)
+    outcome, samples, wells = run(record, sheet("X", "A01;B01"))
+    assert list(samples) == ["X"]
+    assert samples["X"].diagnostics["targets"]["ITR"]["n"] == 30000
+    assert [w.sample_id for w in wells] == ["X", "X", "X"]
+    assert outcome.samples[0].status == "valid"
+
+
+def test_a_regulated_titer_needs_its_dilution() -> None:
+    record = plate(row("A01", 5000))
+    sample = run(record, regulated=True)[1]["S1"]
+    assert flags(sample) == {"constant_required": "warning"}
+    assert "vg_titer" not in sample.attribute_set
+    given = run(record, regulated=True, dilution_factor=1e6)[1]["S1"]
+    assert flags(given) == {}  # the volume is the one that the software's maker states
+    assert "vg_titer" in given.attribute_set
+    assert flags(run(record)[1]["S1"]) == {}
+
+
+@pytest.mark.parametrize("counts", [(5000, 100), (15000, 0), (0, 0), (1, 14999), (15000, 15000)])
+@pytest.mark.parametrize("factors", [(1e-6, 1e15), (1e15, 1e-6), (1e15, 1e15)])
+@pytest.mark.parametrize("interval", ["wilson", "clopper_pearson", "vendor", "vendor_total"])
+def test_dilutions_at_the_ends_of_their_range(
+    counts: tuple[int, int], factors: tuple[float, float], interval: str
+) -> None:
+    parts = []
+    for well, factor in zip(("A01", "B01"), factors, strict=True):
+        entry, _ = sheet("S", well, dilution_factor=factor, dilution_rel_sd=1.0)
+        used = TechniqueSettings(dilution_factor=factor, interval=interval, strand_factor=100)  # type: ignore[arg-type]
+        parts.append((entry, used))
+    sample = run(plate(row("A01", counts[0]), row("B01", counts[1])), *parts)[1]["S"]
+    for found in sample.attributes:
+        assert found.ci_low is not None
+        assert found.ci_low <= found.value
+        assert found.ci_high is None or found.value <= found.ci_high
+        assert (found.qualifier == "ND") == (found.value == 0)
+        assert found.bound is None or found.bound > 0
+    assert bool(sample.attributes) == (counts != (15000, 15000))
+
+
+def test_wells_that_tell_nothing_of_the_number_give_no_upper_bound() -> None:
+    result = estimate([Exposed(10000, 10000, 1.0), Exposed(0, 10000, 1e-21)], "wilson", 0.95)
+    assert result is not None
+    assert (result.low, result.high) == (0.0, None)
+
+
+def test_a_concentration_that_no_volume_explains_gives_none() -> None:
+    _, _, wells = run(plate(row("A01", 5000, copies_per_ul=1e300), volume=None))
+    assert (wells[0].partition_volume_nl, wells[0].copies_per_ul) == (None, None)
 
 
 def test_a_well_named_twice_is_refused() -> None:

@@ -36,6 +36,7 @@ from aavqc.documents import (
     ResultDocument,
     Sample,
     canonical,
+    digest,
 )
 from aavqc.errors import AavqcError
 from aavqc.methods import load_method
@@ -373,7 +374,7 @@ def _result() -> bytes:
         python="3.12",
         platform=platform,
         seconds=1.0,
-        payload_sha256="0",
+        payload_sha256=digest(payload),
     )
     document = ResultDocument(schema="aavqc.result/1", payload=payload, envelope=envelope)
     return json.dumps(document.model_dump(mode="json", by_alias=True), indent=1).encode()

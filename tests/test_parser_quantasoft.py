@@ -226,6 +226,32 @@ def test_amplitudes_without_a_table_are_plates_of_their_own(tmp_path: Path) -> N
     assert [(r.name, len(r.inputs)) for r in records] == [("d/p", 2), ("d/q", 1)]
 
 
+@pytest.mark.parametrize("name", ["p.csv", "p.TSV", "p.xlsx", "../p.csv"])
+@pytest.mark.parametrize("content", [b"", b"no table\n", bytes(range(256)) * 8])
+def test_amplitudes_whose_table_is_destroyed_are_no_plate(tmp_path: Path, name: str, content: bytes) -> None:
+    files: dict[str, str | bytes] = {"d/p_A01_Amplitude.csv": OLD, "d/q_A01_Amplitude.csv": OLD}
+    (tmp_path / "d").mkdir()
+    found = survey(write(tmp_path, files | {f"d/{name}": content}))
+    assert [e.name for e in found.exports] == ["d/q"]
+    rows = {r.name: (r.status, r.reason) for r in found.files}
+    table = name[3:] if name.startswith("../") else f"d/{name}"
+    assert rows["d/p_A01_Amplitude.csv"] == ("ignored", "its table failed")
+    assert rows[table][0] == "failed"
+    assert table in rows[table][1]
+
+
+def test_other_files_take_no_amplitudes_away(tmp_path: Path) -> None:
+    good: dict[str, str | bytes] = {"d/p_A01_Amplitude.csv": OLD, "d/p.csv": table_44(("A01", 1, "x"))}
+    other = {"d/p.xlsx": b"PK", "d/p.txt": b"notes", "d/e/p.csv": b"notes", "q.csv": b"notes"}
+    (export,) = survey(write(tmp_path, good | other)).exports
+    assert [f.name for f in export.files] == ["d/p.csv", "d/p_A01_Amplitude.csv"]
+
+
+def test_a_sheet_named_like_a_plate_is_no_table(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"samples_A01_Amplitude.csv": OLD, "samples.csv": "export,part\n"}
+    assert [e.name for e in survey(write(tmp_path, files)).exports] == ["samples"]
+
+
 def test_broken_bytes_never_raise_anything_but_errors_of_ours(tmp_path: Path) -> None:
     table = table_44(*((f"{row}0{column}", 1, "ITR") for row in "ABC" for column in range(1, 4))).encode()
     draw = random.Random(5)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aavqc.errors import AavqcError, InputError
+from aavqc.analysis import analyze
+from aavqc.errors import AavqcError, InputError, UsageError
 from aavqc.parsers import read_export, survey
 from aavqc.parsers.scan_table import sample
 from aavqc.records import VelocityScans
@@ -72,6 +73,28 @@ def test_wide_tables_are_read(names: str, between: str) -> None:
     assert any("without the acceleration" in r for r in record.remarks)
     assert any("20 °C" in r for r in record.remarks)
     assert any("no wavelength" in r for r in record.remarks)
+
+
+def test_a_wavelength_that_is_not_stated_is_unknown() -> None:
+    record = read(wide())
+    assert record.wavelengths == ()
+    assert {s.wavelength_nm for s in record.scans} == {None}
+    assert record.at(None) == record.scans
+    assert record.at(260.0) == ()
+    assert not {"wavelengths_nm", "description", "clock"} & record.describe().keys()
+    stated = read(wide("# rpm=15000 wavelength=260\n"))
+    assert stated.at(None) == ()
+    assert stated.at(261.0) == stated.scans
+    assert stated.describe()["wavelengths_nm"] == [260.0]
+
+
+def test_scans_of_an_unknown_wavelength_are_analyzed(reference_data: Path) -> None:
+    path = reference_data / "auc" / "ultrascan3" / "A_empty65S_ff12_N200_grid1.csv"
+    (sample,) = analyze(path, **{"extinction.capsid.260": 3.7e6, "extinction.nucleotide.260": 9e3}).samples
+    assert sample.diagnostics["wavelength_nm"] is None
+    assert sum("wavelength is stated" in w for w in sample.warnings) == 1
+    with pytest.raises(UsageError, match="no scans at 260 nm"):
+        analyze(path, wavelength=260.0)
 
 
 def test_what_comments_and_the_second_row_state_is_used() -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from aavqc.attributes import Attribute
 from aavqc.results import Candidate, Specification
-from aavqc.results.evaluation import WORST_FIRST
 
 NAMES = st.sampled_from(["a", "b", "c"])
 VALUES = st.decimals(0, 200, places=3).map(float)
@@ -80,8 +79,21 @@ def test_a_missing_required_test_never_passes(tests: list[dict[str, Any]], given
     missing = {"id": "x", "attribute": "d", "limit": "NLT 0"}
     found = check([*tests, missing], given_)
     assert found["x"].verdict in ("INCOMPLETE", "INVALID")
-    assert WORST_FIRST.index(found.overall) <= WORST_FIRST.index("INCOMPLETE")
+    assert found.overall in ("OOS", "INVALID", "INDETERMINATE", "INCOMPLETE")
     assert found.exit_code != 0
+
+
+@settings(max_examples=150)
+@given(written_tests(), candidates(), st.sampled_from(["auc", "cdms"]))
+def test_an_invalid_sample_marks_every_test_of_its_technique_and_no_other(
+    tests: list[dict[str, Any]], given_: list[Candidate], technique: str
+) -> None:
+    tests = [{**t, "technique": ["auc", "cdms"][i % 2]} for i, t in enumerate(tests)]
+    invalid = Candidate(None, "SX", "invalid", technique=technique)
+    before, after = check(tests, given_), check(tests, [*given_, invalid])
+    for test in tests:
+        marked = test["technique"] == technique
+        assert after[test["id"]].verdict == ("INVALID" if marked else before[test["id"]].verdict)
 
 
 @settings(max_examples=200)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -69,17 +67,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         Specification.load(tmp_path / "none.toml")
 
 
-def test_toml_and_json_are_the_same_specification(tmp_path: Path) -> None:
-    text = HEAD + "effective_from = 2026-01-01\n" + TEST
-    toml = load(tmp_path, text)
-    as_json = json.dumps(tomllib.loads(text), default=str)
-    assert load(tmp_path, as_json, "s.json") == toml
-    assert load(tmp_path, as_json, "s.json").sha256 == toml.sha256
-    for broken in ("{", "[1]", "[" * 100000, "null"):
-        with pytest.raises(SpecificationError):
-            load(tmp_path, broken, "broken.json")
-
-
 def test_the_hash_is_of_the_content_not_of_the_layout(tmp_path: Path) -> None:
     plain = load(tmp_path, HEAD + TEST)
     assert load(tmp_path, "# a comment\n" + HEAD + 'rounding = "usp"\n' + TEST).sha256 == plain.sha256
@@ -89,11 +76,27 @@ def test_the_hash_is_of_the_content_not_of_the_layout(tmp_path: Path) -> None:
 
 
 @pytest.mark.req("SPEC-R14")
-def test_dates(tmp_path: Path) -> None:
-    spec = load(tmp_path, HEAD + "effective_from = 2026-01-01\neffective_to = 2026-06-30\n" + TEST)
-    days = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 6, 30), date(2026, 7, 1)]
-    assert [spec.is_effective(day) for day in days] == [False, True, True, False]
-    assert load(tmp_path, HEAD + TEST).is_effective(date(1900, 1, 1))
+def test_a_specification_that_is_not_in_force_says_so(tmp_path: Path) -> None:
+    approved = HEAD + 'status = "approved"\neffective_from = 2026-01-01\neffective_to = 2026-06-30\n' + TEST
+    spec = load(tmp_path, approved)
+    assert spec.check([]).warnings == []
+    days = [date(2025, 12, 31), date(2026, 1, 1), datetime(2026, 6, 30, 23, 59), date(2026, 7, 1)]
+    assert [len(spec.check([], on=day).warnings) for day in days] == [1, 0, 0, 1]
+    assert "from 2026-01-01" in spec.check([], on=days[0]).warnings[0]
+    assert "Warning: on 2026-07-01" in str(spec.check([], on=days[3]))
+    always = load(tmp_path, HEAD + 'status = "approved"\n' + TEST)
+    assert always.check([], on=date(1900, 1, 1)).warnings == []
+    superseded = load(tmp_path, approved.replace('"approved"', '"superseded"')).check([], on=days[0])
+    assert ["superseded" in superseded.warnings[0], len(superseded.warnings)] == [True, 2]
+    assert "draft" in load(tmp_path, HEAD + TEST).check([]).warnings[0]
+
+
+@pytest.mark.req("SPEC-R15")
+def test_an_established_condition_is_carried_into_the_verdict(tmp_path: Path) -> None:
+    text = HEAD + TEST + 'established_condition = true\nreporting_category = "PAS"\n'
+    found = load(tmp_path, text).check([])["full"]
+    assert (found.established_condition, found.reporting_category) == (True, "PAS")
+    assert load(tmp_path, HEAD + TEST).check([])["full"].established_condition is None
 
 
 @pytest.mark.req("SPEC-R16")

@@ -10,7 +10,7 @@ import pytest
 from aavqc.attributes import Attribute, AttributeSet
 from aavqc.documents import Sample
 from aavqc.errors import SpecificationError, UnitError, UsageError
-from aavqc.results import Candidate, Evaluation, Observation, Specification, Verdict
+from aavqc.results import Candidate, Evaluation, Observation, Specification, Verdict, candidates_of
 
 
 def specification(*tests: dict[str, Any], **fields: Any) -> Specification:
@@ -81,8 +81,40 @@ def test_a_mean_with_a_censored_value_is_censored() -> None:
 def test_an_invalid_sample_is_not_judged() -> None:
     found = verdict("NLT 90.0 %", Candidate(full(10.0), "S1", "invalid"), Candidate(full(95.0), "S2"))
     assert (found.verdict, found.rounded, codes(found)) == ("INVALID", None, ["suitability"])
+    assert "S1 (auc)" in found.reason
     sample = Sample(sample_id="S1", record="r", status="invalid")
     assert verdict("NLT 90.0 %", sample).verdict == "INVALID"
+
+
+@pytest.mark.req("SPEC-R11")
+def test_an_invalid_assay_does_not_disappear_behind_a_valid_one() -> None:
+    good = Candidate(full(95.0), "S2")
+    empty = Sample(sample_id="S1", record="r", status="invalid")
+    partly = empty.model_copy(update={"attributes": [full(name="percent_empty")]})
+    for sample in (empty, partly):
+        found = verdict("NLT 90.0 %", good, *candidates_of([sample], technique="auc"), technique="auc")
+        assert (found.verdict, found.n, codes(found)) == ("INVALID", 1, ["suitability"])
+    control = empty.model_copy(update={"role": "blank"})
+    assert verdict("NLT 90.0 %", good, *candidates_of([control], technique="auc")).verdict == "PASS"
+
+
+@pytest.mark.req("SPEC-R11")
+def test_an_invalid_assay_of_another_technique_marks_no_test() -> None:
+    empty = Sample(sample_id="S1", record="r", status="invalid")
+    cdms = candidates_of([empty], "job", "cdms")
+    assert verdict("NLT 90.0 %", *cdms, technique="auc").verdict == "INCOMPLETE"
+    assert verdict("NLT 90.0 %", full(95.0), *cdms, technique="auc").verdict == "PASS"
+    assert verdict("NLT 90.0 %", full(80.0), *cdms, technique="auc").verdict == "OOS"
+    assert verdict("NLT 90.0 %", *cdms, technique="cdms").verdict == "INVALID"
+    # a test without a technique may have rested on any: what makes it decidable is said
+    found = verdict("NLT 90.0 %", full(95.0), *cdms)
+    assert (found.verdict, found.technique) == ("INVALID", "auc")
+    assert "name the test's technique" in found.reason
+    # an unknown technique may be any
+    assert verdict("NLT 90.0 %", full(95.0), empty, technique="auc").verdict == "INVALID"
+    # what is measured says by what
+    partly = empty.model_copy(update={"attributes": [full(technique="cdms")]})
+    assert verdict("NLT 90.0 %", full(95.0), partly, technique="auc").verdict == "PASS"
 
 
 @pytest.mark.req("SPEC-R11")
@@ -325,18 +357,21 @@ def test_what_can_be_checked() -> None:
 )
 def test_the_overall_verdict_is_the_worst(values: dict[str, Any], overall: str, exit_code: int) -> None:
     spec = specification(
-        *({"id": k, "attribute": k, "limit": "NLT 70.0 %", "alert": "NLT 75.0 %"} for k in "abc"),
-        {"id": "d", "attribute": "a", "limit": "report", "required": False},
+        *(
+            {"id": k, "attribute": k, "technique": f"of_{k}", "limit": "NLT 70.0 %", "alert": "NLT 75.0 %"}
+            for k in "abc"
+        ),
+        {"id": "d", "attribute": "a", "technique": "of_a", "limit": "report", "required": False},
     )
     candidates = []
     for name in "abc":
-        value = values.get(name, 80.0)
+        value, of = values.get(name, 80.0), {"name": name, "technique": f"of_{name}"}
         if value == "invalid":
-            candidates.append(Candidate(full(name=name), "S1", "invalid"))
+            candidates.append(Candidate(full(**of), "S1", "invalid"))
         elif value == "<90":
-            candidates.append(Candidate(full(name=name, qualifier="<", bound=90.0), "S1"))
+            candidates.append(Candidate(full(**of, qualifier="<", bound=90.0), "S1"))
         elif value is not None:
-            candidates.append(Candidate(full(value, name=name), "S1"))
+            candidates.append(Candidate(full(value, **of), "S1"))
     found = spec.check(candidates)
     assert (found.overall, found.exit_code) == (overall, exit_code)
 

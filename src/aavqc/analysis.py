@@ -13,7 +13,6 @@ Examples
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +34,7 @@ from aavqc.documents import (
     Sample,
     SheetRow,
     digest,
+    natural,
     plain,
 )
 from aavqc.errors import InputError, SeveralRecords, UsageError
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 TECHNIQUES: tuple[Technique, ...] = ("auc", "cdms", "ddpcr")
 DEFAULT_METHODS: dict[Technique, str] = {"auc": "aav-sv", "cdms": "aav-cdms", "ddpcr": "aav-ddpcr"}
+
+SAMPLE_FACTS = ("serotype", "design_length", "genome_form", "dilution_factor", "density", "viscosity")
+"""Settings that describe a sample, not a method: a sample sheet may state them in any case."""
 
 Progress = Callable[[str], None]
 
@@ -120,6 +123,7 @@ class Result:
         for sample in self.samples:
             lines.append(f"{sample.sample_id} ({self.technique}, {sample.status})")
             lines += [f"  {attribute}" for attribute in sample.attributes]
+            lines += [f"  peak {_peak(p)}" for p in sample.diagnostics.get("peaks") or []]
             lines += [f"  {flag.severity}: {flag.message}" for flag in sample.flags]
             lines += [f"  warning: {warning}" for warning in sample.warnings]
         return "\n".join(lines)
@@ -209,8 +213,10 @@ def analyze_all(
     progress: Progress | None = None,
 ) -> Result:
     """Do what :func:`analyze` does, with the settings as a mapping of any keys."""
+    overrides = settings or {}
     if isinstance(source, Record):
         records = [source]
+        used = resolve_method(source.technique, method)
     else:
         found = survey(source, name=name)
         techniques = sorted({e.technique for e in found.exports})
@@ -223,14 +229,15 @@ def analyze_all(
                 hint="'aavqc batch' takes a folder of all",
             )
         _raise_failures(found, source)
+        used = resolve_method(techniques[0], method)
+        build(settings_class(techniques[0]), used.settings, overrides)  # a wrong one ends it here
         records = [read_export(export) for export in found.exports]
     started = time.perf_counter()
-    used = resolve_method(records[0].technique, method)
     results = []
     for record in records:
         if progress:
             progress(record.name)
-        results.append(analyze_record(record, used, settings))
+        results.append(analyze_record(record, used, overrides))
     return replace(merge(results), seconds=time.perf_counter() - started)
 
 
@@ -268,14 +275,7 @@ def analyze_record(
     """
     started = time.perf_counter()
     cls = settings_class(record.technique)
-    base = build(cls, method.settings)
-    if overrides and base.regulated and method.status == "approved":
-        raise UsageError(
-            f"method {method.name!r} version {method.version} is approved and regulated",
-            expected="no overrides",
-            found=", ".join(sorted(overrides)),
-            hint="make a new version of the method",
-        )
+    _refuse_changes(method, cls, overrides or {}, rows)
     whole = [row for row in rows if not row.wells]
     settings = build(cls, method.settings, *(row_settings(r, cls) for r in whole), overrides or {})
     outcome: Outcome
@@ -286,7 +286,7 @@ def analyze_record(
     else:
         outcome = technique.analyze(record, settings)
         if whole:
-            label(outcome.samples[0], whole[0])
+            outcome = replace(outcome, samples=[labelled(s, whole[0]) for s in outcome.samples])
     payload = Payload(
         technique=record.technique,
         inputs=sorted(record.inputs, key=lambda i: os.fsencode(i.name)),
@@ -316,10 +316,28 @@ def row_settings(row: SheetRow, cls: type[Settings]) -> dict[str, Any]:
     return known
 
 
-def label(sample: Sample, row: SheetRow) -> None:
-    """Give a sample the identity that the sample sheet states."""
-    sample.sample_id, sample.role = row.sample_id, row.role
-    sample.preparation, sample.replicate = row.preparation, row.replicate
+def labelled(sample: Sample, row: SheetRow) -> Sample:
+    """Return a sample with the identity that the sample sheet states."""
+    names = ("sample_id", "lot", "role", "preparation", "replicate")
+    return sample.model_copy(update={name: getattr(row, name) for name in names})
+
+
+def _refuse_changes(
+    method: Method, cls: type[Settings], overrides: Mapping[str, Any], rows: Sequence[SheetRow]
+) -> None:
+    """Refuse changes to an approved method that is regulated; facts of a sample are none."""
+    if method.status != "approved" or not build(cls, method.settings).regulated:
+        return
+    changed = set(overrides) | {
+        name for row in rows for name in row_settings(row, cls) if name.split(".")[0] not in SAMPLE_FACTS
+    }
+    if changed:
+        raise UsageError(
+            f"method {method.name!r} version {method.version} is approved and regulated",
+            expected="no other settings",
+            found=", ".join(sorted(changed)),
+            hint="make a new version of the method",
+        )
 
 
 def merge(results: Sequence[Result]) -> Result:
@@ -341,16 +359,21 @@ def merge(results: Sequence[Result]) -> Result:
     return Result(payload, arrays, sum(r.seconds for r in results))
 
 
-def natural(text: str) -> tuple[tuple[int, int | str], ...]:
-    """Sort key that puts S2 before S10.
+def nothing_found(found: Survey, source: object) -> InputError:
+    """Return the error for a path without a single export."""
+    seen = ", ".join(f"{r.name} ({r.reason})" for r in found.files[:4]) or "no files"
+    return InputError(
+        "nothing that can be read",
+        file=str(source) if isinstance(source, (str, Path)) else None,
+        expected="an export of AUC, CDMS or ddPCR",
+        found=seen,
+        hint="'aavqc formats' lists what can be read",
+    )
 
-    Examples
-    --------
-    >>> sorted(["S10", "S2"], key=natural)
-    ['S2', 'S10']
-    """
-    parts = re.split(r"(\d+)", text)
-    return tuple((0, int(p)) if p.isdigit() else (1, p) for p in parts if p)
+
+def _peak(peak: Mapping[str, Any]) -> str:
+    at = f"{peak['s']:.2f} S" if "s" in peak else f"{peak['mass_mda']:.4f} MDa"
+    return f"{at}: {100 * peak['fraction']:.1f} %"
 
 
 def _raise_failures(found: Survey, source: object) -> None:
@@ -359,11 +382,4 @@ def _raise_failures(found: Survey, source: object) -> None:
         if row.error is not None:
             raise row.error
     if not found.exports:
-        seen = ", ".join(f"{r.name} ({r.reason})" for r in found.files[:4]) or "no files"
-        raise InputError(
-            "nothing that can be read",
-            file=str(source) if isinstance(source, (str, Path)) else None,
-            expected="an export of AUC, CDMS or ddPCR",
-            found=seen,
-            hint="'aavqc formats' lists what can be read",
-        )
+        raise nothing_found(found, source)

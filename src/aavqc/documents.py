@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from aavqc.attributes import Attribute, AttributeSet, Technique
+from aavqc.errors import InputError
 from aavqc.records import InputFile
 from aavqc.textfiles import read_json, write_bytes
 
@@ -42,6 +44,18 @@ def canonical(payload: Any) -> bytes:
     return json.dumps(
         payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
+
+
+def natural(text: str) -> tuple[tuple[int, int | str], ...]:
+    """Sort key that puts S2 before S10.
+
+    Examples
+    --------
+    >>> sorted(["S10", "S2"], key=natural)
+    ['S2', 'S10']
+    """
+    parts = re.split(r"([0-9]+)", text)
+    return tuple((0, int(p)) if p.isdecimal() else (1, p) for p in parts if p)
 
 
 def digest(payload: Any) -> str:
@@ -102,7 +116,7 @@ class SheetRow(Document):
     preparation: str | None = None
     replicate: str | None = None
     dilution_factor: float | None = Field(None, ge=1e-6, le=1e15)
-    dilution_rel_sd: float | None = Field(None, ge=0)
+    dilution_rel_sd: float | None = Field(None, ge=0, le=1)
     method: str | None = None
     specification: str | None = None
     settings: dict[str, str] = Field({}, description="columns named like a setting")
@@ -159,6 +173,7 @@ class Sample(Document):
 
     sample_id: str
     record: str
+    lot: str | None = None
     role: Role = "sample"
     preparation: str | None = None
     replicate: str | None = None
@@ -240,12 +255,22 @@ class FileEntry(Document):
     job: str | None
 
 
+class EvaluationEntry(Document):
+    """One evaluation of a batch, and the file that holds it."""
+
+    lot: str | None
+    specification: str
+    overall: str
+    file: str
+
+
 class Manifest(Document):
     """Every file of a batch, and what did not fit together (``aavqc.manifest/1``)."""
 
     schema_: Literal["aavqc.manifest/1"] = Field("aavqc.manifest/1", alias="schema")
     files: list[FileEntry]
     problems: list[str]
+    evaluations: list[EvaluationEntry] = []
 
     @classmethod
     def load(cls, path: str | Path) -> Manifest:
@@ -289,9 +314,18 @@ class ResultDocument(Document):
         Raises
         ------
         InputError
-            The file is no result document; says where.
+            The file is no result document, or its payload is not what was written; says where.
         """
-        return read_json(Path(path), cls)
+        document = read_json(Path(path), cls)
+        found = digest(document.payload)
+        if found != document.envelope.payload_sha256:
+            raise InputError(
+                "the payload was altered after it was written",
+                file=str(path),
+                expected=f"sha256 {document.envelope.payload_sha256[:16]}…",
+                found=f"{found[:16]}…",
+            )
+        return document
 
     def save(self, path: str | Path) -> None:
         """Write the document atomically; an existing file is replaced as a whole."""

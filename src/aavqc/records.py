@@ -87,8 +87,10 @@ class Scan:
         Standard deviation of the replicates of each point.
     reference : array, shape (n,), or None
         Reference channel of an intensity scan.
-    time_s, omega2_t, rpm, temperature_c, wavelength_nm : float
+    time_s, omega2_t, rpm, temperature_c : float
         As in the header; ``omega2_t`` in rad²/s.
+    wavelength_nm : float or None
+        None where the export does not state it.
     """
 
     file: str
@@ -101,7 +103,7 @@ class Scan:
     omega2_t: float
     rpm: float
     temperature_c: float
-    wavelength_nm: float
+    wavelength_nm: float | None
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ class VelocityScans(Record):
     optics : {'absorbance', 'interference', 'intensity', 'fluorescence'}
     scans : tuple of Scan
     wavelengths : tuple of float
-        One per group of wavelengths that differ by at most 2 nm, ascending, in nm.
+        One per group of wavelengths that differ by at most 2 nm, ascending, in nm. Empty
+        where the export states none.
     experiment : {'velocity', 'equilibrium'}
         What the speeds and times show it to be.
     clock : Clock or None
@@ -145,20 +148,24 @@ class VelocityScans(Record):
     experiment: Literal["velocity", "equilibrium"] = "velocity"
     clock: Clock | None = None
 
-    def at(self, wavelength: float) -> tuple[Scan, ...]:
+    def at(self, wavelength: float | None) -> tuple[Scan, ...]:
         """Return the scans of the group of wavelengths nearest to one, in order of time.
 
-        Empty where the nearest group is more than 2 nm away.
+        None stands for the scans whose wavelength is not stated. Empty where the nearest group
+        is more than 2 nm away.
         """
+        if wavelength is None:
+            return tuple(s for s in self.scans if s.wavelength_nm is None)
         groups = np.array(self.wavelengths)
-        group = int(np.abs(groups - wavelength).argmin())
-        if abs(groups[group] - wavelength) > 2.0:
+        if not (np.abs(groups - wavelength) <= 2.0).any():
             return ()
-        return tuple(s for s in self.scans if np.abs(groups - s.wavelength_nm).argmin() == group)
+        group = np.abs(groups - wavelength).argmin()
+        known = ((s, s.wavelength_nm) for s in self.scans)
+        return tuple(s for s, w in known if w is not None and np.abs(groups - w).argmin() == group)
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata that ``aavqc inspect`` prints."""
-        return {
+        facts = {
             "cell": self.cell,
             "optics": self.optics,
             "experiment": self.experiment,
@@ -177,6 +184,7 @@ class VelocityScans(Record):
             "description": self.scans[0].description,
             "clock": self.clock.source if self.clock is not None else None,
         }
+        return _stated(facts)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -312,7 +320,7 @@ class DropletPlate(Record):
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata that ``aavqc inspect`` prints."""
-        return {
+        facts = {
             "software": self.software,
             "wells": sorted({r.well for r in self.rows} | set(self.droplets)),
             "targets": sorted({r.target for r in self.rows}),
@@ -323,6 +331,7 @@ class DropletPlate(Record):
             "partition_volume_nl": self.partition_volume_nl,
             "partition_volume_source": self.partition_volume_source,
         }
+        return _stated(facts)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -356,3 +365,8 @@ class Distribution(Record):
             "x": [float(self.x[0]), float(self.x[-1])],
             "maximum_at": float(self.x[np.argmax(self.y)]),
         }
+
+
+def _stated(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what the export does not say."""
+    return {key: value for key, value in facts.items() if value not in (None, "", [])}

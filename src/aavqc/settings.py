@@ -18,7 +18,7 @@ class Settings(Document):
     """Settings that every technique knows; each technique adds its own."""
 
     seed: int = Field(0, ge=0)
-    coverage: float = Field(0.95, gt=0.0, lt=1.0, description="of every interval")
+    coverage: float = Field(0.95, ge=0.5, le=0.9999, description="of every interval")
     serotype: str | None = None
     design_length: float | None = Field(
         None, ge=100, le=100_000, description="nt packaged by design, ITR to ITR"

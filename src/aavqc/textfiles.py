@@ -22,11 +22,11 @@ MAX_DEPTH = 32
 
 def read_text(path: Path, name: str | None = None) -> str:
     """Read a UTF-8 text file; any failure is an :class:`InputError` that names the file."""
-    name = name or path.name
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"can't be read ({error.strerror})", file=name) from error
+        raise InputError(f"can't be read ({error.strerror})", file=name or str(path)) from error
+    name = name or path.name
     return decode(data, name)
 
 

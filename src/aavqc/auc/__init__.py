@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from aavqc.auc.attributes import attributes_of
@@ -10,6 +13,7 @@ from aavqc.auc.fit import fit_cell
 from aavqc.auc.flags import flags_of, warnings_of
 from aavqc.auc.integrate import integrate
 from aavqc.auc.models import ALGORITHMS
+from aavqc.auc.residuals import bitmap, point_noise
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.documents import Outcome, Sample, generator, plain
 from aavqc.records import Distribution, VelocityScans
@@ -38,7 +42,7 @@ def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -
     with threadpool_limits(limits=1, user_api="blas"):
         fit = fit_cell(record, settings)
         attributes = attributes_of(fit, settings, generator(settings.seed, record.inputs))
-    flags = flags_of(fit)
+    flags = flags_of(fit, record, settings)
     sample = Sample(
         sample_id=record.sample_id,
         record=record.name,
@@ -49,5 +53,10 @@ def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -
         warnings=[*warnings_of(record, fit, settings), *fit.remarks],
     )
     d = fit.distribution
+    arrays: dict[str, NDArray[Any]] = {
+        "s": d.s,
+        "signal": d.signal,
+        "residual_bitmap": bitmap(d.residual, point_noise(d.residual)),
+    }
     algorithms = [ALGORITHMS[fit.model], "auc.composition/1"]
-    return Outcome([sample], algorithms, arrays={"s": d.s, "signal": d.signal})
+    return Outcome([sample], algorithms, arrays=arrays)

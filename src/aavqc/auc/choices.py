@@ -83,9 +83,10 @@ def select_scans(record: VelocityScans, settings: TechniqueSettings) -> Selectio
     scans = tuple(calibrate(s, settings.calibration) for s in at_wavelength)
     if not scans:
         raise UsageError(
-            f"no scans at {wavelength:g} nm",
+            "no scans" if wavelength is None else f"no scans at {wavelength:g} nm",
             file=record.name,
-            expected=", ".join(f"{w:g} nm" for w in record.wavelengths),
+            expected=", ".join(f"{w:g} nm" for w in record.wavelengths) or None,
+            hint=None if record.wavelengths else "the export states no wavelength: leave the setting out",
         )
     choices, flags = [choice], _descriptions(scans)
     _refuse_not_finite(scans)
@@ -109,9 +110,11 @@ def select_scans(record: VelocityScans, settings: TechniqueSettings) -> Selectio
     return Selection(scans, tuple(choices), tuple(flags))
 
 
-def _wavelength(record: VelocityScans, settings: TechniqueSettings) -> tuple[float, Choice]:
+def _wavelength(record: VelocityScans, settings: TechniqueSettings) -> tuple[float | None, Choice]:
     if settings.wavelength is not None:
         return settings.wavelength, Choice("wavelength_nm", settings.wavelength, "set by the user")
+    if not record.wavelengths:
+        return None, Choice("wavelength_nm", None, "the export states none")
     known = [
         w for w in record.wavelengths if any(abs(float(k) - w) <= 2.0 for k in settings.extinction.capsid)
     ]

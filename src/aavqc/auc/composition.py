@@ -32,6 +32,16 @@ AGGREGATE = 1.15
 """What sediments faster than this multiple of a capsid at 1.5 × the design length is a multimer."""
 
 
+PUBLISHED: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+    "sommer2003-denatured": (
+        {"260": 3.72e6, "280": 6.61e6},
+        {"260": 20.0 * NUCLEOTIDE_MASS, "280": 11.1 * NUCLEOTIDE_MASS},
+    )
+}
+"""Extinction of capsid and nucleotide by set. AAV2 denatured; DNA 20 and 11.1 L/(g cm), which is
+the convention for double strands: Sommer et al. (2003) Mol Ther 7:122. A default to be confirmed."""
+
+
 @dataclass(frozen=True)
 class ClassWindows:
     """Limits of the classes on the s axis of the data, in S as measured.
@@ -124,10 +134,17 @@ def _strongest(
     return float((s[around] * signal[around]).sum() / amount), amount
 
 
-def extinction_at(settings: TechniqueSettings, wavelength: float) -> tuple[float, float] | None:
-    """Return extinction of capsid and nucleotide (M⁻¹ cm⁻¹) within 2 nm of a wavelength."""
+def extinction_at(settings: TechniqueSettings, wavelength: float | None) -> tuple[float, float] | None:
+    """Return extinction of capsid and nucleotide (M⁻¹ cm⁻¹) within 2 nm of a wavelength.
+
+    What is given wins over the named published set. None where the wavelength is not known.
+    """
+    if wavelength is None:
+        return None
+    given = settings.extinction
+    published = PUBLISHED.get(given.set or "", ({}, {}))
     found = []
-    for table in (settings.extinction.capsid, settings.extinction.nucleotide):
+    for table in ({**published[0], **given.capsid}, {**published[1], **given.nucleotide}):
         near = [nm for nm in sorted(table) if abs(float(nm) - wavelength) <= 2.0]
         if not near:
             return None

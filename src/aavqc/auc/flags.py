@@ -27,24 +27,22 @@ ENOUGH_SCANS = 12
 """Scans in which a boundary moves; with fewer, what is constant in time is told from it badly."""
 
 
-def flags_of(
-    fit: Fit, record: VelocityScans | None = None, settings: TechniqueSettings | None = None
-) -> list[Flag]:
+def flags_of(fit: Fit, record: VelocityScans, settings: TechniqueSettings) -> list[Flag]:
     """Return the flags of a fit; one of severity ``invalid`` takes the sample out.
 
     Parameters
     ----------
     fit : Fit
-    record : VelocityScans, optional
+    record : VelocityScans
         What was fitted: its header is checked too.
-    settings : TechniqueSettings, optional
+    settings : TechniqueSettings
     """
     missing = _no_boundary(fit)
     found = (
         _meniscus_at_edge(fit),
         missing,
-        _saturation(fit, settings or TechniqueSettings()),
-        _time_stamps(record) if record is not None else None,
+        _saturation(fit, settings),
+        _time_stamps(record),
         _few_scans(fit),
     )
     # without a boundary the residuals are those of a fit to noise
@@ -68,12 +66,16 @@ def warnings_of(record: VelocityScans, fit: Fit, settings: TechniqueSettings) ->
         said.append("no capsid peak near its expected s: no composition is computed")
     elif extinction_at(settings, fit.grid.wavelength_nm) is None:
         said.append(
-            f"no extinction coefficients at {fit.grid.wavelength_nm:g} nm: percentages are of signal, "
-            "not of particles"
+            f"no extinction coefficients at {_wavelength(fit)}: percentages are of signal, not of particles"
         )
     if len(record.wavelengths) > 1:
-        said.append(f"one wavelength of {len(record.wavelengths)} is used: {fit.grid.wavelength_nm:g} nm")
+        said.append(f"one wavelength of {len(record.wavelengths)} is used: {_wavelength(fit)}")
     return said
+
+
+def _wavelength(fit: Fit) -> str:
+    nm = fit.grid.wavelength_nm
+    return "a wavelength that is not stated" if nm is None else f"{nm:g} nm"
 
 
 def _meniscus_at_edge(fit: Fit) -> Flag | None:

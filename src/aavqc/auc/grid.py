@@ -27,6 +27,8 @@ class SignalGrid:
         Square of the angular speed.
     ramp_s : float
         Duration of the acceleration.
+    wavelength_nm : float or None
+        Median of the scans' own; None where the export states none.
     """
 
     w: FloatArray
@@ -35,7 +37,7 @@ class SignalGrid:
     omega2: float
     ramp_s: float
     temperature_c: float
-    wavelength_nm: float
+    wavelength_nm: float | None
     unit: str
 
 
@@ -66,6 +68,7 @@ def on_grid(
     if np.any(np.diff(w) < 0) or w[0] <= 0:
         raise AssayError("∫ω²dt of the scans does not ascend", file=record.name)
     ramp = 1.5 * float(np.median(time - w / omega2))
+    measured = [s.wavelength_nm for s in scans if s.wavelength_nm is not None]
     temperature = settings.temperature
     if temperature is None:
         temperature = float(np.mean([s.temperature_c for s in scans]))
@@ -76,6 +79,6 @@ def on_grid(
         omega2=omega2,
         ramp_s=min(max(ramp, 0.0), 2.0 * float(time[0])),
         temperature_c=temperature,
-        wavelength_nm=float(np.median([s.wavelength_nm for s in scans])),
+        wavelength_nm=float(np.median(measured)) if measured else None,
         unit="fringes" if record.optics == "interference" else "OD",
     )

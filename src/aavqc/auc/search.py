@@ -11,6 +11,7 @@ from aavqc.auc.cs import basis, project
 from aavqc.auc.grid import SignalGrid
 from aavqc.auc.models import ShapeToD
 from aavqc.auc.normal import normal_equations, solve
+from aavqc.errors import AssayError
 from aavqc.records import FloatArray
 
 MAX_ITERATIONS = 12
@@ -66,7 +67,7 @@ def first_look(problem: Problem, start: Parameters, free: Sequence[str]) -> tupl
 
     The grid goes from what moves 0.05 cm in the whole run to what crosses the column within
     the first tenth of the scans. The range holds all but 0.5 % of the signal at either end
-    (less what does not move, which a baseline explains as well), and a margin.
+    (less what hardly moves or is gone at once, which a baseline explains as well), and a margin.
 
     Returns
     -------
@@ -81,7 +82,11 @@ def first_look(problem: Problem, start: Parameters, free: Sequence[str]) -> tupl
     fastest = max(1e13 * np.log(grid.radii[-1] / start.meniscus) / early, 4.0 * slowest)
     s = np.geomspace(slowest, fastest, COARSE)
     found = search(problem, s, start, [name for name in free if name != "shape"], COARSE_GAIN)
-    moving = np.where(s > 1.5 * slowest, found.amounts, 0.0)
+    # once more on a grid that is finer where material is: what too wide a grid can't fit it
+    # makes up at the ends, where a little of anything looks like a baseline
+    s = refine(s, found.amounts)
+    found = search(problem, s, found.best, free, COARSE_GAIN)
+    moving = np.where((s > 1.5 * slowest) & (s < fastest / 1.5), found.amounts, 0.0)
     if moving.sum() <= 0:
         return float(s[0]), float(s[-1]), found.best
     share = np.cumsum(moving) / moving.sum()
@@ -193,6 +198,8 @@ def _jacobian(
 ) -> FloatArray:
     """Slopes of the model in each free parameter, free of the active columns."""
     used = amounts > 0
+    if not used.any():
+        raise AssayError("no sedimenting material was found", expected="a boundary that moves")
     active = columns[used].reshape(int(used.sum()), -1)
     base = amounts[used] @ active
     slopes = np.empty((len(free), base.size))

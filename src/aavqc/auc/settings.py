@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from aavqc.documents import Document
 from aavqc.settings import Settings
 
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
+Positive = Annotated[float, Field(gt=0, le=1e10)]
+Radius = Annotated[float, Field(ge=4.0, le=9.0)]
 
 
 class Extinction(Document):
     """Molar extinction coefficients by wavelength in nm (keys as text: ``"260"``)."""
 
-    capsid: dict[str, float] = Field({}, description="M-1 cm-1 a particle")
-    nucleotide: dict[str, float] = Field({}, description="M-1 cm-1 a nucleotide")
-    rel_sd: float | None = Field(None, ge=0, description="relative SD of the nucleotide's")
+    capsid: dict[str, Positive] = Field({}, description="M-1 cm-1 a particle")
+    nucleotide: dict[str, Positive] = Field({}, description="M-1 cm-1 a nucleotide")
+    rel_sd: float | None = Field(None, ge=0, le=1, description="relative SD of the nucleotide's")
+    set: Literal["sommer2003-denatured"] | None = Field(
+        None, description="a published set, for wavelengths that are not given"
+    )
+
+    @field_validator("capsid", "nucleotide")
+    @classmethod
+    def _wavelengths(cls, table: dict[str, float]) -> dict[str, float]:
+        for key in table:
+            if not re.fullmatch(r"[1-9][0-9]{2}(\.[0-9]+)?", key):
+                raise ValueError(f"a wavelength in nm as key, such as 260, not {key!r}")
+        return table
 
 
 class Calibration(Document):
@@ -60,8 +74,8 @@ class TechniqueSettings(Settings):
     )
     frictional_ratio: float = Field(1.25, ge=1.0, le=5.0)
     radius_nm: float = Field(13.7, gt=0.5, le=500.0, description="hydrodynamic, for cs_invariant_d")
-    meniscus: float | None = Field(None, description="cm")
-    bottom: float | None = Field(None, description="cm")
+    meniscus: Radius | None = Field(None, description="cm")
+    bottom: Radius | None = Field(None, description="cm")
     fit_range: Pair | None = Field(None, description="cm, low,high")
     wavelength: float | None = Field(None, description="nm, of the scans to fit")
     noise: list[Literal["ti", "ri"]] | None = Field(
@@ -82,3 +96,11 @@ class TechniqueSettings(Settings):
         None, description="first,last[,step] of the scans to fit, counted from 1 at the wavelength fitted"
     )
     calibration: Calibration = Calibration()
+
+    @field_validator("s_range", "fit_range")
+    @classmethod
+    def _pair(cls, pair: list[float] | None, info: ValidationInfo) -> list[float] | None:
+        least = 0.1 if info.field_name == "fit_range" else 0.0
+        if pair is not None and not (pair[0] > 0 and pair[0] * 1.01 < pair[1] and pair[1] - pair[0] >= least):
+            raise ValueError("two numbers above 0, low,high, with room between them")
+        return pair

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aavqc.analysis import TECHNIQUES, resolve_method, settings_class
+from aavqc.analysis import TECHNIQUES, nothing_found, resolve_method, row_settings, settings_class
 from aavqc.batch.jobs import Done, Job, job_id, run_job
 from aavqc.batch.judge import judge_results
-from aavqc.batch.outputs import write_outputs
+from aavqc.batch.outputs import lot_file, write_outputs
 from aavqc.batch.sheet import Assignment, assign, load_sheet
-from aavqc.documents import FileEntry, Manifest, Method, ResultDocument, SheetRow
+from aavqc.documents import EvaluationEntry, FileEntry, Manifest, Method, ResultDocument, SheetRow
 from aavqc.errors import (
     EXIT_BUG,
     EXIT_INCOMPLETE,
@@ -32,6 +32,7 @@ from aavqc.errors import (
 from aavqc.methods import load_method
 from aavqc.parsers import Survey, survey
 from aavqc.results import Specification
+from aavqc.settings import build
 
 if TYPE_CHECKING:
     from aavqc.results import Evaluation
@@ -74,9 +75,8 @@ class BatchReport:
         codes.update(e.exit_code for e in self.errors)
         codes[EXIT_BUG] += len(self.bugs)
         codes[EXIT_INCOMPLETE] += len(self.manifest.problems)
-        if not self.evaluations:
-            samples = (s for r in self.results.values() for s in r.samples)
-            codes[EXIT_INVALID] += sum(s.status == "invalid" for s in samples)
+        samples = [s for r in self.results.values() for s in r.samples if s.role == "sample"]
+        codes[EXIT_INVALID] += sum(s.status == "invalid" for s in samples)
         return +codes
 
     @property
@@ -147,8 +147,8 @@ def run(
     except OSError as error:
         raise UsageError(f"no output folder can be made ({error.strerror})", file=str(out)) from error
     found = survey(folder)
-    assignment = assign(rows, found.exports)
-    jobs = _jobs(found, assignment, by_technique, sheet_path.parent, actor, reason)
+    assignment = assign(rows, found.exports, folder, sheet_path)
+    jobs = _jobs(found, assignment, by_technique, sheet_path, actor, reason)
 
     report = BatchReport(out, Manifest(schema="aavqc.manifest/1", files=[], problems=[]))
     arrays = {}
@@ -168,6 +168,8 @@ def run(
         if on_done is not None:
             on_done(done, n, len(jobs))
     report.errors += [row.error for row in found.failures if row.error is not None]
+    if not found.exports and not report.errors:
+        report.errors.append(nothing_found(found, folder))
     report.errors.sort(key=str)
     report.results = dict(sorted(report.results.items()))
     report.manifest = Manifest(
@@ -181,6 +183,15 @@ def run(
         lots=lots,
         without_sheet=None if rows else folder.resolve().name,
     )
+    report.manifest.evaluations = [
+        EvaluationEntry(
+            lot=e.lot,
+            specification=e.specification.id,
+            overall=e.overall,
+            file=lot_file(e, report.evaluations),
+        )
+        for e in report.evaluations
+    ]
     write_outputs(report.out, report.manifest, report.results, arrays, report.evaluations)
     return report
 
@@ -220,7 +231,7 @@ def _jobs(
     found: Survey,
     assignment: Assignment,
     methods: dict[str, Method],
-    sheet_folder: Path,
+    sheet: Path,
     actor: str | None,
     reason: str | None,
 ) -> list[Job]:
@@ -235,10 +246,26 @@ def _jobs(
             )
         method: str | Path | Method | None = methods.get(export.technique)
         for name in named:
-            method = sheet_folder / name if name.endswith(".toml") else name
+            method = sheet.parent / name if name.endswith(".toml") else name
         resolved = resolve_method(export.technique, method)
+        _refuse_settings(resolved, rows, sheet)
         jobs.append(Job(export, resolved, tuple(rows), actor, reason))
     return jobs
+
+
+def _refuse_settings(method: Method, rows: Sequence[SheetRow], sheet: Path) -> None:
+    """Refuse settings that the technique does not take, before anything is analyzed."""
+    cls = settings_class(method.technique)
+    try:
+        build(cls, method.settings)
+    except UsageError as error:
+        raise error.in_file(f"method {method.name!r}") from error
+    for row in rows:
+        try:
+            build(cls, method.settings, row_settings(row, cls))
+        except UsageError as error:
+            error.line = row.line
+            raise error.in_file(sheet.name) from error
 
 
 def _run_all(jobs: list[Job], executor: Executor | None) -> Iterator[Done]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aavqc.documents import ResultDocument, Sample
-from aavqc.results import Evaluation, Specification
-from aavqc.results.candidates import candidates_of
+from aavqc.documents import ResultDocument
+from aavqc.results import Candidate, Evaluation, Specification, candidates_of
 
 
 def judge_results(
@@ -35,24 +34,16 @@ def judge_results(
     list of Evaluation
         In the order of lots, then specifications.
     """
-    documents: dict[str | None, list[tuple[str, ResultDocument]]] = {lot: [] for lot in lots or {}}
+    samples: dict[str | None, list[Candidate]] = {lot: [] for lot in lots or {}}
     for job, document in results.items():
-        named: set[str | None] = {part.lot for part in document.payload.method.parts}
-        for lot in named or {without_sheet}:
-            documents.setdefault(lot, []).append((job, document))
-    found = []
-    for lot, of_lot in sorted(documents.items(), key=lambda item: item[0] or ""):
-        candidates = [
-            candidate
-            for job, document in of_lot
-            for candidate in candidates_of(_of_lot(document, lot), result_id=job)
-        ]
-        own = (lots or {}).get(lot or "", ())
-        found += [specification.check(candidates, lot=lot) for specification in own or specifications]
-    return found
-
-
-def _of_lot(document: ResultDocument, lot: str | None) -> list[Sample]:
-    parts = document.payload.method.parts
-    ids = {part.sample_id for part in parts if part.lot == lot}
-    return [s for s in document.samples if not parts or s.sample_id in ids]
+        for sample in document.samples:
+            found = candidates_of([sample], job, document.payload.technique)
+            samples.setdefault(sample.lot, []).extend(found)
+    unassigned = samples.pop(None, [])
+    if not samples:  # no sample sheet: all is one lot. With one, what has no row is not judged
+        samples[without_sheet] = unassigned
+    return [
+        specification.check(candidates, lot=lot)
+        for lot, candidates in sorted(samples.items(), key=lambda item: item[0] or "")
+        for specification in (lots or {}).get(lot or "") or specifications
+    ]

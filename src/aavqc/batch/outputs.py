@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -28,28 +28,29 @@ def write_outputs(
     manifest: Manifest,
     results: Mapping[str, ResultDocument],
     arrays: Mapping[str, Mapping[str, NDArray[Any]]],
-    evaluations: Iterable[Evaluation],
+    evaluations: Sequence[Evaluation],
 ) -> None:
     """Write results, arrays, evaluations, tables and, last, the manifest."""
     rows = []
     for job, document in results.items():
         document.save(out / "results" / f"{job}.json")
         write_bytes(out / "arrays" / f"{job}.npz", npz_bytes(arrays.get(job, {})))
-        lots = {part.sample_id: part.lot for part in document.payload.method.parts}
-        rows += result_rows(document.payload, job, lots)
+        rows += result_rows(document.payload, job)
     verdicts = []
-    by_lot: dict[str, list[Evaluation]] = {}
     for evaluation in evaluations:
-        by_lot.setdefault(evaluation.lot or "", []).append(evaluation)
         verdicts += verdict_rows(evaluation)
-    for lot, judged in by_lot.items():
-        for evaluation in judged:
-            suffix = f"~{evaluation.specification.id}" if len(judged) > 1 else ""
-            write_bytes(out / "lots" / f"{_file_stem(lot + suffix)}.json", canonical(evaluation) + b"\n")
+        write_bytes(out / lot_file(evaluation, evaluations), canonical(evaluation) + b"\n")
     rows.sort(key=lambda row: tuple(str(row[c]) for c in ("lot", "sample_id", "technique", "run_id")))
     write_bytes(out / "results.csv", to_csv(RESULT_COLUMNS, rows).encode())
     write_bytes(out / "verdicts.csv", to_csv(VERDICT_COLUMNS, verdicts).encode())
     write_bytes(out / "manifest.json", canonical(manifest) + b"\n")
+
+
+def lot_file(evaluation: Evaluation, among: Sequence[Evaluation]) -> str:
+    """Return the name below OUT; a lot judged by several specifications has a file for each."""
+    several = sum(e.lot == evaluation.lot for e in among) > 1
+    lot = f"{evaluation.lot or ''}~{evaluation.specification.id}" if several else evaluation.lot or ""
+    return f"lots/{_file_stem(lot)}.json"
 
 
 def _file_stem(lot: str) -> str:

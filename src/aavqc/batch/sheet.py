@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
     Raises
     ------
     SpecificationError
-        A missing column, a blank where a value is required, the same part twice.
+        A missing column, a blank where a value is required, a value that its column can't take.
     """
     text = read_text(path)
     lines = _lines(text, path.name)
@@ -52,7 +53,6 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
                 hint=nearest(column, header) if header else "save it as CSV with commas",
             )
     rows: list[SheetRow] = []
-    seen: dict[tuple[str, str], int] = {}
     for line, cells in lines:
         if not any(cell.strip() for cell in cells):
             continue
@@ -64,17 +64,6 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
             line,
             setting_names,
         )
-        for part in row.wells or (row.part,):
-            before = seen.get((row.export, part))
-            seen[row.export, part] = row.line
-            if before is not None:
-                raise SpecificationError(
-                    "the same record twice in the sample sheet",
-                    file=path.name,
-                    line=row.line,
-                    found=f"{row.export} {part}".strip(),
-                    hint=f"first in line {before}",
-                )
         rows.append(row)
     return rows
 
@@ -140,23 +129,31 @@ class Assignment:
     problems: list[str]
 
 
-def assign(rows: list[SheetRow], exports: list[Export]) -> Assignment:
+def assign(rows: list[SheetRow], exports: list[Export], folder: Path, sheet: Path) -> Assignment:
     """Give every row of the sheet to its export; what does not match is reported, never guessed.
 
-    ``export`` names a file of the export, its folder, or its record. A ``part`` such as
-    ``cell4`` picks one record of a folder; wells pick a part of a plate.
+    ``export`` is a path relative to the sheet: of a file of the export, its folder, or its
+    record. A ``part`` such as ``cell4`` picks one record of a folder; wells pick a part of a plate.
+
+    Raises
+    ------
+    SpecificationError
+        Two rows for one record, or for one well of a plate.
     """
     taken: dict[str, list[SheetRow]] = {}
     problems = []
     for row in rows:
-        matching = [e for e in exports if _matches(row, e)]
+        wanted = _within(row.export, folder, sheet)
+        matching = [e for e in exports if _matches(row, wanted, e)]
         if not matching:
             problems.append(f"line {row.line}: no export {row.export!r} {row.part}".rstrip())
         elif len(matching) > 1:
             names = ", ".join(e.name for e in matching[:4])
             problems.append(f"line {row.line}: {row.export!r} names several records ({names}): give the part")
         else:
-            taken.setdefault(matching[0].name, []).append(row)
+            for before in taken.setdefault(matching[0].name, []):
+                _refuse_twice(before, row, matching[0], sheet.name)
+            taken[matching[0].name].append(row)
     if rows:
         problems += [
             f"export {e.name!r} has no row in the sample sheet" for e in exports if e.name not in taken
@@ -164,10 +161,27 @@ def assign(rows: list[SheetRow], exports: list[Export]) -> Assignment:
     return Assignment(taken, problems)
 
 
-def _matches(row: SheetRow, export: Export) -> bool:
-    wanted = row.export.replace("\\", "/").removeprefix("./").rstrip("/")
+def _within(export: str, folder: Path, sheet: Path) -> str:
+    """Return a path of the sheet as a name below the folder of exports."""
+    typed = os.path.abspath(sheet.parent / export.replace("\\", "/"))
+    return Path(os.path.relpath(typed, os.path.abspath(folder))).as_posix()
+
+
+def _refuse_twice(before: SheetRow, row: SheetRow, export: Export, name: str) -> None:
+    shared = set(before.wells) & set(row.wells)
+    if shared or not (before.wells and row.wells):
+        raise SpecificationError(
+            "the same record twice in the sample sheet",
+            file=name,
+            line=row.line,
+            found=f"{export.name} {' '.join(sorted(shared))}".strip(),
+            hint=f"first in line {before.line}",
+        )
+
+
+def _matches(row: SheetRow, wanted: str, export: Export) -> bool:
     path, _, cell = export.name.partition("#")
-    if row.part.startswith("cell") and re.split("-", cell)[0] != row.part and cell != row.part:
+    if row.part.startswith("cell") and row.part not in (cell, cell.split("-")[0]):
         return False
     if row.part and not row.part.startswith("cell") and export.technique != "ddpcr":
         return False

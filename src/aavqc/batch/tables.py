@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 
 from aavqc import __version__
-from aavqc.documents import Payload
+from aavqc.documents import Payload, digest
 from aavqc.results import Evaluation
 
 RESULT_COLUMNS = (
@@ -17,16 +17,22 @@ RESULT_COLUMNS = (
 )  # fmt: skip
 
 
-def result_rows(payload: Payload, job: str, lots: Mapping[str, str]) -> list[dict[str, object]]:
-    """Return one row for each attribute of a result; ``lots`` by sample id."""
+def result_rows(payload: Payload, job: str) -> list[dict[str, object]]:
+    """Return one row for each attribute of a result.
+
+    ``source_file`` is the record's own file; of a record of many files, the record and the
+    digest of them all.
+    """
     rows: list[dict[str, object]] = []
+    hashes = {i.name: i.sha256 for i in payload.inputs}
     for sample in payload.samples:
+        source = hashes.get(sample.record) or digest([i.sha256 for i in payload.inputs])
         for a in sample.attributes:
             rows.append(
                 {
                     "run_id": job,
                     "sample_id": sample.sample_id,
-                    "lot": lots.get(sample.sample_id, ""),
+                    "lot": sample.lot,
                     "role": sample.role,
                     "technique": a.technique,
                     "attribute": a.name,
@@ -45,8 +51,8 @@ def result_rows(payload: Payload, job: str, lots: Mapping[str, str]) -> list[dic
                     "scope": a.scope,
                     "status": sample.status,
                     "record": sample.record,
-                    "source_file": payload.inputs[0].name if payload.inputs else "",
-                    "source_sha256": payload.inputs[0].sha256 if payload.inputs else "",
+                    "source_file": sample.record,
+                    "source_sha256": source,
                     "aavqc_version": __version__,
                 }
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from aavqc.attributes import Attribute
@@ -23,14 +24,32 @@ LOD_IONS = 3
 """Ions that a class must be expected to have to be seen with 95 % probability."""
 
 
-def composition(found: Windows, settings: TechniqueSettings) -> list[Attribute]:
-    """Return the shares of the four classes, with Goodman's simultaneous intervals.
+BIAS_REL_SD = 0.25
+"""To what part of itself a shift across a class bound is known."""
 
-    A class without ions is ND, one below the limit of detection (3 / N) is censored; the bound
-    is the upper limit of the interval.
+
+def composition(
+    found: Windows, unfolded: Mapping[str, float], settings: TechniqueSettings
+) -> list[Attribute]:
+    """Return the shares of the four classes, with intervals for counting and for blur.
+
+    The value is counted. The interval is the union of two: Goodman's simultaneous one of the
+    counts, and one about the unfolded share, Goodman's with a quarter of the shift between the
+    two shares in quadrature. A class without ions is ND, one below the limit of detection (3 / N)
+    is censored; the bound is the upper limit of the interval.
     """
     counts = [found.counts[name] for name in CLASSES]
-    intervals = goodman(counts, settings.coverage)
+    likely = [round(unfolded[name] * found.monomers) for name in CLASSES]
+    intervals = [
+        _united(counted, unbiased, unfolded[name], unfolded[name] - k / found.monomers)
+        for name, k, counted, unbiased in zip(
+            CLASSES,
+            counts,
+            goodman(counts, settings.coverage),
+            goodman(likely, settings.coverage),
+            strict=True,
+        )
+    ]
     return [
         _share(f"percent_{name}", k, found.monomers, interval, settings)
         for name, k, interval in zip(CLASSES, counts, intervals, strict=True)
@@ -83,6 +102,14 @@ def median_interval(ordered: FloatArray, coverage: float) -> Triple | None:
     low, high = max(math.floor(n / 2 - half), 0), min(math.ceil(n / 2 + half), n - 1)
     middle = float(ordered[(n - 1) // 2] + ordered[n // 2]) / 2
     return middle, float(ordered[low]), float(ordered[high])
+
+
+def _united(
+    counted: tuple[float, float], unbiased: tuple[float, float], share: float, shift: float
+) -> tuple[float, float]:
+    low = share - math.hypot(share - unbiased[0], BIAS_REL_SD * shift)
+    high = share + math.hypot(unbiased[1] - share, BIAS_REL_SD * shift)
+    return max(min(counted[0], low), 0.0), min(max(counted[1], high), 1.0)
 
 
 def _share(

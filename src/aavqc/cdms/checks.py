@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aavqc.capsid import NUCLEOTIDE_MASS, capsid_mass
+from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS, capsid_mass
 from aavqc.cdms.attributes import LEAST_IONS
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.peaks import Peak
 from aavqc.cdms.settings import TechniqueSettings
-from aavqc.cdms.windows import Windows, boundary_bias
+from aavqc.cdms.smear import Blur
+from aavqc.cdms.windows import Windows
 from aavqc.documents import Flag
+from aavqc.intervals import goodman
 from aavqc.records import IonTable
 
-BIAS_LIMIT = 1.0
-"""Percentage points by which noise may shift a class before it is flagged."""
+BIAS_LIMIT = 0.5
+"""Half-widths of the counting interval by which a class may be off before it is flagged."""
 
 SCALE_LIMIT = 1.0
 GENERIC_LIMIT = 1.8
@@ -63,34 +65,46 @@ def scale_flag(peaks: Sequence[Peak], settings: TechniqueSettings) -> Flag | Non
     return Flag(id="mass_scale", severity="warning", message=message, value=None, limit=limit)
 
 
-def charge_noise(ions: Ions, peaks: Sequence[Peak], settings: TechniqueSettings) -> tuple[float | None, str]:
-    """Return the SD of the charge in e, given or estimated, and its source.
+def blur_of(ions: Ions, peaks: Sequence[Peak], settings: TechniqueSettings) -> tuple[Blur, str]:
+    """Return the blur of the masses, and where its charge noise comes from.
 
-    Estimated from the empty peak: its variance less that of the capsid's assembly, over (m/z)².
+    Charge noise is given or estimated from the empty peak, else the full one: its variance less
+    that of the capsid's assembly, over (m/z)². A peak narrower than the assembly by chance is
+    the measure of that as well.
     """
-    if settings.sigma_z is not None:
-        return settings.sigma_z, "setting"
     capsid = capsid_mass(settings.serotype)
-    near = [p for p in peaks if abs(p.mass / capsid.mean - 1) <= NEAR and p.ions >= LEAST_IONS]
-    if not near:
-        return None, "unknown"
-    peak = max(near, key=lambda p: p.ions)
-    members = (ions.mass >= peak.low) & (ions.mass < peak.high)
-    if peak.sd <= capsid.sd or not members.any():
-        return None, "below what the empty peak can show"
-    return math.sqrt(peak.sd**2 - capsid.sd**2) / float(np.median(ions.mz[members])), "empty peak"
+    if settings.sigma_z is not None:
+        return Blur(capsid.sd, settings.sigma_z), "setting"
+    full = capsid.mean + NUCLEOTIDE_MASS * (settings.design_length or 0)
+    for what, expected in (("empty", capsid.mean), ("full", full)):
+        near = [p for p in peaks if abs(p.mass / expected - 1) <= NEAR and p.ions >= LEAST_IONS]
+        if near:
+            peak = max(near, key=lambda p: p.ions)
+            members = (ions.mass >= peak.low) & (ions.mass < peak.high)
+            if peak.sd <= capsid.sd or not members.any():
+                return Blur(peak.sd, 0.0), f"below what the {what} peak can show"
+            noise = math.sqrt(peak.sd**2 - capsid.sd**2) / float(np.median(ions.mz[members]))
+            return Blur(capsid.sd, noise), f"{what} peak"
+    return Blur(capsid.sd, 0.0), "unknown"
 
 
-def bias_flag(ions: Ions, found: Windows, sigma_z: float | None) -> Flag | None:
-    """Flag windows whose shares charge noise shifts by more than a point, and beyond counting."""
-    if sigma_z is None:
+def bias_flag(found: Windows, unfolded: Mapping[str, float], coverage: float) -> Flag | None:
+    """Flag windows where blur shifts a class by more than half the half-width of its counting interval."""
+    counts = found.counts
+    worst: tuple[float, float, str] | None = None
+    for name, (low, high) in zip(CLASSES, goodman(list(counts.values()), coverage), strict=True):
+        bias = 100 * (counts[name] / found.monomers - unfolded[name])
+        limit = 100 * BIAS_LIMIT * (high - low) / 2
+        if abs(bias) > limit and (worst is None or abs(bias) > abs(worst[0])):
+            worst = bias, limit, name
+    if worst is None:
         return None
-    bias = boundary_bias(ions.mass, found, sigma_z, ions.mz)
-    counting = 100 / math.sqrt(max(found.monomers, 1))
-    if bias <= max(BIAS_LIMIT, counting):
-        return None
-    message = f"charge noise of {sigma_z:.1f} e moves some {bias:.1f} points of ions across a class bound"
-    return Flag(id="windows_biased", severity="warning", message=message, value=bias, limit=BIAS_LIMIT)
+    bias, limit, name = worst
+    message = (
+        f"blur of the masses carries ions across the class bounds: percent_{name} is some "
+        f"{abs(bias):.1f} points too {'high' if bias > 0 else 'low'}; the intervals allow for it"
+    )
+    return Flag(id="windows_biased", severity="warning", message=message, value=abs(bias), limit=limit)
 
 
 def _few(name: str, text: str, value: int) -> Flag:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from aavqc.cdms.charge import charges
 from aavqc.cdms.funnel import Ions, select
 from aavqc.cdms.peaks import Peak, mass_peaks
 from aavqc.cdms.settings import TechniqueSettings
+from aavqc.cdms.smear import unfolded_shares
 from aavqc.cdms.windows import Windows, windows
 from aavqc.documents import Flag, Outcome, Sample, generator, plain
 from aavqc.errors import UsageError
@@ -47,7 +48,9 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     """
     if settings.report_by != "window":
         raise UsageError(
-            f"report_by={settings.report_by} is not available in this version", expected="window"
+            f"report_by={settings.report_by} is not available in this version",
+            expected="window",
+            hint="ions counted in mass windows are the default and the only way of this version",
         )
     calibrated = charges(record, settings)
     if calibrated.charge is None:
@@ -55,23 +58,28 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     ions = select(record, calibrated.charge, settings)
     peaks = mass_peaks(ions.mass)
     found = windows(ions.mass, settings)
-    sigma_z, source = checks.charge_noise(ions, peaks, settings)
+    blur, source = checks.blur_of(ions, peaks, settings)
     flags = [*calibrated.flags, *checks.count_flags(record, ions, found)]
     scale = checks.scale_flag(peaks, settings)
     flags += [] if scale is None else [scale]
     warnings = list(record.remarks)
     attributes: list[Attribute] = []
+    unfolded: dict[str, float] | None = None
     if found is None:
         warnings.append("no design_length: no composition is computed")
     elif settings.regulated and settings.serotype is None:
-        warnings.append("no serotype: a regulated method takes no generic capsid mass, so no composition")
+        message = "a regulated method takes no generic capsid mass: set serotype for composition and masses"
+        flags.append(Flag(id="constant_required", severity="warning", message=message))
     else:
-        bias = checks.bias_flag(ions, found, sigma_z)
-        flags += [] if bias is None else [bias]
-        attributes = _attributes(found, int(ions.mass.size), settings)
+        if found.monomers:
+            unfolded = unfolded_shares(ions, found, blur)
+            bias = checks.bias_flag(found, unfolded, settings.coverage)
+            flags += [] if bias is None else [bias]
+        attributes = _attributes(found, unfolded, int(ions.mass.size), settings)
     calibration = {
         **calibrated.calibration,
-        "sigma_z": sigma_z,
+        "sigma_z": blur.sigma_z or None,
+        "assembly_sd_da": blur.assembly_sd,
         "sigma_z_source": source,
         "standards": _standards(peaks, settings),
     }
@@ -86,7 +94,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
                 "calibration": calibration,
                 "peaks": [_peak(p, ions.mass.size) for p in peaks],
                 "methods": {
-                    "window": _window(found, attributes),
+                    "window": _window(found, unfolded, attributes),
                     "mixture": None,
                     "deconvolution": None,
                 },
@@ -120,8 +128,10 @@ def _without_charges(record: IonTable, calibration: dict[str, Any], flags: list[
     return Outcome([sample], ALGORITHMS)
 
 
-def _attributes(found: Windows, used: int, settings: TechniqueSettings) -> list[Attribute]:
-    attributes = composition(found, settings) if found.monomers else []
+def _attributes(
+    found: Windows, unfolded: Mapping[str, float] | None, used: int, settings: TechniqueSettings
+) -> list[Attribute]:
+    attributes = composition(found, unfolded, settings) if unfolded is not None else []
     if used:
         attributes += other_material(found, used, settings)
     return attributes + masses(found, settings)
@@ -136,7 +146,9 @@ def _peak(peak: Peak, total: int) -> dict[str, Any]:
     }
 
 
-def _window(found: Windows | None, attributes: Sequence[Attribute]) -> dict[str, Any] | None:
+def _window(
+    found: Windows | None, unfolded: Mapping[str, float] | None, attributes: Sequence[Attribute]
+) -> dict[str, Any] | None:
     if found is None:
         return None
     shares = {a.name: a.value for a in attributes if a.name in {f"percent_{c}" for c in CLASSES}}
@@ -144,6 +156,7 @@ def _window(found: Windows | None, attributes: Sequence[Attribute]) -> dict[str,
         "edges_mda": [edge / 1e6 for edge in found.edges],
         "ions": found.counts,
         "nucleotide_da": NUCLEOTIDE_MASS,
+        "unfolded_percent": None if unfolded is None else {n: 100 * s for n, s in unfolded.items()},
         **shares,
     }
 

@@ -17,9 +17,11 @@ class TechniqueSettings(Settings):
     )
     charge_intercept: float = Field(0.0, description="intensity at charge 0, in the unit of the slope's")
     standards: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="masses of standards, Da")
-    sigma_z: float | None = Field(None, gt=0, description="SD of the measured charge, e")
+    sigma_z: float | None = Field(None, gt=0, le=100, description="SD of the measured charge, e")
     mz_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
         None, description="m/z to use, Th"
     )
-    report_by: Literal["mixture", "window", "deconvolution"] = "window"
+    report_by: Literal["mixture", "window", "deconvolution"] = Field(
+        "window", description="whose shares are reported; this version has window alone"
+    )
     mass_unit: Literal["Da", "kDa", "MDa"] = "MDa"

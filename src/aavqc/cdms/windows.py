@@ -83,29 +83,3 @@ def windows(mass: FloatArray, settings: TechniqueSettings) -> Windows | None:
     at = np.searchsorted(ordered, edges)
     members = {name: ordered[at[i] : at[i + 1]] for i, name in enumerate(CLASSES)}
     return Windows(edges, members, int(at[0]), int(ordered.size - at[-1]))
-
-
-def boundary_bias(mass: FloatArray, found: Windows, sigma_z: float, mz: FloatArray) -> float:
-    """Estimate how far charge noise shifts a class's share, in percentage points.
-
-    To first order a Gaussian smear of variance s² moves s²/2 · f′(b) of the ions across a
-    bound b; with f′ from the ions within s on either side that is half their difference. The
-    largest of the three bounds counts.
-
-    Parameters
-    ----------
-    mass, mz : arrays, shape (n,)
-        Da, Th.
-    sigma_z : float
-        SD of the charge, e.
-    """
-    ordered = np.sort(mass)
-    worst = 0.0
-    for bound in found.edges[1:-1]:
-        near = np.abs(mass / bound - 1) < 0.05
-        if not near.any():
-            continue
-        smear = sigma_z * float(np.median(mz[near]))
-        low, at, high = np.searchsorted(ordered, (bound - smear, bound, bound + smear))
-        worst = max(worst, abs((high - at) - (at - low)) / 2)
-    return 100 * worst / max(found.monomers, 1)

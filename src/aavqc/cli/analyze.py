@@ -45,9 +45,13 @@ def analyze(
             from aavqc.batch.jobs import job_id
             from aavqc.batch.tables import RESULT_COLUMNS, result_rows, to_csv
 
-            out.write(to_csv(RESULT_COLUMNS, result_rows(result.payload, job_id(result.payload), {})))
+            out.write(to_csv(RESULT_COLUMNS, result_rows(result.payload, job_id(result.payload))))
         else:
             out.write(printable(repr(result)) + "\n")
+    if as_json or as_csv:
+        for sample in result.samples:
+            for said in (*(f"{f.severity}: {f.message}" for f in sample.flags), *sample.warnings):
+                talk(f"{sample.sample_id}: {said}")
     flags = [flag for sample in result.samples for flag in sample.flags]
     if any(sample.status == "invalid" for sample in result.samples):
         return EXIT_INVALID

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from aavqc.batch import BatchReport
     from aavqc.batch.jobs import Done
+    from aavqc.results import Specification
 
 FAIL_ON = {"oos": 1, "invalid": 4, "input": 3, "incomplete": 5}
 
@@ -104,13 +105,16 @@ def check(
     """Judge results that exist already against a specification."""
     narrowed = _narrowed(fail_on)
     with data_channel() as channel:
+        from aavqc.batch.jobs import job_id
         from aavqc.batch.judge import judge_results
         from aavqc.documents import ResultDocument
         from aavqc.results import Specification
 
         specification = Specification.load(spec)
-        documents = {f.stem: ResultDocument.load(f) for f in _result_files(paths)}
-        evaluations = judge_results(documents, [specification])
+        files, lots = _result_files(paths)
+        loaded = [ResultDocument.load(f) for f in files]
+        documents = {job_id(document.payload): document for document in loaded}
+        evaluations = judge_results(documents, [specification], lots=lots)
         if as_json:
             shown = [e.model_dump(mode="json", by_alias=True) for e in evaluations]
             one = shown[0] if len(shown) == 1 else {"schema": "aavqc.evaluations/1", "evaluations": shown}
@@ -121,28 +125,28 @@ def check(
     return _final(codes, worst_exit(set(codes)), narrowed)
 
 
-def _result_files(paths: list[str]) -> list[Path]:
-    found = []
+def _result_files(paths: list[str]) -> tuple[list[Path], dict[str, list[Specification]]]:
+    """Return the result documents of the paths, and the lots that an OUT's manifest names."""
+    from aavqc.documents import Manifest
+
+    files: list[Path] = []
+    lots: dict[str, list[Specification]] = {}
     for text in paths:
         path = Path(text)
         if not path.exists():
             raise InputError("no such file or folder", file=text)
-        if path.is_dir():
-            inside = _of_manifest(path)
-            if not inside:
-                raise InputError("no results in the manifest", file=text)
-            found += inside
-        else:
-            found.append(path)
-    return found
-
-
-def _of_manifest(out: Path) -> list[Path]:
-    """Return the results that the last batch into OUT left, not those of earlier ones."""
-    from aavqc.documents import Manifest
-
-    manifest = Manifest.load(out / "manifest.json")
-    return [out / "results" / f"{job}.json" for job in sorted({f.job for f in manifest.files if f.job})]
+        if path.is_file():
+            files.append(path)
+            continue
+        if not (path / "manifest.json").exists():
+            raise InputError(
+                "no output folder of a batch", file=text, expected="manifest.json", found="none in it"
+            )
+        manifest = Manifest.load(path / "manifest.json")
+        jobs = sorted({f.job for f in manifest.files if f.job})
+        files += [path / "results" / f"{job}.json" for job in jobs]
+        lots |= {e.lot: [] for e in manifest.evaluations if e.lot and jobs}
+    return files, lots
 
 
 def _run_batch(folder: Path, out: Path, *, workers: int, **options: object) -> tuple[int, BatchReport]:
@@ -167,7 +171,7 @@ def _run_batch(folder: Path, out: Path, *, workers: int, **options: object) -> t
         f"results: {len(report.results)} in {out / 'results'}"
     )
     for evaluation in report.evaluations:
-        talk(f"lot {evaluation.lot}: {evaluation.overall} ({evaluation.statement})")
+        talk(f"lot {evaluation.lot}: {evaluation.overall} by specification {evaluation.specification.id}")
     return report.exit_code, report
 
 

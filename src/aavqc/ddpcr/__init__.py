@@ -11,7 +11,7 @@ from aavqc.ddpcr.samples import Plan, plan
 from aavqc.ddpcr.settings import TechniqueSettings
 from aavqc.ddpcr.titer import sample_result
 from aavqc.ddpcr.wells import WellCount, count_wells, interval_of, well_document
-from aavqc.documents import Outcome, SheetRow, generator
+from aavqc.documents import Outcome, Role, SheetRow, generator
 from aavqc.errors import UsageError
 from aavqc.records import DropletPlate
 
@@ -43,7 +43,7 @@ def analyze(
     Returns
     -------
     Outcome
-        One sample a sample id, a row for each well and target, droplets for plots.
+        One sample a lot, sample id and role, a row for each well and target, droplets for plots.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def analyze(
         by_well.setdefault(count.well, []).append(count)
     owner = {well: p for p in planned for well in p.wells}
     return Outcome(
-        samples=[sample_result(record, sample_id, group, by_well) for sample_id, group in _grouped(planned)],
+        samples=[sample_result(record, group, by_well) for group in _grouped(planned)],
         algorithms=list(ALGORITHMS),
         wells=[
             well_document(c, owner[c.well].sample_id, interval_of(c, counts, owner[c.well].settings))
@@ -74,11 +74,12 @@ def analyze(
     )
 
 
-def _grouped(planned: Sequence[Plan]) -> list[tuple[str, list[Plan]]]:
-    groups: dict[str, list[Plan]] = {}
+def _grouped(planned: Sequence[Plan]) -> list[list[Plan]]:
+    groups: dict[tuple[str | None, str, Role], list[Plan]] = {}
     for part in planned:
-        groups.setdefault(part.sample_id, []).append(part)
-    return list(groups.items())
+        lot = part.row.lot if part.row is not None else None
+        groups.setdefault((lot, part.sample_id, part.role), []).append(part)
+    return list(groups.values())
 
 
 def _plot_arrays(record: DropletPlate, settings: TechniqueSettings) -> dict[str, NDArray[Any]]:

@@ -26,5 +26,11 @@ class TechniqueSettings(Settings):
     targets_per_genome: dict[str, Annotated[float, Field(ge=0.01, le=100)]] = Field(
         {}, description="by target; 1 where not given"
     )
-    lysis: Literal["in_droplet", "pre_lysis", "unknown"] = "unknown"
+    lysis: Literal["in_droplet", "pre_lysis", "unknown"] = Field(
+        "unknown",
+        description="where capsids are opened; kept with the result, without effect on a number yet",
+    )
+    genome_form: Literal["ss", "sc"] = Field(
+        "ss", description="kept with the result, without effect on a number yet: see strand_factor"
+    )
     roles: dict[str, Role] = Field({}, description="by sample id or well")

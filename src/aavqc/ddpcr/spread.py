@@ -10,6 +10,9 @@ from aavqc.ddpcr.poisson import copies_per_droplet, poisson_interval
 from aavqc.ddpcr.settings import IntervalMethod
 from aavqc.intervals import normal_quantile, t_quantile
 
+WIDEST = 100.0
+"""Half-width of an interval of the logarithm beyond which the wells tell nothing of the number."""
+
 
 @dataclass(frozen=True)
 class Exposed:
@@ -65,7 +68,7 @@ def estimate(wells: Sequence[Exposed], method: IntervalMethod, coverage: float) 
     else:
         value = _most_likely(wells)
         half = normal_quantile(coverage) / math.sqrt(_information(wells, value))
-        low, high = value * math.exp(-half), value * math.exp(half)
+        low, high = around(value, half)
     each = [w.concentration for w in wells]
     logs = [math.log(c) for c in each if c]
     if method == "vendor_total":
@@ -73,7 +76,7 @@ def estimate(wells: Sequence[Exposed], method: IntervalMethod, coverage: float) 
     elif len(logs) > 1 and low > 0 and high is not None:
         half = t_quantile(coverage, len(logs) - 1) * _sd(logs) / math.sqrt(len(logs))
         if 2 * half > math.log(high / low):
-            low, high = value * math.exp(-half), value * math.exp(half)
+            low, high = around(value, half)
     return Estimate(
         value=value,
         low=low,
@@ -82,6 +85,19 @@ def estimate(wells: Sequence[Exposed], method: IntervalMethod, coverage: float) 
         lod=3 / volume,
         rel_sd=_sd(logs) if len(logs) > 1 else None,
     )
+
+
+def around(value: float, half: float) -> tuple[float, float | None]:
+    """Return the interval ``± half`` of the logarithm; from 0 without end where that is too wide.
+
+    Examples
+    --------
+    >>> around(2.0, 1e6)
+    (0.0, None)
+    """
+    if not half < WIDEST:
+        return 0.0, None
+    return value * math.exp(-half), value * math.exp(half)
 
 
 def total_interval(

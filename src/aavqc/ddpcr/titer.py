@@ -12,9 +12,9 @@ from aavqc.ddpcr.flags import NO_TEMPLATE, flags_of
 from aavqc.ddpcr.poisson import copies_per_droplet
 from aavqc.ddpcr.samples import Plan
 from aavqc.ddpcr.settings import TechniqueSettings
-from aavqc.ddpcr.spread import Estimate, Exposed, estimate
+from aavqc.ddpcr.spread import Estimate, Exposed, around, estimate
 from aavqc.ddpcr.wells import FEWEST, WellCount, exposed
-from aavqc.documents import Sample
+from aavqc.documents import Flag, Sample
 from aavqc.intervals import normal_quantile
 from aavqc.records import DropletPlate
 
@@ -23,7 +23,6 @@ UL_PER_ML = 1000.0
 
 def sample_result(
     record: DropletPlate,
-    sample_id: str,
     plans: Sequence[Plan],
     counts: Mapping[str, Sequence[WellCount]],
 ) -> Sample:
@@ -32,14 +31,13 @@ def sample_result(
     Parameters
     ----------
     record : DropletPlate
-    sample_id : str
     plans : sequence of Plan
-        The sample's preparations; they may differ in dilution.
+        The preparations of one sample of one lot in one role; they may differ in dilution.
     counts : mapping of str to sequence of WellCount
         By well, of the whole plate.
     """
     pool = _pool(plans, counts)
-    role = plans[0].role
+    role, row = plans[0].role, plans[0].row
     rows = [p.row for p in plans if p.row is not None]
     flags = flags_of([c for c, _ in pool], role, [w for p in plans for w in p.missing])
     attributes, diagnostics, warnings = [], {}, []
@@ -47,11 +45,16 @@ def sample_result(
         found = [(c, p) for c, p in pool if c.target == target and (c.accepted or 0) >= FEWEST]
         attributes += _attributes(target, found, role not in NO_TEMPLATE)
         diagnostics[target] = _diagnostics(found)
-    if role not in NO_TEMPLATE and pool and any(p.settings.dilution_factor is None for _, p in pool):
+    undiluted = [p for _, p in pool if p.settings.dilution_factor is None]
+    if role not in NO_TEMPLATE and undiluted:
         warnings.append("no vg_titer: dilution_factor is not given")
+        if role == "sample" and any(p.settings.regulated for p in undiluted):
+            message = "a regulated method needs dilution_factor for vg_titer"
+            flags.append(Flag(id="constant_required", severity="warning", message=message))
     return Sample(
-        sample_id=sample_id,
+        sample_id=plans[0].sample_id,
         record=record.name,
+        lot=row.lot if row is not None else None,
         role=role,
         preparation=_common([r.preparation for r in rows]),
         replicate=_common([r.replicate for r in rows]),
@@ -119,11 +122,11 @@ def _with_dilution(found: Estimate, rel_sd: float, coverage: float) -> Estimate:
         return found
     if found.value == 0:
         return replace(found, high=found.high * math.exp(half))
-    up = math.hypot(math.log(found.high / found.value), half)
+    _, high = around(found.value, math.hypot(math.log(found.high / found.value), half))
     if found.low <= 0:
-        return replace(found, high=found.value * math.exp(up))
-    down = math.hypot(math.log(found.value / found.low), half)
-    return replace(found, low=found.value * math.exp(-down), high=found.value * math.exp(up))
+        return replace(found, high=high)
+    low, _ = around(found.value, math.hypot(math.log(found.value / found.low), half))
+    return replace(found, low=low, high=high)
 
 
 def _attribute(name: str, unit: str, target: str, found: Estimate, settings: TechniqueSettings) -> Attribute:

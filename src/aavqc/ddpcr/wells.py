@@ -18,6 +18,9 @@ NO_CALL = "NO_CALL"
 FEWEST = 1000
 """Droplets below which a well says nothing; Bio-Rad's software refuses it as well."""
 
+VOLUMES = (1e-3, 1e3)
+"""Volumes that a partition can have, nL: another one implied by a concentration is a fault of the table."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WellCount:
@@ -233,5 +236,7 @@ def _reported_volumes(record: DropletPlate) -> dict[str, float]:
     for well, row in best.items():
         density = copies_per_droplet(row.positives or 0, row.accepted or 0)
         if density and row.copies_per_ul:
-            found[well] = density / row.copies_per_ul * 1e3
+            volume = density / row.copies_per_ul * 1e3
+            if VOLUMES[0] <= volume <= VOLUMES[1]:
+                found[well] = volume
     return found

@@ -20,7 +20,7 @@ from typing import BinaryIO, Literal
 
 from aavqc.errors import AavqcError, InputError
 from aavqc.parsers.formats import Export, Format, Grouping
-from aavqc.parsers.sources import SourceFile, from_disk, from_stream, from_zip, safe_name, walk
+from aavqc.parsers.sources import SourceFile, from_disk, from_stream, from_zip, is_binary, safe_name, walk
 from aavqc.records import Record
 from aavqc.textfiles import is_utf16, utf16_error
 
@@ -91,7 +91,7 @@ def read_export(export: Export) -> Record:
     return reader.read(export)
 
 
-def survey(source: str | Path | BinaryIO, *, name: str | None = None, exclude: Path | None = None) -> Survey:
+def survey(source: str | Path | BinaryIO, *, name: str | None = None) -> Survey:
     """Say what the files of a path, or an open stream, are.
 
     Parameters
@@ -101,8 +101,6 @@ def survey(source: str | Path | BinaryIO, *, name: str | None = None, exclude: P
         (a plate's amplitudes) are looked for in its folder.
     name : str, optional
         File name of a stream, a hint for recognition.
-    exclude : Path, optional
-        A folder to leave out: the output of a batch.
 
     Returns
     -------
@@ -126,7 +124,7 @@ def survey(source: str | Path | BinaryIO, *, name: str | None = None, exclude: P
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"can't be read ({reason})", file=str(source)) from error
     if stat.S_ISDIR(mode):
-        return _survey_files(walk(path, exclude))
+        return _survey_files(walk(path))
     if not stat.S_ISREG(mode):
         raise InputError("neither a file nor a folder", file=str(source))
     alone = _survey_files([(path, safe_name(path.name))])
@@ -153,11 +151,11 @@ def _survey_files(paths: Iterable[tuple[Path, str]]) -> Survey:
     for path, file_name in paths:
         try:
             file = from_disk(path, file_name)
-            if file.head[:4] == b"PK\x03\x04" and path.suffix.lower() == ".zip":
+            if file.head[:2] == b"PK" and path.suffix.lower() == ".zip":
                 inside = list(from_zip(file))
                 files += inside
                 if not inside:
-                    empty[file_name] = _row(file, "ignored", "empty")
+                    empty[file_name] = _row(file, "ignored", _EMPTY_ZIP)
             else:
                 files.append(file)
         except InputError as error:
@@ -180,13 +178,17 @@ def _sort_out(
 
     exports: list[Export] = []
     by_name = {f.name: f for f in files}
+    unread = [n for n, row in rows.items() if row.status == "failed" or row.reason in (_UNKNOWN, _EMPTY)]
     for known in formats():
         grouping = known.group(recognised[known.name])
+        if known.withdraw is not None:
+            grouping = known.withdraw(grouping, unread)
         exports += grouping.exports
         for file_name, reason in grouping.ignored.items():
             rows[file_name] = _row(by_name[file_name], "ignored", reason)
         for file_name, error in grouping.failed.items():
-            rows[file_name] = _row(by_name[file_name], "failed", str(error), error=error)
+            if file_name not in rows or rows[file_name].status != "failed":
+                rows[file_name] = _failed(by_name[file_name], error)
         for export in grouping.exports:
             for file in export.files:
                 rows[file.name] = _row(file, "used", known.name, record=export.name)
@@ -206,6 +208,16 @@ def _row(
     return FileRow(file.name, file.sha256, file.size, status, reason, record, error)
 
 
+def _failed(file: SourceFile, error: InputError) -> FileRow:
+    return _row(file, "failed", str(error), error=error)
+
+
+_UNKNOWN = "not a known export"
+_EMPTY = "empty file"
+_EMPTY_ZIP = "empty archive"
+
+_ARCHIVES = {".zip": (b"PK", "a zip archive"), ".gz": (b"\x1f\x8b", "a gzip file")}
+
 _COMPANIONS = {
     "samples.csv": "sample sheet",
     "truth.json": "truth of a simulation",
@@ -213,27 +225,33 @@ _COMPANIONS = {
 
 
 def _unrecognised(file: SourceFile) -> FileRow:
-    """Ignore a file of another kind; fail one whose name only an export bears."""
+    """Ignore text of another kind; fail what by its name is an export and in its bytes is none."""
     base = file.basename.lower()
-    claimed = [f for f in formats() if any(re.fullmatch(c, base) for c in f.claims)]
-    hinted = [f for f in formats() if base.endswith(f.extensions)]
     if base in _COMPANIONS:
         return _row(file, "ignored", _COMPANIONS[base])
     if base.endswith(".toml"):
         return _row(file, "ignored", "method or specification")
-    if not file.head and hinted:
-        error = InputError("the file is empty", file=file.name, line=1, expected=hinted[0].title)
-        return _row(file, "failed", str(error), error=error)
+    claimed = [f.title for f in formats() if any(re.fullmatch(c, base) for c in f.claims)]
+    hinted = [f.title for f in formats() if base.endswith(f.extensions)]
+    archive = [
+        what
+        for ending, (magic, what) in _ARCHIVES.items()
+        if base.endswith(ending) and not file.head.startswith(magic)
+    ]
+    expected = " or ".join(claimed or hinted or archive)
+    if not file.head:
+        if not expected:
+            return _row(file, "ignored", _EMPTY)
+        return _failed(file, InputError("the file is empty", file=file.name, line=1, expected=expected))
     if (claimed or hinted) and is_utf16(file.head):
-        error = utf16_error(file.name)
-        return _row(file, "failed", str(error), error=error)
-    if claimed:
+        return _failed(file, utf16_error(file.name))
+    if claimed or (expected and is_binary(file.head)):
         error = InputError(
             "the content is not what the name says",
             file=file.name,
             line=1,
-            expected=claimed[0].title,
+            expected=expected,
             found=repr(file.head[:40])[1:],
         )
-        return _row(file, "failed", str(error), error=error)
-    return _row(file, "ignored", "not a known export" if file.head else "empty")
+        return _failed(file, error)
+    return _row(file, "ignored", _UNKNOWN)

@@ -10,16 +10,17 @@ does not say which is which. A scan log of the cell (``cell4abs.log``) gives wal
 from __future__ import annotations
 
 import re
-from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
 from aavqc.errors import InputError
 from aavqc.parsers.beckman_clock import read_clock
 from aavqc.parsers.beckman_log import SCAN_LOG
-from aavqc.parsers.beckman_runs import EQUILIBRIUM_DWELL_S, dwells_long, group_scans, near
+from aavqc.parsers.beckman_runs import group_scans, near
 from aavqc.parsers.beckman_scan import OPTICS, parse_header, read_scan
 from aavqc.parsers.formats import Export, Format
+from aavqc.parsers.scans import velocity_scans, wavelength_groups
 from aavqc.records import Optics, Scan, VelocityScans
 
 EARLY_END_CM = 0.1
@@ -46,25 +47,16 @@ def read(export: Export) -> VelocityScans:
     _, optics, columns = OPTICS[kind]
     scans = [read_scan(file, columns, optics) for file in files]
     _refuse_early_end(scans)
-    scans.sort(key=lambda s: (s.time_s, s.wavelength_nm, s.file))
-    wavelengths = _wavelength_groups([s.wavelength_nm for s in scans])
-    cell = parse_header(files[0].head, files[0].name).cell
-    speeds = [(s.time_s, s.rpm) for s in scans]
-    gaps = [_gaps([s.time_s for s in scans if near(s.wavelength_nm, w)]) for w in wavelengths]
-    at_rest = dwells_long(speeds) or all(g is not None and g >= EQUILIBRIUM_DWELL_S for g in gaps)
-    return VelocityScans(
-        name=export.name,
-        sample_id=export.sample_id,
-        format=export.format,
-        inputs=tuple(file.input for file in export.files),
-        remarks=_remarks(scans, wavelengths, optics),
-        cell=cell,
+    wavelengths = wavelength_groups([s.wavelength_nm for s in scans])
+    record = velocity_scans(
+        export,
+        scans,
+        cell=parse_header(files[0].head, files[0].name).cell,
         optics=optics,
-        scans=tuple(scans),
         wavelengths=wavelengths,
-        experiment="equilibrium" if at_rest else "velocity",
-        clock=read_clock(scans, export.files),
+        remarks=_remarks(scans, wavelengths, optics),
     )
+    return replace(record, clock=read_clock(record.scans, export.files))
 
 
 FORMAT = Format(
@@ -99,24 +91,10 @@ def _refuse_early_end(scans: list[Scan]) -> None:
             )
 
 
-def _gaps(times: list[float]) -> float | None:
-    return float(np.median(np.diff(times))) if len(times) > 1 else None
-
-
-def _wavelength_groups(measured: list[float]) -> tuple[float, ...]:
-    """Return one wavelength a group, the most frequent, which all of its group are near to."""
-    left, found = Counter(measured), []
-    while left:
-        centre = min(left, key=lambda w: (-left[w], w))
-        found.append(centre)
-        left = Counter({w: n for w, n in left.items() if not near(w, centre)})
-    return tuple(sorted(found))
-
-
 def _remarks(scans: list[Scan], wavelengths: tuple[float, ...], optics: Optics) -> tuple[str, ...]:
     found = []
     for centre in wavelengths:
-        measured = [s.wavelength_nm for s in scans if near(s.wavelength_nm, centre)]
+        measured = [w for s in scans if (w := s.wavelength_nm) is not None and near(w, centre)]
         if max(measured) > min(measured):
             found.append(f"wavelengths {min(measured):g} to {max(measured):g} nm are taken as {centre:g} nm")
     if optics == "intensity":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -56,11 +56,11 @@ class Format:
     title, vendor : str
     technique : str
     extensions : tuple of str
-        A hint only, lower case (``.csv``). A file whose content is not recognised but whose
-        extension is listed in ``claims`` has failed; any other is ignored.
+        A hint only, lower case (``.csv``). A file that is not recognised and bears one has
+        failed where it is empty or binary; other text is ignored.
     claims : tuple of str
         Regular expressions (full match on the lower-case base name) of names that no other
-        kind of file bears.
+        kind of file bears: such a file has failed, whatever is in it.
     support : {'supported', 'experimental'}
     reads : str
         What is read, in a phrase; ``unread`` what is left.
@@ -68,6 +68,9 @@ class Format:
         Tell from the first bytes whether a file is of this format.
     group : callable(files) -> Grouping
         Join recognised files into exports.
+    withdraw : callable(grouping, unread) -> Grouping, optional
+        Take back exports that look whole only because another file of theirs could not be
+        recognised or read; ``unread`` are the names of all such files.
     read : callable(export) -> Record
         Bytes → table → record; raises InputError with file, line, expected, found.
     example : str
@@ -83,6 +86,7 @@ class Format:
     sniff: Callable[[bytes, str], bool]
     read: Callable[[Export], Record]
     group: Callable[[Sequence[SourceFile]], Grouping]
+    withdraw: Callable[[Grouping, Collection[str]], Grouping] | None = None
     claims: tuple[str, ...] = ()
     unread: str = ""
     support: Literal["supported", "experimental"] = "supported"

@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from aavqc.parsers.columns import plain_name, split_lines
 from aavqc.parsers.formats import Export, Format, each_file_a_record
 from aavqc.parsers.ion_npz import npz_columns
-from aavqc.parsers.ion_text import ROLES, find_layout, plain_name, split_lines, text_columns
+from aavqc.parsers.ion_rows import ions_kept
+from aavqc.parsers.ion_text import ROLES, find_layout, text_columns
 from aavqc.parsers.sources import HEAD
 from aavqc.records import FloatArray, IonTable, readonly
 
@@ -92,12 +94,7 @@ def _record(export: Export, columns: Mapping[str, FloatArray], remarks: list[str
         "m/z is not positive": mz <= 0,
         f"{what} is not positive": signal <= 0,
     }
-    keep, dropped = np.ones(mz.size, bool), {}
-    for reason, bad in reasons.items():
-        count = int(np.count_nonzero(keep & bad))
-        if count:
-            dropped[reason] = count
-        keep &= ~bad
+    keep, dropped = ions_kept(reasons)
 
     def kept(role: str) -> FloatArray | None:
         values = columns.get(role)
@@ -166,6 +163,7 @@ FORMAT = Format(
     vendor="STORIboard, UniDec and others",
     technique="cdms",
     extensions=(".csv", ".tsv", ".dat", ".npz"),
+    claims=(r".*\.npz",),
     reads="m/z with intensity, slope or charge; scan, time, injection time, R², lifetimes, S/N, multi-ion",
     unread="columns of other names are named in a remark; of an npz only the array 'data' is read",
     sniff=sniff,

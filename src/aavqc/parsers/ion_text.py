@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aavqc.errors import InputError
+from aavqc.parsers.columns import columns_by_role, plain_name, split_lines
 
 ROLES = {
     "mz": "mz",
@@ -117,26 +118,15 @@ def _without_gaps(rows: Sequence[str], delimiter: str) -> Sequence[str]:
 
 def _wanted(layout: Layout, name: str, remarks: list[str]) -> dict[str, int]:
     """Say which column is what; refuse a list without m/z, or with neither intensity nor charge."""
-    wanted: dict[str, int] = {}
-    slope = next((i for i, c in enumerate(layout.columns) if plain_name(c) == "slope"), None)
-    for i, column in enumerate(layout.columns):
-        plain = plain_name(column)
-        role = ROLES.get(plain)
-        if role is None:
-            if plain not in UNUSED:
-                remarks.append(f"column {column.strip()!r} is not used")
-        elif role == "intensity" and slope not in (None, i) and plain != "slope":
+    plain = [plain_name(c) for c in layout.columns]
+    second = "intensity" if "slope" in plain else None
+    roles = [None if p == second else ROLES.get(p) for p in plain]
+    for column, key, role in zip(layout.columns, plain, roles, strict=True):
+        if key == second:
             remarks.append(f"column {column.strip()!r} is not used: the slope measures the charge")
-        elif role in wanted:
-            raise InputError(
-                "two columns mean the same",
-                file=name,
-                line=layout.first,
-                expected=f"one column for {role}",
-                found=f"{layout.columns[wanted[role]]!r} and {column!r}",
-            )
-        else:
-            wanted[role] = i
+        elif role is None and key not in UNUSED:
+            remarks.append(f"column {column.strip()!r} is not used")
+    wanted = columns_by_role(layout.columns, roles, name, layout.first)
     header = ", ".join(c.strip() for c in layout.columns)
     if "mz" not in wanted:
         raise InputError("column missing", file=name, line=layout.first, expected="mz", found=header[:200])
@@ -149,11 +139,6 @@ def _wanted(layout: Layout, name: str, remarks: list[str]) -> dict[str, int]:
             found=header[:200],
         )
     return wanted
-
-
-def split_lines(text: str) -> list[str]:
-    """Split into lines without quotes; trailing blank lines go."""
-    return text.replace('"', "").replace("\r\n", "\n").replace("\r", "\n").rstrip("\n\t ").split("\n")
 
 
 def find_layout(lines: Sequence[str]) -> Layout | None:
@@ -193,17 +178,6 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 def _known(cells: Sequence[str]) -> int:
     return sum(plain_name(cell) in ROLES for cell in cells)
-
-
-def plain_name(name: str) -> str:
-    """Return a column's name in lower case with letters and digits only.
-
-    Examples
-    --------
-    >>> plain_name("Time of Birth"), plain_name("M/Z")
-    ('timeofbirth', 'mz')
-    """
-    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _split_check(rows: list[str], layout: Layout, name: str) -> list[str]:

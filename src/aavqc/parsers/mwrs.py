@@ -105,7 +105,7 @@ def read(export: Export) -> VelocityScans:
     for file in sorted(files, key=lambda f: parse_header(f).time_s):
         found = _read_file(file, scale)
         scans += found
-        tables.setdefault(tuple(s.wavelength_nm for s in found), file.name)
+        tables.setdefault(tuple(w for s in found if (w := s.wavelength_nm) is not None), file.name)
     if len(tables) > 1:
         raise InputError(
             "the scans have different wavelengths",

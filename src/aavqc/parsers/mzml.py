@@ -20,6 +20,7 @@ import numpy as np
 
 from aavqc.errors import InputError
 from aavqc.parsers.formats import Export, Format, each_file_a_record
+from aavqc.parsers.ion_rows import ions_kept
 from aavqc.parsers.mzml_check import check_structure
 from aavqc.parsers.sources import SourceFile
 from aavqc.records import FloatArray, IonTable, readonly
@@ -123,12 +124,7 @@ def _record(export: Export, spectra: _Spectra) -> IonTable:
     }
     if not unknown:
         reasons["injection time of the scan is unknown"] = ~np.isfinite(injection)
-    keep, dropped = np.ones(mz.size, bool), {}
-    for reason, bad in reasons.items():
-        count = int(np.count_nonzero(keep & bad))
-        if count:
-            dropped[reason] = count
-        keep &= ~bad
+    keep, dropped = ions_kept(reasons)
     time = np.repeat(spectra.time_s, counts)[keep]
     remarks = []
     if spectra.undeclared:

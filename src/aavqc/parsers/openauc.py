@@ -132,7 +132,10 @@ def write_openauc(record: VelocityScans, path: Path, version: int = 5) -> tuple[
         Several wavelengths, or values that the format can't hold.
     """
     if len(record.wavelengths) != 1 or not record.scans:
-        raise UsageError("an .auc file holds one wavelength", found=f"{list(record.wavelengths)} nm")
+        raise UsageError(
+            "an .auc file holds one wavelength",
+            found=", ".join(f"{w:g} nm" for w in record.wavelengths) or "none stated",
+        )
     if version not in (4, 5):
         raise UsageError("unknown version of .auc", expected="4 or 5", found=str(version))
     scans, start, step, regridded = _on_grid(record.scans)
@@ -245,11 +248,10 @@ def _span(arrays: Sequence[FloatArray]) -> tuple[float, float]:
 
 
 def _scan_header(scan: Scan, step: float, version: int) -> bytes:
-    wavelength = round(scan.wavelength_nm * 10 if version > 4 else (scan.wavelength_nm - 180) * 100)
+    nm = scan.wavelength_nm or 0.0
+    wavelength = round(nm * 10 if version > 4 else (nm - 180) * 100)
     if not 0 < wavelength <= STEPS:
-        raise UsageError(
-            "the wavelength is unknown or does not fit into the file", found=f"{scan.wavelength_nm:g} nm"
-        )
+        raise UsageError("the wavelength is unknown or does not fit into the file", found=f"{nm:g} nm")
     return SCAN.pack(
         b"DATA",
         scan.temperature_c,

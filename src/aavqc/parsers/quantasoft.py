@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 from aavqc.errors import InputError
@@ -13,6 +14,8 @@ from aavqc.parsers.sources import SourceFile
 from aavqc.records import DropletPlate, WellRow
 
 NAME = "quantasoft"
+
+_TABLE = re.compile(r"(?:(.*)/)?([^/]+)\.(?:csv|tsv|xlsx)(?:\.gz)?", re.IGNORECASE | re.DOTALL)
 
 _Plates: TypeAlias = dict[tuple[str, str], list[SourceFile]]
 """(folder, plate) → its amplitude files."""
@@ -83,6 +86,31 @@ def group(files: Sequence[SourceFile]) -> Grouping:
         else:
             grouping.exports.append(_alone(key, found))
     return grouping
+
+
+def withdraw(grouping: Grouping, unread: Collection[str]) -> Grouping:
+    """Leave out amplitudes whose table is there but is not recognised: alone they are no plate.
+
+    The table bears the plate's name and lies beside the amplitudes or in the folder above.
+    """
+    exports, ignored, failed = [], dict(grouping.ignored), dict(grouping.failed)
+    tables = {(m[1] or "", m[2]): m[0] for name in sorted(unread) if (m := _TABLE.fullmatch(name))}
+    for export in grouping.exports:
+        first = export.files[0]
+        plate = None if any(sniff_table(f.head) for f in export.files) else plate_and_well(first.basename)
+        places = (first.folder, _parent(first.folder)) if plate else ()
+        table = next((t for p in places if plate and (t := tables.get((p, plate[0])))), None)
+        if table is None:
+            exports.append(export)
+            continue
+        ignored |= {f.name: "its table failed" for f in export.files}
+        failed[table] = InputError(
+            "no table that is known, though amplitudes bear its name",
+            file=table,
+            expected=f"{FORMAT.title} as text",
+            found=f"{len(export.files)} files such as {first.basename}",
+        )
+    return Grouping(exports, ignored, failed)
 
 
 def _plates(files: Sequence[SourceFile], grouping: Grouping) -> _Plates:
@@ -157,6 +185,7 @@ FORMAT = Format(
     sniff=sniff,
     read=read,
     group=group,
+    withdraw=withdraw,
     claims=(r".*_amplitude\.csv",),
     example="ddpcr/*.csv",
 )

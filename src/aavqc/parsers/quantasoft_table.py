@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from aavqc.errors import InputError
+from aavqc.parsers.columns import plain_name
 from aavqc.records import WellRow
 
 _ESSENTIAL = {
@@ -119,7 +120,7 @@ class _Line:
 def sniff_table(head: bytes) -> bool:
     """Tell a table by its header, also one that lacks a column."""
     first = head.decode("utf-8-sig", "replace").replace("\r", "\n").split("\n", 1)[0]
-    names = {skeleton(name) for name in first.split(_delimiter(first))}
+    names = {plain_name(name) for name in first.split(_delimiter(first))}
     return len(names & _HALLMARKS) >= 4
 
 
@@ -139,7 +140,7 @@ def read_table(text: str, file: str) -> tuple[Layout, tuple[WellRow, ...]]:
     """
     lines = _rows(text, file)
     number, header = next(lines, (1, []))
-    names = [skeleton(name) for name in header]
+    names = [plain_name(name) for name in header]
     columns = _columns(header, names, file, number)
     rows: dict[tuple[str, str], WellRow] = {}
     for number, fields in lines:
@@ -157,17 +158,6 @@ def read_table(text: str, file: str) -> tuple[Layout, tuple[WellRow, ...]]:
     return _layout(set(names)), tuple(
         sorted(rows.values(), key=lambda r: (well_key(r.well), r.channel, r.target))
     )
-
-
-def skeleton(name: str) -> str:
-    """Return the ASCII letters and digits of a column's name, in lower case.
-
-    Examples
-    --------
-    >>> skeleton("Conc(copies/µL)")
-    'conccopiesl'
-    """
-    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def well_key(well: str) -> tuple[int, str]:
@@ -285,7 +275,7 @@ def _channel(line: _Line) -> tuple[str, str]:
     if match:
         return match[1].capitalize(), match[2]
     dye = line.text("DyeName(s)")
-    return _CHANNEL_OF_DYE.get(skeleton(dye), dye), line.text("SampleType") or kind
+    return _CHANNEL_OF_DYE.get(plain_name(dye), dye), line.text("SampleType") or kind
 
 
 def _layout(names: set[str]) -> Layout:

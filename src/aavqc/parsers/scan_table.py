@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aavqc.errors import InputError
+from aavqc.parsers.columns import columns_by_role, plain_name, split_lines
 from aavqc.parsers.formats import Export, Format, Grouping
 from aavqc.parsers.scans import check_limits, check_radii, velocity_scans, wavelength_groups
 from aavqc.parsers.sources import SourceFile
@@ -69,20 +70,20 @@ class Layout:
     @property
     def long(self) -> bool:
         """A row a point."""
-        roles = {ROLES.get(_plain(c)) for c in self.columns}
+        roles = {ROLES.get(plain_name(c)) for c in self.columns}
         return {"radius", "signal", "seconds"} <= roles
 
 
 def sniff(head: bytes, name: str) -> bool:
     """Tell a table of scans by the names of its columns."""
-    return b"\0" not in head and find_layout(_lines(head.decode("utf-8-sig", "replace"))) is not None
+    return b"\0" not in head and find_layout(split_lines(head.decode("utf-8-sig", "replace"))) is not None
 
 
 def group_files(files: Sequence[SourceFile]) -> Grouping:
     """Take each file as a record of one cell."""
     found = []
     for file in files:
-        cell = _first_cell(_lines(file.head.decode("utf-8-sig", "replace")))
+        cell = _first_cell(split_lines(file.head.decode("utf-8-sig", "replace")))
         stem = file.basename.rpartition(".")[0] or file.basename
         found.append(Export("scan-table", "auc", f"{file.name}#cell{cell}", stem, (file,)))
     return Grouping(found)
@@ -97,14 +98,14 @@ def read(export: Export) -> VelocityScans:
         The speed is not stated, a row is broken, radii do not ascend within a scan.
     """
     (file,) = export.files
-    lines = _lines(file.text())
+    lines = split_lines(file.text())
     layout = find_layout(lines)
     if layout is None:
         raise InputError("no table of scans", file=file.name, line=1, expected="columns radius, signal, time")
     remarks: list[str] = []
     points = _wide(lines, layout, file.name) if layout.wide else _long(lines, layout, file.name, remarks)
     scans = _scans(points, layout, file.name, remarks)
-    plain = [_plain(c) for c in layout.columns]
+    plain = [plain_name(c) for c in layout.columns]
     optics: Optics = next((OPTICS[c] for c in plain if c in OPTICS), "absorbance")
     if not layout.long or "signal" in plain:
         remarks.append("the signal is taken as absorbance")
@@ -124,13 +125,13 @@ def find_layout(lines: Sequence[str]) -> Layout | None:
     for number, line in enumerate(lines[:100]):
         if line.startswith("#"):
             for key, value in _PAIR.findall(line[1:]):
-                if ROLES.get(_plain(key)) in STATED:
-                    stated.setdefault(ROLES[_plain(key)], float(value))
+                if ROLES.get(plain_name(key)) in STATED:
+                    stated.setdefault(ROLES[plain_name(key)], float(value))
         elif line.strip():
             delimiter = max("\t;,", key=line.count)
             columns = tuple(c.strip() for c in line.split(delimiter))
             layout = Layout(number + 1, delimiter, columns, stated)
-            is_radius = ROLES.get(_plain(columns[0])) == "radius"
+            is_radius = ROLES.get(plain_name(columns[0])) == "radius"
             return layout if layout.long or (is_radius and layout.wide) else None
     return None
 
@@ -162,21 +163,9 @@ def sample() -> bytes:
 
 def _long(lines: Sequence[str], layout: Layout, name: str, remarks: list[str]) -> dict[str, FloatArray]:
     """Return the columns that are known, a value a point, as in the file."""
-    wanted: dict[str, int] = {}
-    for i, column in enumerate(layout.columns):
-        role = ROLES.get(_plain(column))
-        if role is None:
-            remarks.append(f"column {column!r} is not used")
-        elif role in wanted:
-            raise InputError(
-                "two columns mean the same",
-                file=name,
-                line=layout.line,
-                expected=f"one column for {role}",
-                found=f"{layout.columns[wanted[role]]!r} and {column!r}",
-            )
-        else:
-            wanted[role] = i
+    roles = [ROLES.get(plain_name(c)) for c in layout.columns]
+    remarks += [f"column {c!r} is not used" for c, r in zip(layout.columns, roles, strict=True) if r is None]
+    wanted = columns_by_role(layout.columns, roles, name, layout.line)
     table, _ = _table(lines, layout, name, sorted(wanted.values()))
     places = {column: k for k, column in enumerate(sorted(wanted.values()))}
     return {role: table[:, places[i]] for role, i in wanted.items()}
@@ -206,7 +195,7 @@ def _table(
         cells = line.split(layout.delimiter)
         if not line.strip() or line.startswith("#"):
             continue
-        above = not rows and ROLES.get(_plain(cells[0])) == "omega2t"
+        above = not rows and ROLES.get(plain_name(cells[0])) == "omega2t"
         if len(cells) != len(layout.columns):
             raise InputError(
                 "wrong number of columns",
@@ -262,9 +251,7 @@ def _scans(points: Mapping[str, FloatArray], layout: Layout, name: str, remarks:
     if "omega2t" not in points:
         remarks.append("no ω²t is given: it is computed from speed and time, without the acceleration")
     if "wavelength" not in points and "wavelength" not in stated:
-        remarks.append(
-            "no wavelength is stated: 0 nm stands for unknown, and no extinction coefficient applies"
-        )
+        remarks.append("no wavelength is stated: no extinction coefficient applies")
     scans = [_scan(points, stated, part, name, i) for i, part in enumerate(parts, 1)]
     return [scans[i] for i in np.argsort(first, kind="stable")]
 
@@ -298,7 +285,7 @@ def _scan(
         omega2_t=facts["omega2t"],
         rpm=facts["rpm"],
         temperature_c=facts["temperature"],
-        wavelength_nm=facts.get("wavelength", 0.0),
+        wavelength_nm=facts.get("wavelength"),
     )
 
 
@@ -322,16 +309,8 @@ def _first_cell(lines: Sequence[str]) -> int:
     if layout is None:
         return 1
     value = layout.stated.get("cell", 1.0)
-    roles = [ROLES.get(_plain(c)) for c in layout.columns]
+    roles = [ROLES.get(plain_name(c)) for c in layout.columns]
     row = lines[layout.line].split(layout.delimiter) if len(lines) > layout.line else []
     text = row[roles.index("cell")].strip() if "cell" in roles and len(row) == len(roles) else ""
     value = float(text) if _NUMBER.fullmatch(text) else value
     return int(value) if 1 <= value <= 8 else 1
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _lines(text: str) -> list[str]:
-    return text.replace('"', "").replace("\r\n", "\n").replace("\r", "\n").split("\n")

@@ -1,7 +1,6 @@
 """From the scans of one cell to a record: order, speeds, wavelengths, kind of experiment.
 
-For the formats that say all of this inside their files; Beckman's legacy names are sorted
-out in :mod:`aavqc.parsers.beckman_runs`.
+What Beckman's legacy names say is sorted out before, in :mod:`aavqc.parsers.beckman_runs`.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,17 +47,10 @@ def velocity_scans(
         Time runs backwards at one wavelength, or a velocity run has different speeds.
     """
     _refuse_disorder(scans)
-    ordered = sorted(scans, key=lambda s: (s.time_s, s.wavelength_nm, s.file))
-    speeds = [(s.time_s, s.rpm) for s in ordered]
-    distance = np.abs(np.subtract.outer([s.wavelength_nm for s in ordered], wavelengths))
-    nearest, times = distance.argmin(axis=1), np.array([s.time_s for s in ordered])
-    gaps = [_gap(times[nearest == i]) for i in range(len(wavelengths))]
-    at_rest = dwells_long(speeds) or all(g is not None and g >= EQUILIBRIUM_DWELL_S for g in gaps)
-    if not at_rest:
-        _refuse_speeds(ordered)
+    ordered = sorted(scans, key=lambda s: (s.time_s, s.wavelength_nm or 0.0, s.file))
     if optics == "intensity" and all(s.reference is None for s in ordered):
         remarks = [*remarks, "intensities of one channel: there is no reference to make absorbances with"]
-    return VelocityScans(
+    record = VelocityScans(
         name=export.name,
         sample_id=export.sample_id,
         format=export.format,
@@ -67,19 +60,24 @@ def velocity_scans(
         optics=optics,
         scans=tuple(ordered),
         wavelengths=wavelengths,
-        experiment="equilibrium" if at_rest else "velocity",
     )
+    if _hours_apart(record) or dwells_long([(s.time_s, s.rpm) for s in ordered]):
+        return replace(record, experiment="equilibrium")
+    _refuse_speeds(ordered)
+    return record
 
 
-def wavelength_groups(measured: Sequence[float]) -> tuple[float, ...]:
+def wavelength_groups(measured: Sequence[float | None]) -> tuple[float, ...]:
     """Return one wavelength a group, the most frequent, to which all of its group are near.
+
+    None is a wavelength that is not stated, and makes no group.
 
     Examples
     --------
     >>> wavelength_groups([490.0, 491.0, 490.0, 280.0])
     (280.0, 490.0)
     """
-    left, found = Counter(measured), []
+    left, found = Counter(w for w in measured if w is not None), []
     while left:
         centre = min(left, key=lambda w: (-left[w], w))
         found.append(centre)
@@ -124,7 +122,7 @@ def check_radii(radius_cm: FloatArray, signal: FloatArray, file: str, where: str
 
 
 def _refuse_disorder(scans: Sequence[Scan]) -> None:
-    last: dict[tuple[str, float], Scan] = {}
+    last: dict[tuple[str, float | None], Scan] = {}
     for scan in scans:
         before = last.get((scan.file, scan.wavelength_nm))
         if before is not None and scan.time_s < before.time_s:
@@ -149,5 +147,16 @@ def _refuse_speeds(scans: Sequence[Scan]) -> None:
         )
 
 
-def _gap(times: FloatArray) -> float | None:
-    return float(np.median(np.diff(times))) if times.size > 1 else None
+def _hours_apart(record: VelocityScans) -> bool:
+    """Tell whether the scans of each wavelength follow one another after hours."""
+    times = np.array([s.time_s for s in record.scans])
+    if not record.wavelengths:
+        return _gap(times) >= EQUILIBRIUM_DWELL_S
+    measured = np.array([s.wavelength_nm for s in record.scans], dtype=np.float64)
+    nearest = np.abs(np.subtract.outer(measured, record.wavelengths)).argmin(axis=1)
+    return all(_gap(times[nearest == i]) >= EQUILIBRIUM_DWELL_S for i in range(len(record.wavelengths)))
+
+
+def _gap(times: FloatArray) -> float:
+    """Return the usual time between scans, 0 for one scan alone."""
+    return float(np.median(np.diff(times))) if times.size > 1 else 0.0

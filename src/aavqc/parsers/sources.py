@@ -6,11 +6,13 @@ the user named; a zip is a folder: ``x.zip!/a.csv``.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import io
 import lzma
 import os
+import re
 import stat
 import struct
 import zipfile
@@ -32,6 +34,11 @@ MAX_FOLD = 200
 """Largest ratio by which a text or a zip may unfold, beyond ``FREE_FOLD`` bytes."""
 
 FREE_FOLD = 1 << 26
+
+MAX_FOREIGN = 0.3
+"""Largest share of bytes beyond ASCII in text that is not UTF-8."""
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f\x7f]")
 
 _UNREADABLE = (
     OSError,
@@ -145,6 +152,8 @@ def from_disk(path: Path, name: str) -> SourceFile:
     """Hash and describe a file on disk; pipes and devices, which may never end, are refused."""
     try:
         regular = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError as error:
+        raise InputError("missing, or a link that leads nowhere", file=name) from error
     except OSError as error:
         raise InputError(f"can't be read ({error.strerror})", file=name) from error
     if not regular:
@@ -202,7 +211,28 @@ def skipped(parts: list[str] | tuple[str, ...]) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
-def walk(folder: Path, exclude: Path | None = None) -> Iterator[tuple[Path, str]]:
+def is_binary(head: bytes) -> bool:
+    """Tell bytes that are no text from the first of them.
+
+    Text of an old code page is none of UTF-8 either, but it has no control characters and few
+    bytes beyond ASCII.
+
+    Examples
+    --------
+    >>> is_binary(b"a,b\\n1,2"), is_binary("20 µM".encode("latin-1")), is_binary(bytes(range(256)))
+    (False, False, True)
+    """
+    if b"\0" in head:
+        return True
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+    except UnicodeDecodeError:
+        foreign = len(head.translate(None, bytes(range(128))))
+        return bool(_CONTROL.search(head)) or foreign > MAX_FOREIGN * len(head)
+    return False
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files below a folder with their names, sorted by the names' bytes.
 
     Links to files are followed; links to folders are not, so no loop can arise.
@@ -214,7 +244,7 @@ def walk(folder: Path, exclude: Path | None = None) -> Iterator[tuple[Path, str]
 
     for base, folders, files in os.walk(folder, onerror=fail):
         here = Path(base)
-        folders[:] = [d for d in folders if not skipped((d,)) and (exclude is None or here / d != exclude)]
+        folders[:] = [d for d in folders if not skipped((d,))]
         found += [here / f for f in files if not skipped((f,))]
     yield from sorted(
         ((p, safe_name(p.relative_to(folder).as_posix())) for p in found),

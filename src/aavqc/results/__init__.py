@@ -4,8 +4,7 @@ This package knows attributes and never asks which instrument they came from.
 """
 
 from aavqc.results.candidates import Candidate, Observation, candidates_of
-from aavqc.results.evaluation import Evaluation
+from aavqc.results.evaluation import Evaluation, Verdict
 from aavqc.results.specification import Specification
-from aavqc.results.verdicts import Verdict
 
 __all__ = ["Candidate", "Evaluation", "Observation", "Specification", "Verdict", "candidates_of"]

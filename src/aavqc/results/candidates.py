@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from aavqc.attributes import Attribute
-from aavqc.documents import Sample
+from aavqc.documents import Sample, natural
 from aavqc.errors import UsageError
 
 
@@ -32,11 +31,13 @@ class Candidate:
         None: the sample is invalid and gave no value at all.
     sample_id : str or None
     sample_status : {'valid', 'invalid'}
-        An invalid sample makes the test INVALID: its value is not judged.
+        An invalid sample makes every test of its technique INVALID: no value is judged.
     preparation, replicate : str or None
         What tells results of one sample apart.
     result_id : str or None
         Of the result document it came from.
+    technique : str or None
+        Taken from the attribute, where there is one; else None means that it may be any.
 
     Examples
     --------
@@ -51,12 +52,19 @@ class Candidate:
     preparation: str | None = None
     replicate: str | None = None
     result_id: str | None = None
+    technique: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.attribute is not None:
+            object.__setattr__(self, "technique", self.attribute.technique)
 
 
 Judgeable = Attribute | Observation | Candidate | Sample
 
 
-def candidates_of(samples: Iterable[Sample], result_id: str | None = None) -> list[Candidate]:
+def candidates_of(
+    samples: Iterable[Sample], result_id: str | None = None, technique: str | None = None
+) -> list[Candidate]:
     """Return the candidates of a result's samples; controls and blanks are none.
 
     Parameters
@@ -64,6 +72,8 @@ def candidates_of(samples: Iterable[Sample], result_id: str | None = None) -> li
     samples : iterable of Sample
     result_id : str, optional
         Of the result document, kept for the trace.
+    technique : str, optional
+        Of the result document: what an invalid sample without any value was measured by.
     """
     found = []
     for s in samples:
@@ -72,28 +82,17 @@ def candidates_of(samples: Iterable[Sample], result_id: str | None = None) -> li
         attributes: list[Attribute | None] = list(s.attributes)
         if not attributes and s.status == "invalid":
             attributes = [None]
-        identity = (s.sample_id, s.status, s.preparation, s.replicate, result_id)
+        identity = (s.sample_id, s.status, s.preparation, s.replicate, result_id, technique)
         found += [Candidate(attribute, *identity) for attribute in attributes]
     return found
 
 
-def by_name(given: Mapping[str, Attribute] | Iterable[Judgeable]) -> dict[str, list[Candidate]]:
-    """Return the candidates by attribute name, in an order of their own content.
-
-    Under the empty name: samples that are invalid and gave no value.
-    """
+def candidates(given: Mapping[str, Attribute] | Iterable[Judgeable]) -> list[Candidate]:
+    """Return all that is given as candidates, in an order of their own content."""
     items: Iterable[object] = given.values() if isinstance(given, Mapping) else given
     if isinstance(items, (str, bytes)):
         raise UsageError("not a list of results", expected="attributes, candidates or samples", found="text")
-    found: dict[str, list[Candidate]] = {}
-    for item in items:
-        for candidate in _candidates(item):
-            name = candidate.attribute.name if candidate.attribute else ""
-            found.setdefault(name, []).append(candidate)
-    for same in found.values():
-        if len(same) > 1:
-            same.sort(key=_order)
-    return found
+    return sorted((candidate for item in items for candidate in _candidates(item)), key=_order)
 
 
 def _candidates(item: object) -> Iterable[Candidate]:
@@ -111,11 +110,4 @@ def _candidates(item: object) -> Iterable[Candidate]:
 def _order(candidate: Candidate) -> tuple[object, ...]:
     """Sort by identity, then by content: any order of the input gives the same list."""
     names = (candidate.sample_id, candidate.preparation, candidate.replicate, candidate.result_id)
-    return (*(_natural(name or "") for name in names), repr(candidate))
-
-
-def _natural(text: str) -> tuple[tuple[bool, int, str], ...]:
-    return tuple(
-        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part)
-        for part in re.split(r"(\d+)", text)
-    )
+    return (*(natural(name or "") for name in names), repr(candidate))

@@ -1,28 +1,22 @@
-"""The evaluation of one lot against one specification: its verdicts and the worst of them."""
+"""Verdicts on the tests of a specification, with the steps that led there, and the worst of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
+from aavqc.attributes import Attribute, Scope
 from aavqc.documents import Document, canonical
 from aavqc.errors import EXIT_INCOMPLETE, EXIT_INVALID, EXIT_OK, EXIT_OOS
-from aavqc.results.verdicts import Outcome, Verdict
+from aavqc.results.acceptance import SpecifiedTest
+from aavqc.results.candidates import Candidate
 from aavqc.textfiles import read_json, write_bytes
 
-WORST_FIRST: tuple[Outcome, ...] = (
-    "OOS",
-    "INVALID",
-    "INDETERMINATE",
-    "INCOMPLETE",
-    "OOT",
-    "PASS",
-    "REPORTED",
-)
-"""Which verdict stands for several: what is out of specification is never hidden by what is
-missing, and nothing that is missing is hidden by what passes."""
+Outcome = Literal["PASS", "OOS", "OOT", "INVALID", "INDETERMINATE", "INCOMPLETE", "REPORTED"]
 
 EXIT_CODES: dict[Outcome, int] = {
     "OOS": EXIT_OOS,
@@ -33,6 +27,84 @@ EXIT_CODES: dict[Outcome, int] = {
     "PASS": EXIT_OK,
     "REPORTED": EXIT_OK,
 }
+"""Worst first: what is out of specification is never hidden by what is missing, and nothing
+that is missing is hidden by what passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the reasoning, for machines and for people."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A result that a verdict rests on, as it was measured."""
+
+    sample_id: str | None
+    result_id: str | None
+    preparation: str | None
+    replicate: str | None
+    value: float | None
+    unit: str | None
+    qualifier: str | None
+    bound: float | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one test.
+
+    Attributes
+    ----------
+    test, attribute, technique, target, procedure, limit
+        As the specification has them; the technique is that of the results used.
+    verdict : str
+    rounded : str or None
+        The deciding value as it was compared, with exactly the digits that count.
+    unit : str or None
+        Of ``rounded``, ``aggregated`` and the interval.
+    aggregated : float or None
+        The deciding value before rounding; None where it is censored or in words.
+    ci_low, ci_high, coverage, scope
+        Its interval where one single result is judged and states one.
+    n : int
+        Results used.
+    cv_percent : float or None
+    sources : list of Source
+    trace : list of Step
+    established_condition, reporting_category
+        As the specification has them (ICH Q12); not interpreted.
+    """
+
+    test: str
+    attribute: str
+    technique: str | None
+    target: str | None
+    procedure: str | None
+    limit: str
+    verdict: Outcome
+    rounded: str | None = None
+    unit: str | None = None
+    aggregated: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    coverage: float | None = None
+    scope: Scope | None = None
+    n: int = 0
+    cv_percent: float | None = None
+    sources: list[Source]
+    trace: list[Step]
+    established_condition: bool | None = None
+    reporting_category: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """The last step: what decided."""
+        return self.trace[-1].text if self.trace else ""
 
 
 class SpecificationUsed(Document):
@@ -57,6 +129,7 @@ class Evaluation(Document):
     overall: Outcome
     statement: str
     verdicts: list[Verdict]
+    warnings: list[str] = Field([], description="why the specification was not in force")
 
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
@@ -87,24 +160,60 @@ class Evaluation(Document):
             "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]])
             for row in rows
         ]
-        return "\n".join([head, *(line.rstrip() for line in lines), self.statement])
+        warnings = [f"Warning: {text}" for text in self.warnings]
+        return "\n".join([head, *(line.rstrip() for line in lines), *warnings, self.statement])
 
     __repr__ = __str__
 
 
-def evaluate(verdicts: list[Verdict], used: SpecificationUsed, lot: str | None) -> Evaluation:
+def conclude(
+    test: SpecifiedTest, chosen: Sequence[Candidate], outcome: Outcome, trace: list[Step], **found: Any
+) -> Verdict:
+    """Make a verdict from the test, the results that were chosen for it and what was found."""
+    technique = test.technique
+    if technique is None and chosen and chosen[0].attribute is not None:
+        technique = chosen[0].attribute.technique
+    return Verdict(
+        test=test.id,
+        attribute=test.attribute,
+        technique=technique,
+        target=test.target,
+        procedure=test.procedure,
+        limit=test.limit,
+        verdict=outcome,
+        n=len(chosen),
+        sources=[_source(c) for c in chosen],
+        trace=trace,
+        established_condition=test.established_condition,
+        reporting_category=test.reporting_category,
+        **found,
+    )
+
+
+def _source(c: Candidate) -> Source:
+    identity = (c.sample_id, c.result_id, c.preparation, c.replicate)
+    if isinstance(c.attribute, Attribute):
+        a = c.attribute
+        return Source(*identity, a.value, a.unit, a.qualifier, a.bound, None)
+    return Source(*identity, None, None, None, None, c.attribute.text if c.attribute else None)
+
+
+def evaluate(
+    verdicts: list[Verdict], used: SpecificationUsed, lot: str | None, warnings: list[str]
+) -> Evaluation:
     """Put verdicts together; the overall verdict is the worst of them."""
     found = {v.verdict for v in verdicts}
     return Evaluation(
         schema="aavqc.evaluation/1",
         lot=lot,
         specification=used,
-        overall=next(outcome for outcome in WORST_FIRST if outcome in found),
+        overall=next(outcome for outcome in EXIT_CODES if outcome in found),
         statement=(
             f"Evaluation against specification {used.id} version {used.version} ({used.status});"
             " not a batch disposition."
         ),
         verdicts=verdicts,
+        warnings=warnings,
     )
 
 

@@ -14,10 +14,10 @@ from aavqc.quantities import UNITS
 from aavqc.results.acceptance import Criterion, SpecifiedTest
 from aavqc.results.candidates import Candidate
 from aavqc.results.comparison import Comparison, censored_text, compare
+from aavqc.results.evaluation import Outcome, Step, Verdict, conclude
 from aavqc.results.limits import Limit, conversion
 from aavqc.results.replicates import Extent, aggregate, extent, variation
 from aavqc.results.rounding import CONTEXT, Precision, exact, exponent_of, fifteen, round_to, write
-from aavqc.results.verdicts import Outcome, Step, Verdict, conclude
 
 _ONE = Decimal(1)
 _HUNDRED = Decimal(100)

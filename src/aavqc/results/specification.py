@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -15,12 +14,12 @@ from aavqc.documents import Document, digest
 from aavqc.errors import SpecificationError, UnitError
 from aavqc.quantities import ALIASES, UNITS, parse_unit
 from aavqc.results.acceptance import Criterion, SpecifiedTest, criterion
-from aavqc.results.candidates import Judgeable, by_name
+from aavqc.results.candidates import Candidate, Judgeable, candidates
 from aavqc.results.evaluation import Evaluation, SpecificationUsed, evaluate
 from aavqc.results.judging import judge
 from aavqc.results.limits import Grammar
 from aavqc.results.rounding import Rule
-from aavqc.textfiles import line_of, read_text, read_toml, validate
+from aavqc.textfiles import line_of, read_toml, validate
 
 
 class Specification(Document):
@@ -79,27 +78,31 @@ class Specification(Document):
 
     @classmethod
     def load(cls, path: str | Path) -> Specification:
-        """Read a specification from TOML, or from JSON where the name ends so.
+        """Read a specification from TOML.
 
         Raises
         ------
         InputError
             The file can't be read.
         SpecificationError
-            It is no specification; says the key and, in TOML, its line.
+            It is no specification; says the key and its line.
         """
         path = Path(path)
-        data, text = (_read_json(path), "") if path.suffix.lower() == ".json" else read_toml(path)
+        data, text = read_toml(path)
         try:
             return validate(cls, data, path.name, SpecificationError, text)
         except SpecificationError as error:
             error.in_file(path.name)
-            if error.line is None and text:
+            if error.line is None:
                 error.line = line_of(text, _location(error.message))
             raise
 
     def check(
-        self, attributes: Mapping[str, Attribute] | Iterable[Judgeable], *, lot: str | None = None
+        self,
+        attributes: Mapping[str, Attribute] | Iterable[Judgeable],
+        *,
+        lot: str | None = None,
+        on: date | None = None,
     ) -> Evaluation:
         """Judge results against every test.
 
@@ -110,27 +113,41 @@ class Specification(Document):
             ``sample`` are controls and not judged.
         lot : str, optional
             Goes into the evaluation.
+        on : date, optional
+            The day on which the specification should be effective; without it no dates
+            are compared.
 
         Raises
         ------
         UnitError
             A limit's unit and its attribute's do not measure the same thing.
         """
-        named = by_name(attributes)
-        without_value = named.get("", ())
-        verdicts = [judge(c, named.get(c.test.attribute, ()), without_value) for c in self._criteria]
-        return evaluate(verdicts, self._used, lot)
-
-    def is_effective(self, on: date) -> bool:
-        """Tell whether the specification is in force on a day; both dates are included."""
-        return (self.effective_from is None or self.effective_from <= on) and (
-            self.effective_to is None or on <= self.effective_to
-        )
+        named: dict[str, list[Candidate]] = {}
+        invalid = []
+        for candidate in candidates(attributes):
+            if candidate.sample_status == "invalid":
+                invalid.append(candidate)
+            if candidate.attribute is not None:
+                named.setdefault(candidate.attribute.name, []).append(candidate)
+        verdicts = [judge(c, named.get(c.test.attribute, ()), invalid) for c in self._criteria]
+        return evaluate(verdicts, self._used, lot, self._not_in_force(on))
 
     @property
     def sha256(self) -> str:
         """Hash of the canonical document."""
         return self._used.sha256
+
+    def _not_in_force(self, on: date | None) -> list[str]:
+        """Say why the specification is not in force; both of its dates are included."""
+        found = [] if self.status == "approved" else [f"the specification is not approved: {self.status}"]
+        if on is None:
+            return found
+        day = date(on.year, on.month, on.day)  # a datetime does not compare with a date
+        if self.effective_from and day < self.effective_from:
+            found.append(f"on {day} the specification is not yet effective: from {self.effective_from}")
+        if self.effective_to and day > self.effective_to:
+            found.append(f"on {day} the specification is no longer effective: to {self.effective_to}")
+        return found
 
     def _refuse_contradictions(self) -> None:
         if self.effective_from and self.effective_to and self.effective_from > self.effective_to:
@@ -155,15 +172,6 @@ class Specification(Document):
                 raise SpecificationError(
                     f"aliases: {error.message}", expected=error.expected, found=error.found, hint=error.hint
                 ) from error
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:  # also a number of too many digits
-        raise SpecificationError(
-            "no valid JSON", file=path.name, line=getattr(error, "lineno", None), found=str(error)
-        ) from error
 
 
 def _location(message: str) -> tuple[int | str, ...]:
