@@ -316,3 +316,8 @@ def test_the_sheet_may_name_the_specification_of_a_lot(small_lot: Path, tmp_path
     sheet.write_text("\n".join([f"{head},specification", *(f"{row},other.toml" for row in rows)]) + "\n")
     report = run(small_lot, tmp_path / "out")
     assert [e.specification.id for e in report.evaluations] == ["OTHER"]
+
+
+def test_the_readme_shows_this_evaluation(done: BatchReport) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert str(done.evaluations[0]) in readme

@@ -198,10 +198,18 @@ def _refuse_few(record: VelocityScans, scans: tuple[Scan, ...]) -> None:
 
 
 def _refuse_two_runs(scans: tuple[Scan, ...]) -> None:
-    """Find scans whose time and ∫ω²dt do not belong together: two runs in one folder."""
+    """Find scans whose time and ∫ω²dt do not belong together: two runs in one folder.
+
+    A clock that runs too fast or too slow makes the lag a line, which is no second run: it is
+    flagged (``time_stamps``). A jump is.
+    """
     time = np.array([s.time_s for s in scans])
     omega2 = (np.median([s.rpm for s in scans]) * 2 * np.pi / 60) ** 2
     lag = time - np.array([s.omega2_t for s in scans]) / omega2
+    apart = max(1, len(scans) // 6)
+    passed = np.maximum(time[apart:] - time[:-apart], 1e-9)
+    drift = float(np.median((lag[apart:] - lag[:-apart]) / passed))
+    lag = lag - drift * time
     off = np.abs(lag - np.median(lag)) - SAME_RUN[1] * time
     worst = int(np.argmax(off))
     if off[worst] > SAME_RUN[0]:
