@@ -284,7 +284,7 @@ def test_formula_cells_are_defused_and_numbers_stay_numbers() -> None:
 
 
 def test_a_worker_that_dies_costs_no_result(small_lot: Path, tmp_path: Path) -> None:
-    """A pool that breaks under a job: the job runs again in the parent."""
+    """A pool that breaks under a job: the job runs again in a process of its own."""
     from concurrent.futures import Future
     from concurrent.futures.process import BrokenProcessPool
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from aavqc.analysis import TECHNIQUES, nothing_found, resolve_method, row_settin
 from aavqc.batch.jobs import Done, Job, job_id, run_job
 from aavqc.batch.judge import judge_results
 from aavqc.batch.outputs import lot_file, write_outputs
+from aavqc.batch.pool import local_pool
 from aavqc.batch.sheet import Assignment, assign, load_sheet
 from aavqc.documents import EvaluationEntry, FileEntry, Manifest, Method, ResultDocument, SheetRow
 from aavqc.errors import (
@@ -274,12 +275,22 @@ def _run_all(jobs: list[Job], executor: Executor | None) -> Iterator[Done]:
         return
     futures = {executor.submit(run_job, job): job for job in jobs}
     for future in as_completed(futures):
-        error = future.exception()
-        if error is not None:
-            # a worker that was killed takes its job with it: run it again here
-            yield run_job(futures[future])
-        else:
-            yield future.result()
+        # a worker that died takes all that it had with it: each job has one more chance
+        yield _once_more(futures[future]) if future.exception() is not None else future.result()
+
+
+def _once_more(job: Job) -> Done:
+    """Run a job in a process of its own; if that dies too, the job has failed and nothing else."""
+    with local_pool(1) as executor:
+        try:
+            return executor.submit(run_job, job).result()
+        except BrokenExecutor:
+            error = InputError(
+                "the process that analyzed it died twice",
+                file=job.export.files[0].name,
+                hint="more memory, or a parser or library that crashes on it",
+            )
+            return Done(job.export.name, error=error)
 
 
 def _file_entries(
