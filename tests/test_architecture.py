@@ -30,6 +30,7 @@ PUBLIC = [
     "VelocityScans",
     "IonTable",
     "DropletPlate",
+    "Distribution",
     "AavqcError",
     "UsageError",
     "SeveralRecords",

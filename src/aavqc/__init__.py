@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         UnitError,
         UsageError,
     )
-    from aavqc.records import DropletPlate, IonTable, VelocityScans
+    from aavqc.records import Distribution, DropletPlate, IonTable, VelocityScans
     from aavqc.report.plots import plot
     from aavqc.results import Evaluation, Specification
 
@@ -49,6 +49,7 @@ _HOME = {
     "VelocityScans": "records",
     "IonTable": "records",
     "DropletPlate": "records",
+    "Distribution": "records",
     "AavqcError": "errors",
     "UsageError": "errors",
     "SeveralRecords": "errors",
@@ -73,6 +74,7 @@ __all__ = [  # noqa: RUF022 (in the order of use)
     "VelocityScans",
     "IonTable",
     "DropletPlate",
+    "Distribution",
     "AavqcError",
     "UsageError",
     "SeveralRecords",
