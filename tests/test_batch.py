@@ -82,7 +82,7 @@ def test_outputs_validate_against_the_committed_schemas(done: BatchReport, examp
 
 
 def test_truth_of_the_lot_is_inside_what_is_reported(done: BatchReport) -> None:
-    """Composition 12/8/80 % within two points, 1E13 vg/mL within 6 %."""
+    """Composition 12/8/80/0 % and 1E13 vg/mL lie inside every interval that is stated for them."""
     by_technique: dict[str, list[aavqc.AttributeSet]] = {}
     for document in done.results.values():
         for sample in document.samples:
@@ -90,11 +90,11 @@ def test_truth_of_the_lot_is_inside_what_is_reported(done: BatchReport) -> None:
                 by_technique.setdefault(document.payload.technique, []).append(sample.attribute_set)
     for technique in ("auc", "cdms"):
         for found in by_technique[technique]:
-            for name, truth in (("empty", 12.0), ("partial", 8.0), ("full", 80.0)):
-                assert found[f"percent_{name}"].value == pytest.approx(truth, abs=2.0), technique
+            for name, truth in (("empty", 12.0), ("partial", 8.0), ("full", 80.0), ("overfull", 0.0)):
+                share = found[f"percent_{name}"]
+                assert share.ci_low <= truth <= share.ci_high, (technique, name)
     for found in by_technique["ddpcr"]:
         titer = found["vg_titer[CAG]"]
-        assert titer.value == pytest.approx(1.0e13, rel=0.06)
         assert titer.ci_low < 1.0e13 < titer.ci_high
 
 

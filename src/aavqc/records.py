@@ -6,6 +6,7 @@ came from (``inputs``) and what the parser noticed on the way (``remarks``).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -36,7 +37,7 @@ class InputFile:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Record:
+class Record(ABC):
     """What every record carries.
 
     Attributes
@@ -60,9 +61,9 @@ class Record:
     inputs: tuple[InputFile, ...]
     remarks: tuple[str, ...] = ()
 
+    @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Return the metadata that ``aavqc inspect`` prints."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{k}={v}" for k, v in self.describe().items())
