@@ -18,7 +18,6 @@ from aavqc.auc.models import capsid_band, diffusion_from_frictional_ratio, shape
 from aavqc.auc.normal import Normal, chi2, normal_equations, solve
 from aavqc.auc.regularise import f_ratio, regularise
 from aavqc.auc.settings import TechniqueSettings
-from aavqc.records import VelocityScans, readonly
 from aavqc.settings import build
 from aavqc.simulate.auc import AucSimulation, simulate
 
@@ -267,27 +266,3 @@ def test_lsg_of_what_hardly_diffuses(tmp_path: Path) -> None:
     assert sample.diagnostics["rmsd"] == pytest.approx(0.004, rel=0.1)
     assert [p["s"] for p in sample.diagnostics["peaks"]] == [pytest.approx(65.0, abs=0.1)]
     assert result.attributes["total_signal"].value == pytest.approx(0.6, abs=0.002)
-
-
-def test_scans_of_different_radial_range_are_fitted_where_all_have_data(
-    run: tuple[Path, dict[str, Any]],
-) -> None:
-    record = aavqc.read(run[0])
-    assert isinstance(record, VelocityScans)
-    short = tuple(
-        replace(
-            scan,
-            radius_cm=readonly(scan.radius_cm[: -90 if i < 4 else None]),
-            signal=readonly(scan.signal[: -90 if i < 4 else None]),
-            reference=None,
-        )
-        for i, scan in enumerate(record.scans)
-    )
-    cut = replace(record, scans=short)
-    last = short[0].radius_cm[-1]
-    result = aavqc.analyze(cut, **AAV, noise="ti,ri", resolution=60)
-    assert any("differ in radial range" in w for w in result.samples[0].warnings)
-    assert result.samples[0].diagnostics["fit_range"][1] <= last
-    assert result.attributes["total_signal"].value == pytest.approx(0.6, abs=0.01)
-    whole = aavqc.analyze(record, **AAV, resolution=60)
-    assert not any("radial range" in w for w in whole.samples[0].warnings)

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from aavqc.attributes import Technique
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 Optics = Literal["absorbance", "interference", "intensity", "fluorescence"]
 
 

@@ -56,7 +56,7 @@ def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -
     arrays: dict[str, NDArray[Any]] = {
         "s": d.s,
         "signal": d.signal,
-        "residual_bitmap": bitmap(d.residual, point_noise(d.residual)),
+        "residual_bitmap": bitmap(d.residual, point_noise(d.residual, fit.grid.seen)),
     }
     algorithms = [ALGORITHMS[fit.model], "auc.composition/1"]
     return Outcome([sample], algorithms, arrays=arrays)

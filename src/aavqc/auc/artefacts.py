@@ -18,13 +18,16 @@ from aavqc.records import FloatArray, Optics, Scan
 ROUGH = 6.0
 """An artefact is rougher than this many times the median roughness of the solution column."""
 
+COVERED = 5
+"""A radius is looked at, and may be fitted, where so many scans have data."""
+
 LEFT_MARGIN_CM = 0.012
 RIGHT_MARGIN_CM = 0.05
 
 
 @dataclass(frozen=True)
 class Artefacts:
-    """Radii in cm that all scans cover, and the artefacts within them; None where there is none.
+    """Radii in cm that enough scans cover, and the artefacts within them; None where there is none.
 
     ``base`` is where the disturbance by the base begins, ``bottom`` where it is strongest.
     """
@@ -43,9 +46,10 @@ class Artefacts:
 
 
 def find_artefacts(scans: Sequence[Scan], optics: Optics) -> Artefacts:
-    """Find meniscus and base by the roughness that all scans share."""
-    low = max(float(s.radius_cm[0]) for s in scans)
-    high = min(float(s.radius_cm[-1]) for s in scans)
+    """Find meniscus and base by the roughness that the scans share which have data there."""
+    enough = min(COVERED, len(scans)) - 1
+    low = sorted(float(s.radius_cm[0]) for s in scans)[enough]
+    high = sorted((float(s.radius_cm[-1]) for s in scans), reverse=True)[enough]
     radii = np.arange(low, high, max(float(np.median(np.diff(scans[0].radius_cm))), 5e-4))
     roughness = _roughness(scans, optics, radii)
     middle = slice(len(radii) // 4, 3 * len(radii) // 4)
@@ -64,9 +68,16 @@ def find_artefacts(scans: Sequence[Scan], optics: Optics) -> Artefacts:
 
 def _roughness(scans: Sequence[Scan], optics: Optics, radii: FloatArray) -> FloatArray:
     """Median over scans of the second difference's size, smoothed by a running median of five."""
-    values = np.array([np.interp(radii, s.radius_cm, signal_of(s, optics)) for s in scans])
+    values = np.array(
+        [np.interp(radii, s.radius_cm, signal_of(s, optics), left=np.nan, right=np.nan) for s in scans]
+    )
+    bend = np.abs(np.diff(values, 2, axis=1))
     second = np.zeros(len(radii))
-    second[1:-1] = np.median(np.abs(np.diff(values, 2, axis=1)), axis=0)
+    if np.isnan(bend).any():
+        some = ~np.isnan(bend).all(axis=0)
+        second[1:-1][some] = np.nanmedian(bend[:, some], axis=0)
+    else:
+        second[1:-1] = np.median(bend, axis=0)
     padded = np.pad(second, 2, mode="edge")
     smooth: FloatArray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
     return smooth

@@ -39,6 +39,9 @@ GONE = 2.0
 SAME_RUN = (60.0, 0.005)
 """Time and ∫ω²dt of one run agree within so many seconds and this fraction of the time."""
 
+SHORT = 0.25
+"""A scan that covers less than this fraction of the usual radial range broke off."""
+
 MIN_COLUMN = 0.2
 """Limits that leave less of the scans than this fraction were no artefacts of a cell."""
 
@@ -92,6 +95,8 @@ def select_scans(record: VelocityScans, settings: TechniqueSettings) -> Selectio
     _refuse_not_finite(scans)
     scans, twins = _without_twins(scans)
     flags += twins
+    scans, short = _without_short(scans)
+    flags += short
     scans, at_speed = _at_speed(record, scans, settings)
     choices.append(at_speed)
     _refuse_few(record, scans)
@@ -155,6 +160,18 @@ def _without_twins(scans: tuple[Scan, ...]) -> tuple[tuple[Scan, ...], list[Flag
         return scans, []
     message = f"{left_out} scans bear the time of another and are left out"
     return kept, [Flag(id="duplicate_scans", severity="warning", message=message, value=left_out, limit=0)]
+
+
+def _without_short(scans: tuple[Scan, ...]) -> tuple[tuple[Scan, ...], list[Flag]]:
+    """Leave out scans that broke off: they would cut the radii that all can be compared on."""
+    widths = np.array([s.radius_cm[-1] - s.radius_cm[0] for s in scans])
+    limit = SHORT * float(np.median(widths))
+    kept = tuple(s for s, width in zip(scans, widths, strict=True) if width >= limit)
+    left_out = len(scans) - len(kept)
+    if not left_out:
+        return scans, []
+    message = f"{left_out} scans cover less than a quarter of the usual radial range and are left out"
+    return kept, [Flag(id="short_scans", severity="warning", message=message, value=left_out, limit=0)]
 
 
 def _at_speed(
@@ -226,11 +243,19 @@ def _undisturbed(
 ) -> tuple[float, float]:
     """Limits between which scans are compared: what happens in the air above the column is no matter."""
     seen = find_artefacts(scans, record.optics)
+    first, last = max(s.radius_cm[0] for s in scans), min(s.radius_cm[-1] for s in scans)
+    if last - first < MIN_COLUMN * (seen.high - seen.low):
+        raise AssayError(
+            "the scans share hardly any radius",
+            file=record.name,
+            expected="scans of about one radial range",
+            found=f"{first:.4f} to {last:.4f} cm in all of them",
+        )
     low, high = settings.fit_range or seen.fit_range()
-    low, high = max(low, seen.low), min(high, seen.high)
-    if high - low < MIN_COLUMN * (seen.high - seen.low):
-        return seen.low, seen.high
-    return low, high
+    low, high = max(low, first), min(high, last)
+    if high - low < MIN_COLUMN * (last - first):
+        return float(first), float(last)
+    return float(low), float(high)
 
 
 def _last_boundary(profiles: Profiles, keep: NDArray[np.bool_]) -> tuple[int, Choice]:

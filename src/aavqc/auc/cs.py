@@ -10,7 +10,8 @@ equations. Refs: Schuck (2000) Biophys J 78:1606; Schuck & Demeler (1999) Biophy
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numba
 import numpy as np
@@ -21,8 +22,8 @@ from aavqc.auc.regularise import regularise
 from aavqc.errors import AssayError
 from aavqc.kernels import as_input
 from aavqc.kernels.lamm import lamm_basis
-from aavqc.kernels.project import center
-from aavqc.records import FloatArray
+from aavqc.kernels.project import center, center_seen
+from aavqc.records import BoolArray, FloatArray
 
 BLOCK, MOST_THREADS = 8, 8
 """Species that a thread solves at a time, and the most threads; ``NUMBA_NUM_THREADS`` sets them."""
@@ -101,13 +102,33 @@ def steps(grid: SignalGrid, s: FloatArray, meniscus: float) -> FloatArray:
     return out
 
 
-def project(values: FloatArray, noise: list[str]) -> FloatArray:
+def project(values: FloatArray, noise: list[str], seen: BoolArray | None = None) -> FloatArray:
     """Take out what systematic noise could explain, in place; last axes (scans, points).
 
-    With neither kind a constant baseline is taken out.
+    With neither kind a constant baseline is taken out. ``seen``, shape (scans, points), says
+    which points there are, where the rectangle is not full: the least-squares fit of baseline and
+    offsets to these is taken out, and the others are set to 0.
     """
-    center(values.reshape(-1, *values.shape[-2:]), "ti" in noise, "ri" in noise)
+    blocks, ti, ri = values.reshape(-1, *values.shape[-2:]), "ti" in noise, "ri" in noise
+    if seen is None:
+        center(blocks, ti, ri)
+    else:
+        inverse = _offsets(seen.tobytes(), seen.shape[0]) if ti and ri else np.zeros((1, 1))
+        center_seen(blocks, as_input(seen), as_input(inverse), ti, ri)
     return values
+
+
+@lru_cache(maxsize=4)
+def _offsets(seen: bytes, scans: int) -> FloatArray:
+    """Return the pseudo-inverse of the scans' normal matrix, shape (scans, scans).
+
+    With the baseline eliminated the offsets b solve (diag(n_j) − M diag(1/n_k) Mᵀ) b = r, M the
+    points seen and n the counts of a scan or a radius. The matrix is singular: offsets and
+    baseline share a constant, and so do scans that have no radius in common with others.
+    """
+    mask = np.frombuffer(seen, dtype=bool).reshape(scans, -1).astype(np.float64)
+    shared = mask / np.maximum(mask.sum(axis=0), 1.0) @ mask.T
+    return np.asarray(np.linalg.pinv(np.diag(mask.sum(axis=1)) - shared, rcond=1e-10, hermitian=True))
 
 
 def fit_columns(
@@ -141,14 +162,14 @@ def fit_columns(
     AssayError
         Nothing sediments.
     """
-    data = project(grid.signal.copy(), noise)
-    normal = normal_equations(columns, data)
+    data = project(grid.signal.copy(), noise, grid.seen)
+    normal = replace(normal_equations(columns, data), points=grid.points)
     amounts = solve(normal)
     if not np.isfinite(chi2(normal, amounts)) or amounts.sum() <= 0:
         raise AssayError("no sedimenting material was found", expected="a boundary that moves")
     smooth = regularise(normal, amounts, regularisation, confidence)
     residual = data - np.tensordot(smooth, columns, axes=1)
-    rmsd = float(np.sqrt(np.mean(residual**2)))
+    rmsd = float(np.sqrt(np.sum(residual**2) / grid.points))
     if fold is not None:
         smooth, amounts = fold @ smooth, fold @ amounts
     return Fitted(s, smooth, amounts, rmsd, residual, normal, fold)

@@ -49,7 +49,7 @@ def fit_ff0(
     d = diffusion_from_frictional_ratio(
         all_s * 1e-13, ratio, settings.vbar, density, viscosity, grid.temperature_c
     )
-    columns = project(basis(grid, all_s, d, best.meniscus, best.bottom), noise)
+    columns = project(basis(grid, all_s, d, best.meniscus, best.bottom), noise, grid.seen)
     fold = np.tile(np.eye(s.size), RATIOS.size)
     fitted = fit_columns(grid, s, columns, noise, fold=fold)
     return (

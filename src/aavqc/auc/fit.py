@@ -12,7 +12,7 @@ from aavqc.auc.column import Column, find_column
 from aavqc.auc.composition import ClassWindows, class_windows
 from aavqc.auc.cs import Fitted, basis, fit_columns, project
 from aavqc.auc.ff0 import fit_ff0
-from aavqc.auc.grid import SignalGrid, on_grid
+from aavqc.auc.grid import SignalGrid, on_grid, range_remarks
 from aavqc.auc.models import Shape, model_of, shape_of
 from aavqc.auc.peaks import Peak, find_peaks, resolution
 from aavqc.auc.search import (
@@ -30,7 +30,7 @@ from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.species import Species, fit_species, starting_species
 from aavqc.auc.water import to_water
 from aavqc.errors import UsageError
-from aavqc.records import FloatArray, Scan, VelocityScans
+from aavqc.records import VelocityScans
 
 EXPECTED_CAPSIDS = (40.0, 160.0)
 """With a ``design_length`` the distribution covers at least this range, in S."""
@@ -95,7 +95,7 @@ def fit_cell(record: VelocityScans, settings: TechniqueSettings) -> Fit:
         distribution = fit_columns(
             grid,
             s,
-            project(basis(grid, s, d, best.meniscus, best.bottom), noise),
+            project(basis(grid, s, d, best.meniscus, best.bottom), noise, grid.seen),
             noise,
             regularisation=settings.regularisation,
             confidence=settings.confidence,
@@ -108,7 +108,7 @@ def fit_cell(record: VelocityScans, settings: TechniqueSettings) -> Fit:
         details["species"] = [asdict(one) for one in species]
         peaks = _as_peaks(species)
     windows = class_windows(s, distribution.signal, settings, to_water(settings))
-    remarks = _range_remarks(scans, grid)
+    remarks = range_remarks(scans, grid)
     if model == "lsg" and windows is not None:
         remarks = (*remarks, "ls-g*(s) takes no diffusion out: classes of capsids run into each other")
     return Fit(
@@ -168,18 +168,3 @@ def _free(settings: TechniqueSettings, shape: Shape) -> list[str]:
 def _as_peaks(species: list[Species]) -> list[Peak]:
     total = sum(one.signal for one in species)
     return [Peak(one.s, one.signal, one.signal / total, one.s, one.s) for one in species]
-
-
-def _range_remarks(scans: tuple[Scan, ...], grid: SignalGrid) -> tuple[str, ...]:
-    """Say where scans of different radial range cost the fit some of their points."""
-    first = np.array([scan.radius_cm[0] for scan in scans])
-    last = np.array([scan.radius_cm[-1] for scan in scans])
-    step: FloatArray = np.diff(grid.radii)
-    slack = 2.0 * float(np.median(step))
-    cut = bool(np.any(grid.radii[0] - first > slack) and np.ptp(first) > slack) or np.ptp(last) > slack
-    if not cut:
-        return ()
-    return (
-        f"scans differ in radial range ({first.min():.4f}–{first.max():.4f} to {last.min():.4f}–"
-        f"{last.max():.4f} cm): fitted where all have data, {grid.radii[0]:.4f} to {grid.radii[-1]:.4f} cm",
-    )

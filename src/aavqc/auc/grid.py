@@ -10,7 +10,14 @@ from aavqc.auc.column import Column
 from aavqc.auc.profiles import signal_of
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.errors import AssayError
-from aavqc.records import FloatArray, Scan, VelocityScans
+from aavqc.records import BoolArray, FloatArray, Scan, VelocityScans
+
+WORTHWHILE = 1.01
+"""Scans of different range are fitted each on its own where that adds so many points to those on
+the range common to all; less is the jitter of a motor."""
+
+GAP = 5.0
+"""Neighbouring points of a scan so many steps apart have no data between them."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,8 @@ class SignalGrid:
         ∫ω²dt in rad²/s.
     radii : array, shape (points,)
     signal : array, shape (scans, points)
+    seen : array of bool, shape (scans, points), or None
+        Where each scan has data; None where all have at all radii.
     omega2 : float
         Square of the angular speed.
     ramp_s : float
@@ -39,6 +48,12 @@ class SignalGrid:
     temperature_c: float
     wavelength_nm: float | None
     unit: str
+    seen: BoolArray | None = None
+
+    @property
+    def points(self) -> int:
+        """Number of data points."""
+        return self.signal.size if self.seen is None else int(np.count_nonzero(self.seen))
 
 
 def on_grid(
@@ -46,9 +61,11 @@ def on_grid(
 ) -> SignalGrid:
     """Bring the scans of a record onto one radial grid between the fit limits.
 
-    Scans that share their radii are taken as they are; others are interpolated linearly.
+    Scans that share their radii are taken as they are; others are interpolated linearly, and
+    where they differ in range each is fitted where it has data.
     """
     step = float(np.median(np.concatenate([np.diff(s.radius_cm) for s in scans])))
+    seen: BoolArray | None = None
     common = all(
         s.radius_cm.size == scans[0].radius_cm.size
         and np.allclose(s.radius_cm, scans[0].radius_cm, atol=1e-5)
@@ -60,6 +77,10 @@ def on_grid(
         signal = np.array([signal_of(s, record.optics)[inside] for s in scans])
     else:
         radii = np.arange(column.fit_low, column.fit_high, step)
+        seen = np.array([_has_data(scan.radius_cm, radii, step) for scan in scans])
+        by_all = seen.all(axis=0)
+        if seen.sum() <= WORTHWHILE * by_all.sum() * len(scans):
+            radii, seen = radii[by_all], None
         signal = np.array([np.interp(radii, s.radius_cm, signal_of(s, record.optics)) for s in scans])
     rpm = float(np.median([s.rpm for s in scans]))
     omega2 = float((rpm * 2 * np.pi / 60) ** 2)
@@ -81,4 +102,27 @@ def on_grid(
         temperature_c=temperature,
         wavelength_nm=float(np.median(measured)) if measured else None,
         unit="fringes" if record.optics == "interference" else "OD",
+        seen=seen,
     )
+
+
+def range_remarks(scans: tuple[Scan, ...], grid: SignalGrid) -> tuple[str, ...]:
+    """Say what became of scans that differ in radial range."""
+    first = np.array([scan.radius_cm[0] for scan in scans])
+    last = np.array([scan.radius_cm[-1] for scan in scans])
+    if grid.seen is None:
+        return ()
+    return (
+        f"scans differ in radial range ({first.min():.4f}–{first.max():.4f} to {last.min():.4f}–"
+        f"{last.max():.4f} cm): each is fitted where it has data, "
+        f"{100 * grid.points / grid.seen.size:.1f} % of the points from {grid.radii[0]:.4f} to "
+        f"{grid.radii[-1]:.4f} cm",
+    )
+
+
+def _has_data(measured: FloatArray, radii: FloatArray, step: float) -> BoolArray:
+    """Tell which radii lie between neighbouring points of a scan."""
+    right = np.clip(np.searchsorted(measured, radii), 1, measured.size - 1)
+    inside = (radii >= measured[0]) & (radii <= measured[-1])
+    found: BoolArray = inside & (measured[right] - measured[right - 1] <= GAP * step)
+    return found

@@ -47,7 +47,10 @@ FIFTHS = 5
 
 def misfit_flags(fit: Fit) -> list[Flag]:
     """Return the flags that the residuals of a fit raise."""
-    noise, total = point_noise(fit.distribution.residual), float(fit.distribution.amounts.sum())
+    noise, total = (
+        point_noise(fit.distribution.residual, fit.grid.seen),
+        float(fit.distribution.amounts.sum()),
+    )
     if noise <= 0.0 or total <= 0.0:
         return []
     found = (
@@ -100,8 +103,8 @@ def _mass_balance(fit: Fit) -> Flag | None:
     residual = fit.distribution.residual
     if len(residual) < FIFTHS:
         return None
-    model = project(fit.grid.signal.copy(), fit.noise) - residual
-    gain, weight = step_gain(model, residual)
+    model = project(fit.grid.signal.copy(), fit.noise, fit.grid.seen) - residual
+    gain, weight = step_gain(model, residual, fit.grid.seen)
     parts = np.array_split(np.arange(gain.size), FIFTHS)
     weights = np.array([weight[p].sum() for p in parts])
     gains = np.array([(gain[p] * weight[p]).sum() for p in parts]) / np.maximum(weights, 1e-300)

@@ -56,6 +56,9 @@ def _no_plateau(scans: Sequence[Scan], optics: Optics, fit_low: float, fit_high:
     """Compare the ends of the plateau in the first scans."""
     width = fit_high - fit_low
     parts = [(fit_low + a * width, fit_low + b * width) for a, b in PARTS]
+    scans = [s for s in scans if s.radius_cm[0] <= parts[0][0] and s.radius_cm[-1] >= fit_high - 0.05 * width]
+    if not scans:
+        return []
     means = np.array(
         [[np.mean(_inside(s, signal_of(s, optics), low, high)) for low, high in parts] for s in scans]
     )

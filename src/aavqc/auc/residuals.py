@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aavqc.records import FloatArray
+from aavqc.records import BoolArray, FloatArray
 
 LAG = 3
 """Neighbours along the radius are this many points apart: nearer ones can share noise, by the
@@ -15,7 +15,7 @@ MAD_TO_SD = 1.482602218505602
 """SD of a normal distribution over its median absolute deviation."""
 
 
-def point_noise(residual: FloatArray) -> float:
+def point_noise(residual: FloatArray, seen: BoolArray | None = None) -> float:
     """Return the SD of a single point's noise, from what varies from point to point and scan to scan.
 
     The second difference along the radius (points two apart) of the difference of scans that
@@ -25,6 +25,8 @@ def point_noise(residual: FloatArray) -> float:
     Parameters
     ----------
     residual : array, shape (scans, points)
+    seen : array of bool, shape (scans, points), optional
+        Where there are data; default: everywhere.
 
     Returns
     -------
@@ -42,7 +44,10 @@ def point_noise(residual: FloatArray) -> float:
         return 0.0
     change = np.diff(residual, axis=0)
     bend = change[:, 4:] - 2 * change[:, 2:-2] + change[:, :-4]
-    return float(MAD_TO_SD * np.median(np.abs(bend)) / np.sqrt(12.0))
+    if seen is not None:
+        both = seen[1:] & seen[:-1]
+        bend = bend[both[:, 4:] & both[:, 2:-2] & both[:, :-4]]
+    return float(MAD_TO_SD * np.median(np.abs(bend)) / np.sqrt(12.0)) if bend.size else 0.0
 
 
 def neighbour_correlation(residual: FloatArray) -> tuple[float, float]:
@@ -113,7 +118,9 @@ def systematic_by_scan(residual: FloatArray, noise: float, width: int) -> FloatA
     return result
 
 
-def step_gain(model: FloatArray, residual: FloatArray) -> tuple[FloatArray, FloatArray]:
+def step_gain(
+    model: FloatArray, residual: FloatArray, seen: BoolArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Return how much higher each scan's step is than the model's, and the weight of this.
 
     The slope of a straight line of residual against model within a scan: an offset of the scan
@@ -122,6 +129,8 @@ def step_gain(model: FloatArray, residual: FloatArray) -> tuple[FloatArray, Floa
     Parameters
     ----------
     model, residual : array, shape (scans, points)
+    seen : array of bool, shape (scans, points), optional
+        Where there are data; default: everywhere.
 
     Returns
     -------
@@ -134,7 +143,9 @@ def step_gain(model: FloatArray, residual: FloatArray) -> tuple[FloatArray, Floa
     >>> step_gain(model, 0.03 * model + 0.2)[0].round(6)
     array([0.03])
     """
-    centred = model - model.mean(axis=1, keepdims=True)
+    use = np.ones(model.shape) if seen is None else seen.astype(np.float64)
+    mean = (use * model).sum(axis=1, keepdims=True) / np.maximum(use.sum(axis=1, keepdims=True), 1.0)
+    centred = use * (model - mean)
     weight: FloatArray = np.sum(centred**2, axis=1)
     gain: FloatArray = np.sum(centred * residual, axis=1) / np.maximum(weight, np.finfo(float).tiny)
     return gain, weight

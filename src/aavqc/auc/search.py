@@ -50,7 +50,9 @@ class Problem:
 
     def columns(self, s: FloatArray, p: Parameters) -> FloatArray:
         """Return the projected basis, shape (s, scans, points)."""
-        return project(basis(self.grid, s, self.to_d(s, p.shape), p.meniscus, p.bottom), self.noise)
+        return project(
+            basis(self.grid, s, self.to_d(s, p.shape), p.meniscus, p.bottom), self.noise, self.grid.seen
+        )
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def search(
     least_gain : float
         Ends the search: a smaller relative gain of χ².
     """
-    data = project(problem.grid.signal.copy(), problem.noise)
+    data = project(problem.grid.signal.copy(), problem.noise, problem.grid.seen)
     free = list(free)
     sd: dict[str, float] = {}
     current = start
@@ -124,11 +126,11 @@ def search(
         if not amounts.any():
             break
         jacobian = _jacobian(problem, s, current, columns, amounts, free)
-        errors = _standard_errors(jacobian, cost / residual.size)
+        errors = _standard_errors(jacobian, cost / problem.grid.points)
         if "bottom" in free and not errors[free.index("bottom")] < BLIND_CM:
             free.remove("bottom")
             jacobian = _jacobian(problem, s, current, columns, amounts, free)
-            errors = _standard_errors(jacobian, cost / residual.size)
+            errors = _standard_errors(jacobian, cost / problem.grid.points)
         if not free or not np.all(np.isfinite(errors)):
             break
         sd = dict(zip(free, errors.tolist(), strict=True))
@@ -176,6 +178,7 @@ def thin(grid: SignalGrid, scans: int = 40, points: int = 250) -> SignalGrid:
         w=grid.w[rows],
         radii=grid.radii[::every].copy(),
         signal=grid.signal[rows][:, ::every].copy(),
+        seen=None if grid.seen is None else grid.seen[rows][:, ::every].copy(),
     )
 
 

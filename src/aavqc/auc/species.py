@@ -124,9 +124,9 @@ def fit_species(
     """
 
     def columns(s: FloatArray, ln_d: FloatArray) -> FloatArray:
-        return project(basis(grid, s, np.exp(ln_d), best.meniscus, best.bottom), noise)
+        return project(basis(grid, s, np.exp(ln_d), best.meniscus, best.bottom), noise, grid.seen)
 
-    data = project(grid.signal.copy(), noise)
+    data = project(grid.signal.copy(), noise, grid.seen)
     s, ln_d = _levenberg_marquardt(columns, data, s, np.log(diffusion), float(on[0]), float(on[-1]))
     base, by_s, by_d, amounts = _linear(columns, data, s, ln_d)
     kept = amounts > 0
@@ -143,7 +143,7 @@ def fit_species(
     start = np.log(diffusion)[order]
     free = np.concatenate([(s > on[0]) & (s < on[-1]), np.abs(ln_d - start) < WIDEST_LN_D - 1e-9])
     joint = np.concatenate([base, slopes[free]]).reshape(n + int(free.sum()), -1)
-    variance = fitted.rmsd**2 * data.size / max(data.size - len(joint), 1)
+    variance = fitted.rmsd**2 * grid.points / max(grid.points - len(joint), 1)
     sd = np.full(3 * n, np.nan)
     inverse = np.linalg.pinv(joint @ joint.T, hermitian=True)
     sd[np.concatenate([np.full(n, True), free])] = np.sqrt(np.maximum(np.diag(inverse), 0.0) * variance)

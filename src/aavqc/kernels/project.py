@@ -56,3 +56,56 @@ def center(values: Floats, over_scans: bool, over_points: bool) -> None:
             shift = scan_mean[j] - whole
             for k in range(points):
                 column[j, k] -= point_mean[k] + shift
+
+
+@kernel
+def center_seen(values: Floats, seen: Floats, inverse: Floats, over_scans: bool, over_points: bool) -> None:
+    """Do what :func:`center` does where some points of the rectangle were not seen; they become 0.
+
+    Parameters
+    ----------
+    values : array, shape (columns, scans, points)
+    seen : array, shape (scans, points)
+        1 where a scan has the point, else 0.
+    inverse : array, shape (scans, scans)
+        Of the normal matrix of the scans' offsets, the baseline eliminated; used with both noises.
+    over_scans, over_points : bool
+    """
+    columns, scans, points = values.shape
+    by_point, by_scan = seen.sum(axis=0), seen.sum(axis=1)
+    point_mean, offset, right = np.empty(points), np.empty(scans), np.empty(scans)
+    for i in range(columns):
+        column = values[i]
+        point_mean[:] = 0.0
+        total = 0.0
+        for j in range(scans):
+            right[j] = 0.0
+            for k in range(points):
+                column[j, k] *= seen[j, k]
+                right[j] += column[j, k]
+                point_mean[k] += column[j, k]
+            total += right[j]
+        for k in range(points):
+            point_mean[k] /= max(by_point[k], 1.0)
+        offset[:] = 0.0
+        if over_scans and over_points:
+            for j in range(scans):
+                for k in range(points):
+                    right[j] -= seen[j, k] * point_mean[k]
+            for j in range(scans):
+                for other in range(scans):
+                    offset[j] += inverse[j, other] * right[other]
+            for k in range(points):
+                taken = 0.0
+                for j in range(scans):
+                    taken += seen[j, k] * offset[j]
+                point_mean[k] -= taken / max(by_point[k], 1.0)
+        elif over_points:
+            point_mean[:] = 0.0
+            for j in range(scans):
+                offset[j] = right[j] / max(by_scan[j], 1.0)
+        elif not over_scans:
+            point_mean[:] = total / max(by_scan.sum(), 1.0)
+        for j in range(scans):
+            for k in range(points):
+                column[j, k] -= seen[j, k] * (point_mean[k] + offset[j])
