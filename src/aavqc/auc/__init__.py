@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from aavqc.auc.integrate import integrate
 from aavqc.auc.models import ALGORITHMS
 from aavqc.auc.residuals import bitmap, point_noise
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.auc.solvent import solvent_flags, solvent_remarks, with_solvent
 from aavqc.documents import Outcome, Sample, generator, plain
 from aavqc.records import Distribution, VelocityScans
 
@@ -37,20 +39,23 @@ def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -
     AssayError
         No boundary, an equilibrium experiment, too few scans.
     """
+    settings, solvent = with_solvent(record, settings)
     if isinstance(record, Distribution):
         return integrate(record, settings)
     with threadpool_limits(limits=1, user_api="blas"):
         fit = fit_cell(record, settings)
         attributes = attributes_of(fit, settings, generator(settings.seed, record.inputs))
-    flags = flags_of(fit, record, settings)
+    flags = [*flags_of(fit, record, settings), *solvent_flags(settings)]
     sample = Sample(
         sample_id=record.sample_id,
         record=record.name,
         status="invalid" if any(f.severity == "invalid" for f in flags) else "valid",
         attributes=attributes,
-        diagnostics=plain(diagnostics_of(fit, settings)),
+        diagnostics=plain(
+            diagnostics_of(fit, settings) | {"solvent": None if solvent is None else asdict(solvent)}
+        ),
         flags=flags,
-        warnings=[*warnings_of(record, fit, settings), *fit.remarks],
+        warnings=[*warnings_of(record, fit, settings), *fit.remarks, *solvent_remarks(settings)],
     )
     d = fit.distribution
     arrays: dict[str, NDArray[Any]] = {

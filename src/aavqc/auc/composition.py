@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.auc.water import to_water
 from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS, VBAR_DNA, capsid_mass, length_bounds
 from aavqc.records import FloatArray
 
@@ -115,6 +116,16 @@ def gain_per_nucleotide(settings: TechniqueSettings) -> float:
     density = settings.density if settings.density is not None else 1.0
     dna = NUCLEOTIDE_MASS * (1 - VBAR_DNA * density)
     return dna / (capsid_mass(settings.serotype).mean * (1 - settings.vbar * density))
+
+
+def s20w_of(
+    s: float, windows: ClassWindows | None, settings: TechniqueSettings, temperature_c: float
+) -> float | None:
+    """Return s20,w of what sediments at s, by the buoyancy of its packaged length where it is a capsid."""
+    capsid = windows is not None and windows.name(s) in CLASSES
+    length = float(windows.length(np.array([s]))[0]) if windows is not None and capsid else 0.0
+    factor = to_water(settings, temperature_c, length)
+    return None if factor is None else s * factor
 
 
 def _strongest(

@@ -6,14 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 from aavqc.auc.calibration import calibration_diagnostics
+from aavqc.auc.composition import s20w_of
 from aavqc.auc.fit import Fit
 from aavqc.auc.settings import TechniqueSettings
-from aavqc.auc.water import to_water
 
 
 def diagnostics_of(fit: Fit, settings: TechniqueSettings) -> dict[str, Any]:
     """Return the diagnostics, keys as in the result document."""
-    factor = to_water(settings)
     return {
         "model": fit.model,
         "rmsd": fit.distribution.rmsd,
@@ -44,7 +43,7 @@ def diagnostics_of(fit: Fit, settings: TechniqueSettings) -> dict[str, Any]:
         "peaks": [
             {
                 "s": p.s,
-                "s20w": p.s * factor if factor is not None else None,
+                "s20w": s20w_of(p.s, fit.windows, settings, fit.grid.temperature_c),
                 "signal": p.signal,
                 "fraction": p.fraction,
                 "class": fit.windows.name(p.s) if fit.windows is not None else None,

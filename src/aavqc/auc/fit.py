@@ -107,7 +107,7 @@ def fit_cell(record: VelocityScans, settings: TechniqueSettings) -> Fit:
         distribution, species = fit_species(grid, *start, best, noise, s)
         details["species"] = [asdict(one) for one in species]
         peaks = _as_peaks(species)
-    windows = class_windows(s, distribution.signal, settings, to_water(settings))
+    windows = class_windows(s, distribution.signal, settings, to_water(settings, grid.temperature_c))
     remarks = range_remarks(scans, grid)
     if model == "lsg" and windows is not None:
         remarks = (*remarks, "ls-g*(s) takes no diffusion out: classes of capsids run into each other")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from aavqc.attributes import Attribute
-from aavqc.auc.composition import class_windows, percentages
+from aavqc.auc.composition import class_windows, percentages, s20w_of
 from aavqc.auc.peaks import find_peaks
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.auc.solvent import run_temperature, solvent_flags, solvent_remarks
 from aavqc.auc.water import to_water
 from aavqc.documents import Outcome, Sample, plain
 from aavqc.records import Distribution
@@ -23,7 +24,7 @@ def integrate(record: Distribution, settings: TechniqueSettings) -> Outcome:
     """
     s = np.array(record.x)
     amounts = record.y * np.gradient(s)
-    factor = to_water(settings)
+    factor = to_water(settings, run_temperature(record, settings))
     windows = class_windows(s, amounts, settings, factor)
     total = float(amounts.sum())
     values = [("total_signal", "1", total), ("s_weight_average", "S", float((s * amounts).sum() / total))]
@@ -59,7 +60,7 @@ def integrate(record: Distribution, settings: TechniqueSettings) -> Outcome:
                 "peaks": [
                     {
                         "s": p.s,
-                        "s20w": p.s * factor if factor is not None else None,
+                        "s20w": s20w_of(p.s, windows, settings, run_temperature(record, settings)),
                         "signal": p.signal,
                         "fraction": p.fraction,
                         "class": None if windows is None else windows.name(p.s),
@@ -69,6 +70,7 @@ def integrate(record: Distribution, settings: TechniqueSettings) -> Outcome:
                 "distribution": {"s": s, "signal": amounts},
             }
         ),
-        warnings=warnings,
+        flags=solvent_flags(settings),
+        warnings=[*warnings, *solvent_remarks(settings)],
     )
     return Outcome([sample], ALGORITHMS, arrays={"s": s, "signal": amounts})

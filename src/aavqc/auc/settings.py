@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from aavqc.auc.solutes import moles_per_litre
 from aavqc.documents import Document
 from aavqc.settings import Settings
 
@@ -88,6 +89,10 @@ class TechniqueSettings(Settings):
     vbar: float = Field(0.73, gt=0.3, lt=1.2, description="mL/g")
     density: float | None = Field(None, gt=0.5, lt=2.0, description="g/mL")
     viscosity: float | None = Field(None, gt=0.1, lt=100.0, description="mPa s")
+    solvent: dict[str, float] = Field(
+        {}, description="mol/L by component, or text such as '5 %' (g in 100 mL); density and viscosity win"
+    )
+    buffer: str | None = Field(None, description="in words; a co-solute that it names is flagged")
     temperature: float | None = Field(None, gt=-5.0, lt=60.0, description="°C; default: the scans'")
     path_length_cm: float = Field(1.2, gt=0.0, le=5.0)
     linear_limit: float = Field(1.2, gt=0.0, le=10.0, description="OD; absorbance above is flagged")
@@ -96,6 +101,15 @@ class TechniqueSettings(Settings):
         None, description="first,last[,step] of the scans to fit, counted from 1 at the wavelength fitted"
     )
     calibration: Calibration = Calibration()
+
+    @field_validator("solvent", mode="before")
+    @classmethod
+    def _amounts(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        # of one name in several spellings the last wins, as with any setting
+        amounts = dict(moles_per_litre(str(name), amount) for name, amount in given.items())
+        return dict(sorted(amounts.items()))
 
     @field_validator("s_range", "fit_range")
     @classmethod
