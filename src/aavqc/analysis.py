@@ -49,8 +49,12 @@ if TYPE_CHECKING:
 TECHNIQUES: tuple[Technique, ...] = ("auc", "cdms", "ddpcr")
 DEFAULT_METHODS: dict[Technique, str] = {"auc": "aav-sv", "cdms": "aav-cdms", "ddpcr": "aav-ddpcr"}
 
-SAMPLE_FACTS = ("serotype", "design_length", "genome_form", "dilution_factor", "density", "viscosity")
-"""Settings that describe a sample, not a method: a sample sheet may state them in any case."""
+SAMPLE_FACTS = (
+    "serotype", "design_length", "genome_form", "dilution_factor", "density", "viscosity", "solvent",
+    "buffer",
+)  # fmt: skip
+"""Settings that describe a sample or the instrument's state, not a method: a sample sheet may state
+them in any case."""
 
 Progress = Callable[[str], None]
 
