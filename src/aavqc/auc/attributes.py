@@ -8,6 +8,7 @@ from aavqc.attributes import Attribute
 from aavqc.auc.composition import ClassWindows, extinction_at, percentages
 from aavqc.auc.cs import Fitted, refit
 from aavqc.auc.fit import Fit
+from aavqc.auc.legacy import legacy_rows
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.capsid import CLASSES
 from aavqc.records import FloatArray
@@ -35,6 +36,7 @@ def attributes_of(fit: Fit, settings: TechniqueSettings, rng: np.random.Generato
             value = 100 * float(d.amounts[which].sum() / d.amounts.sum())
             drawn = 100 * draws[:, which].sum(axis=1) / draws.sum(axis=1)
             rows.append((f"percent_{name}_signal", "%", value, drawn))
+    rows += legacy_rows(d.s, d.signal, settings.s_windows, d.amounts, draws)
     tails = [(1 - settings.coverage) / 2, (1 + settings.coverage) / 2]
     attributes = []
     for name, unit_, value, drawn in rows:

@@ -6,6 +6,7 @@ import numpy as np
 
 from aavqc.attributes import Attribute
 from aavqc.auc.composition import class_windows, percentages, s20w_of
+from aavqc.auc.legacy import legacy_rows
 from aavqc.auc.peaks import find_peaks
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.solvent import run_temperature, solvent_flags, solvent_remarks
@@ -27,7 +28,10 @@ def integrate(record: Distribution, settings: TechniqueSettings) -> Outcome:
     factor = to_water(settings, run_temperature(record, settings))
     windows = class_windows(s, amounts, settings, factor)
     total = float(amounts.sum())
-    values = [("total_signal", "1", total), ("s_weight_average", "S", float((s * amounts).sum() / total))]
+    values: list[tuple[str, str, float]] = [
+        ("total_signal", "1", total),
+        ("s_weight_average", "S", float((s * amounts).sum() / total)),
+    ]
     warnings = [*record.remarks, "integrated as given: no scans, hence no intervals and no particles"]
     if windows is not None:
         share = percentages(windows, s, amounts, None)
@@ -39,6 +43,7 @@ def integrate(record: Distribution, settings: TechniqueSettings) -> Outcome:
         warnings.append("no design_length: no composition is computed")
     else:
         warnings.append("no capsid peak near its expected s: no composition is computed")
+    values += [row[:3] for row in legacy_rows(s, amounts, settings.s_windows)]
     peaks = find_peaks(s, amounts, np.zeros(s.size))
     sample = Sample(
         sample_id=record.sample_id,

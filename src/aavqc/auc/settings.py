@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -101,6 +102,18 @@ class TechniqueSettings(Settings):
         None, description="first,last[,step] of the scans to fit, counted from 1 at the wavelength fitted"
     )
     calibration: Calibration = Calibration()
+    s_windows: Annotated[list[float], Field(min_length=4, max_length=5)] | None = Field(
+        None,
+        description="S as measured, bounds of sub-capsid|empty|partial|full[|overfull]|aggregate: fixed "
+        "windows for percent_*_legacy",
+    )
+
+    @field_validator("s_windows")
+    @classmethod
+    def _ascending_windows(cls, bounds: list[float] | None) -> list[float] | None:
+        if bounds is not None and not (bounds[0] > 0 and all(a < b for a, b in pairwise(bounds))):
+            raise ValueError("four or five ascending bounds above 0, in S")
+        return bounds
 
     @field_validator("solvent", mode="before")
     @classmethod
