@@ -46,6 +46,7 @@ def sediment(
     times_s: Sequence[float],
     omega2_t: Callable[[float], float],
     radius_cm: FloatArray,
+    slowing: float = 0.0,
 ) -> FloatArray:
     """Solve the Lamm equation for a column that is uniformly 1 at rest.
 
@@ -62,6 +63,8 @@ def sediment(
         The integral of ω² from the start.
     radius_cm : array, shape (n,)
         Where the concentration is wanted; outside of the column it is 0.
+    slowing : float
+        Relative fall of s and D from meniscus to bottom, linear in radius.
 
     Returns
     -------
@@ -71,7 +74,8 @@ def sediment(
     last = float(times_s[-1])
     omega2 = max((omega2_t(last) - omega2_t(0.99 * last)) / (0.01 * last), 1.0)
     radius = nodes(s * omega2 / D, meniscus, bottom)
-    mass, drift, spread = _matrices(radius)
+    middle = 0.5 * (radius[1:] + radius[:-1])
+    mass, drift, spread = _matrices(radius, 1.0 - slowing * (middle - meniscus) / (bottom - meniscus))
     longest = (bottom - meniscus) / NODES / (s * omega2 * bottom)
     inside = (radius_cm >= meniscus) & (radius_cm <= bottom)
     wanted = np.zeros((len(times_s), radius_cm.size))
@@ -113,13 +117,17 @@ def nodes(steepness: float, meniscus: float, bottom: float) -> FloatArray:
     return radius
 
 
-def _matrices(radius: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Assemble mass, drift (per s ω²) and spread (per D) as (upper, diagonal, lower) bands."""
+def _matrices(radius: FloatArray, mobility: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Assemble mass, drift (per s ω²) and spread (per D) as (upper, diagonal, lower) bands.
+
+    ``mobility``, one a cell, is the local s (and D) over that at the meniscus.
+    """
     x = 0.5 * radius**2
     left, right = x[:-1], x[1:]
     h = right - left
-    stiff = (left + right) / h
-    from_left, from_right = (2.0 * left + right) / 3.0, (left + 2.0 * right) / 3.0
+    stiff = mobility * (left + right) / h
+    from_left = mobility * (2.0 * left + right) / 3.0
+    from_right = mobility * (left + 2.0 * right) / 3.0
     return (
         _bands(h / 3.0, h / 6.0, h / 6.0, h / 3.0),
         _bands(-from_left, -from_right, from_left, from_right),
