@@ -59,7 +59,7 @@ MAY_IMPORT = {
     "records": {"attributes"},
     "textfiles": {"errors"},
     "documents": {"attributes", "records", "textfiles", "errors"},
-    "settings": {"documents", "errors"},
+    "settings": {"documents", "textfiles", "errors"},
     "capsid": {"settings", "errors"},
     "intervals": set(),
     "kernels": set(),

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from aavqc.documents import Document
-from aavqc.errors import UsageError, nearest
+from aavqc.errors import SpecificationError, UsageError, nearest
+from aavqc.textfiles import read_toml
 
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
+
+DOCUMENTS = {"calibration.file": "aavqc.calibration/1"}
+"""Settings that name a TOML document: its content takes their place, so that a result holds it."""
 
 
 class Settings(Document):
@@ -46,10 +51,13 @@ def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
     ----------
     cls : type of Settings
     *layers : mapping
-        Nested tables or dotted keys; values typed or as text (``"0.1,15"`` for lists).
+        Nested tables or dotted keys; values typed or as text (``"0.1,15"`` for lists). Those of
+        :data:`DOCUMENTS` are paths of documents, from the working directory.
 
     Raises
     ------
+    InputError, SpecificationError
+        A document that can't be read, or is another.
     UsageError
         An unknown key, with the nearest names; a value that its field can't take.
 
@@ -60,8 +68,14 @@ def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
     """
     data: dict[str, Any] = {}
     for layer in layers:
-        for path, value in _leaves(layer, ()):
-            _put(data, cls, ".".join(path), value)
+        leaves = [(".".join(path), value) for path, value in _leaves(layer, ())]
+        # what a layer states itself wins over the document that it names
+        for name, file in leaves:
+            if name in DOCUMENTS:
+                _include(data, cls, name, file)
+        for name, value in leaves:
+            if name not in DOCUMENTS:
+                _put(data, cls, name, value)
     try:
         return cls.model_validate(data)
     except ValidationError as error:
@@ -95,6 +109,24 @@ def _leaves(layer: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[t
             yield from _leaves(value, (*path, str(key)))
         else:
             yield (*path, str(key)), value
+
+
+def _include(data: dict[str, Any], cls: type[BaseModel], name: str, file: Any) -> None:
+    """Set what a document says, under the table that names it."""
+    table, _, _ = name.rpartition(".")
+    if table not in cls.model_fields:
+        raise UsageError(f"unknown setting {name!r}", hint=nearest(name, names(cls)))
+    content, _ = read_toml(Path(str(file)))
+    schema = content.pop("schema", None)
+    if schema != DOCUMENTS[name]:
+        raise SpecificationError(
+            "another document", file=Path(str(file)).name, expected=DOCUMENTS[name], found=_shown(schema)
+        )
+    for key, value in content.items():
+        try:
+            _put(data, cls, f"{table}.{key}", value)
+        except UsageError as error:
+            raise error.in_file(Path(str(file)).name) from None
 
 
 def _put(data: dict[str, Any], cls: type[BaseModel], path: str, value: Any) -> None:
