@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from aavqc.auc.attributes import attributes_of
+from aavqc.auc.calibration import calibration_flags, calibration_remarks
 from aavqc.auc.diagnostics import diagnostics_of
 from aavqc.auc.fit import fit_cell
 from aavqc.auc.flags import flags_of, warnings_of
@@ -45,7 +46,7 @@ def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -
     with threadpool_limits(limits=1, user_api="blas"):
         fit = fit_cell(record, settings)
         attributes = attributes_of(fit, settings, generator(settings.seed, record.inputs))
-    flags = [*flags_of(fit, record, settings), *solvent_flags(settings)]
+    flags = [*flags_of(fit, record, settings), *calibration_flags(settings), *solvent_flags(settings)]
     sample = Sample(
         sample_id=record.sample_id,
         record=record.name,
@@ -55,7 +56,12 @@ def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -
             diagnostics_of(fit, settings) | {"solvent": None if solvent is None else asdict(solvent)}
         ),
         flags=flags,
-        warnings=[*warnings_of(record, fit, settings), *fit.remarks, *solvent_remarks(settings)],
+        warnings=[
+            *warnings_of(record, fit, settings),
+            *fit.remarks,
+            *calibration_remarks(settings),
+            *solvent_remarks(settings),
+        ],
     )
     d = fit.distribution
     arrays: dict[str, NDArray[Any]] = {

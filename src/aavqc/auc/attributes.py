@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from aavqc.attributes import Attribute
+from aavqc.auc.calibration import calibrated_draws
 from aavqc.auc.composition import ClassWindows, extinction_at, percentages
 from aavqc.auc.cs import Fitted, refit
 from aavqc.auc.fit import Fit
@@ -21,10 +24,16 @@ def attributes_of(fit: Fit, settings: TechniqueSettings, rng: np.random.Generato
     """Return amounts and composition with intervals of scope ``fit``: the noise, drawn anew."""
     d, windows = fit.distribution, fit.windows
     draws = np.array([refit(d, rng) for _ in range(REPLICATES)])
+    calibrated = partial(calibrated_draws, calibration=settings.calibration, rng=rng)
     unit = fit.grid.unit
     rows: list[tuple[str, str, float, FloatArray]] = [
         ("total_signal", unit, float(d.amounts.sum()), draws.sum(axis=1)),
-        ("s_weight_average", "S", _mean(d.s, d.amounts), np.array([_mean(d.s, x) for x in draws])),
+        (
+            "s_weight_average",
+            "S",
+            _mean(d.s, d.amounts),
+            calibrated(np.array([_mean(d.s, x) for x in draws])),
+        ),
     ]
     if windows is not None:
         extinction = extinction_at(settings, fit.grid.wavelength_nm)

@@ -10,8 +10,11 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from aavqc.auc.settings import Calibration
-from aavqc.records import Scan, readonly
+import numpy as np
+
+from aavqc.auc.settings import Calibration, TechniqueSettings
+from aavqc.documents import Flag
+from aavqc.records import FloatArray, Scan, readonly
 
 ORIGIN_CM = 6.5
 """A magnification is an error of distances; the middle of the cell is held in place. (A factor on
@@ -27,7 +30,7 @@ def calibrate(scan: Scan, calibration: Calibration) -> Scan:
     r′ = 6.5 cm + (r − 6.5 cm) m;  t′ = t f;  (∫ω²dt)′ = f ∫ω²dt;  T′ = T + offset.
     """
     c = calibration
-    if (c.radial_magnification, c.time_factor, c.temperature_offset) == (1.0, 1.0, 0.0):
+    if not applied(c):
         return scan
     return replace(
         scan,
@@ -53,6 +56,48 @@ def s_rel_sd(calibration: Calibration) -> float | None:
         stated.append(VISCOSITY_PER_DEGREE * calibration.temperature_sd)
     known = [sd for sd in stated if sd is not None]
     return math.hypot(*known) if known else None
+
+
+def calibrated_draws(values: FloatArray, calibration: Calibration, rng: np.random.Generator) -> FloatArray:
+    """Return draws of an s with the uncertainty that the calibration states, where it states one."""
+    sd = s_rel_sd(calibration)
+    return values if sd is None else values * (1.0 + sd * rng.standard_normal(values.shape))
+
+
+def calibration_flags(settings: TechniqueSettings) -> list[Flag]:
+    """Return a warning where the calibration was not valid on the day of the run."""
+    c, day = settings.calibration, settings.run_date
+    if day is None:
+        return []
+    if c.valid_until is not None and day > c.valid_until:
+        when = f"was valid until {c.valid_until}"
+    elif c.date is not None and day < c.date:
+        when = f"is of {c.date}"
+    else:
+        return []
+    message = f"calibration {c.certificate or 'without certificate'} {when}; the run is of {day}"
+    return [Flag(id="calibration_not_valid", severity="warning", message=message)]
+
+
+def calibration_remarks(settings: TechniqueSettings) -> list[str]:
+    """Say what of the calibration nobody vouches for, or could not be checked."""
+    c = settings.calibration
+    said = []
+    if c.certificate is None and (applied(c) or settings.regulated):
+        said.append(
+            "calibration without the number of a certificate"
+            if applied(c)
+            else "no calibration certificate: radii, times and temperature are as the instrument gives them"
+        )
+    if c.valid_until is not None and settings.run_date is None:
+        said.append("run_date is not given: whether the calibration was valid then is not checked")
+    return said
+
+
+def applied(calibration: Calibration) -> bool:
+    """Tell whether the calibration changes anything."""
+    c = calibration
+    return (c.radial_magnification, c.time_factor, c.temperature_offset) != (1.0, 1.0, 0.0)
 
 
 def calibration_diagnostics(calibration: Calibration) -> dict[str, Any]:

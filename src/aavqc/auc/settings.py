@@ -41,11 +41,14 @@ class Calibration(Document):
     """What a certificate says of one instrument; applied before anything is fitted.
 
     Factors are true over indicated. A magnification acts about the middle of the cell. Radii among
-    the settings (meniscus, bottom, fit_range) are true ones.
+    the settings (meniscus, bottom, fit_range) are true ones. ``calibration.file`` names a TOML
+    document of schema ``aavqc.calibration/1`` with these fields; its content takes its place.
     """
 
+    instrument: str | None = None
     certificate: str | None = None
     date: datetime.date | None = None
+    valid_until: datetime.date | None = None
     radial_magnification: float = Field(1.0, gt=0.8, lt=1.25, description="true/indicated distance")
     radial_rel_sd: float | None = Field(None, ge=0, lt=1)
     time_factor: float = Field(1.0, gt=0.8, lt=1.25, description="true/indicated elapsed time")
@@ -102,6 +105,9 @@ class TechniqueSettings(Settings):
         None, description="first,last[,step] of the scans to fit, counted from 1 at the wavelength fitted"
     )
     calibration: Calibration = Calibration()
+    run_date: datetime.date | None = Field(
+        None, description="day of the run, which scans do not bear: the calibration must be valid on it"
+    )
     s_windows: Annotated[list[float], Field(min_length=4, max_length=5)] | None = Field(
         None,
         description="S as measured, bounds of sub-capsid|empty|partial|full[|overfull]|aggregate: fixed "
