@@ -77,35 +77,38 @@ def center_seen(values: Floats, seen: Floats, inverse: Floats, over_scans: bool,
     for i in range(columns):
         column = values[i]
         point_mean[:] = 0.0
-        total = 0.0
         for j in range(scans):
-            right[j] = 0.0
             for k in range(points):
                 column[j, k] *= seen[j, k]
-                right[j] += column[j, k]
                 point_mean[k] += column[j, k]
-            total += right[j]
-        for k in range(points):
-            point_mean[k] /= max(by_point[k], 1.0)
-        offset[:] = 0.0
-        if over_scans and over_points:
-            for j in range(scans):
-                for k in range(points):
-                    right[j] -= seen[j, k] * point_mean[k]
-            for j in range(scans):
-                for other in range(scans):
-                    offset[j] += inverse[j, other] * right[other]
+        if not (over_scans or over_points):
+            point_mean[:] = point_mean.sum() / max(by_scan.sum(), 1.0)
+        elif over_scans:
             for k in range(points):
-                taken = 0.0
-                for j in range(scans):
-                    taken += seen[j, k] * offset[j]
-                point_mean[k] -= taken / max(by_point[k], 1.0)
-        elif over_points:
+                point_mean[k] /= max(by_point[k], 1.0)
+        else:
             point_mean[:] = 0.0
+        offset[:] = 0.0
+        if over_points:
             for j in range(scans):
-                offset[j] = right[j] / max(by_scan[j], 1.0)
-        elif not over_scans:
-            point_mean[:] = total / max(by_scan.sum(), 1.0)
+                a, b, c, d = 0.0, 0.0, 0.0, 0.0
+                for k in range(0, points - 3, 4):
+                    a += column[j, k] - seen[j, k] * point_mean[k]
+                    b += column[j, k + 1] - seen[j, k + 1] * point_mean[k + 1]
+                    c += column[j, k + 2] - seen[j, k + 2] * point_mean[k + 2]
+                    d += column[j, k + 3] - seen[j, k + 3] * point_mean[k + 3]
+                for k in range(points - points % 4, points):
+                    a += column[j, k] - seen[j, k] * point_mean[k]
+                right[j] = (a + b) + (c + d)
+            if over_scans:
+                for j in range(scans):
+                    for other in range(scans):
+                        offset[j] += inverse[j, other] * right[other]
+                    for k in range(points):
+                        point_mean[k] -= seen[j, k] * offset[j] / max(by_point[k], 1.0)
+            else:
+                for j in range(scans):
+                    offset[j] = right[j] / max(by_scan[j], 1.0)
         for j in range(scans):
             for k in range(points):
                 column[j, k] -= seen[j, k] * (point_mean[k] + offset[j])
