@@ -16,7 +16,7 @@ from aavqc.auc.cs import fit_columns, project
 from aavqc.auc.grid import SignalGrid, on_grid
 from aavqc.auc.residuals import point_noise, step_gain
 from aavqc.auc.settings import TechniqueSettings
-from aavqc.errors import AssayError
+from aavqc.errors import AssayError, UsageError
 from aavqc.records import BoolArray, FloatArray, Scan, VelocityScans, readonly
 from aavqc.settings import build
 from aavqc.simulate.auc import AucSimulation, simulate
@@ -201,3 +201,35 @@ def test_files_of_two_ranges_make_one_run(tmp_path: Path, run: VelocityScans) ->
     result = aavqc.analyze(tmp_path, **AAV)
     assert result.attributes["percent_full"].value == pytest.approx(60.0, abs=1.5)
     assert any("each is fitted" in w for w in result.samples[0].warnings)
+
+
+def test_radii_that_the_user_leaves_out_are_in_no_scan(run: VelocityScans) -> None:
+    plain, cut_out = grid_of(run), grid_of(run, exclude_radii="6.5-6.6,6.9-6.92")
+    kept = (plain.radii < 6.5) | ((plain.radii > 6.6) & (plain.radii < 6.9)) | (plain.radii > 6.92)
+    assert np.array_equal(cut_out.radii, plain.radii[kept])
+    assert np.array_equal(cut_out.signal, plain.signal[:, kept])
+    assert cut_out.seen is None
+    both = grid_of(ragged(run), exclude_radii="6.5-6.6")
+    assert both.seen is not None
+    assert both.seen.shape == both.signal.shape
+    assert not ((both.radii > 6.5) & (both.radii < 6.6)).any()
+    scratched = replace(
+        run,
+        scans=tuple(
+            replace(s, signal=readonly(s.signal + 1.0 * (abs(s.radius_cm - 6.55) < 0.02))) for s in run.scans
+        ),
+    )
+    with pytest.raises(AssayError, match="density gradient"):
+        grid_of(scratched)
+    assert grid_of(scratched, exclude_radii="6.52-6.58").signal.max() < 0.9
+
+
+@pytest.mark.parametrize("bad", ["6.5", "6.6-6.5", "a-b", "6.5-6.6-6.7"])
+def test_pieces_that_are_none_are_refused(bad: str) -> None:
+    with pytest.raises(UsageError, match="exclude_radii"):
+        build(TechniqueSettings, {"exclude_radii": bad})
+
+
+def test_nothing_left_is_refused(run: VelocityScans) -> None:
+    with pytest.raises(UsageError, match="exclude_radii"):
+        grid_of(run, exclude_radii="5.0-8.0")

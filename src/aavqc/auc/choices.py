@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from aavqc.auc.artefacts import find_artefacts
 from aavqc.auc.calibration import calibrate
+from aavqc.auc.excluded import without_radii
 from aavqc.auc.experiment import refuse_equilibrium, refuse_other_experiments
 from aavqc.auc.outliers import find_outliers
 from aavqc.auc.profiles import Profiles, profiles_of
@@ -83,7 +84,9 @@ def select_scans(record: VelocityScans, settings: TechniqueSettings) -> Selectio
     refuse_equilibrium(record)
     wavelength, choice = _wavelength(record, settings)
     at_wavelength = sorted(record.at(wavelength), key=lambda s: s.time_s)
-    scans = tuple(calibrate(s, settings.calibration) for s in at_wavelength)
+    scans = tuple(
+        without_radii(calibrate(s, settings.calibration), settings.exclude_radii) for s in at_wavelength
+    )
     if not scans:
         raise UsageError(
             "no scans" if wavelength is None else f"no scans at {wavelength:g} nm",

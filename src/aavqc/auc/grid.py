@@ -78,6 +78,7 @@ def on_grid(
     else:
         radii = np.arange(column.fit_low, column.fit_high, step)
         seen = np.array([_has_data(scan.radius_cm, radii, step) for scan in scans])
+        radii, seen = radii[seen.any(axis=0)], seen[:, seen.any(axis=0)]
         by_all = seen.all(axis=0)
         if seen.sum() <= WORTHWHILE * by_all.sum() * len(scans):
             radii, seen = radii[by_all], None

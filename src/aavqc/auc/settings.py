@@ -82,6 +82,9 @@ class TechniqueSettings(Settings):
     meniscus: Radius | None = Field(None, description="cm")
     bottom: Radius | None = Field(None, description="cm")
     fit_range: Pair | None = Field(None, description="cm, low,high")
+    exclude_radii: list[str] = Field(
+        [], max_length=20, description="cm, low-high of what is left out within: 6.50-6.53 for a scratch"
+    )
     wavelength: float | None = Field(None, description="nm, of the scans to fit")
     noise: list[Literal["ti", "ri"]] | None = Field(
         None, description="default: ti,ri for interference and intensity, none for absorbance"
@@ -129,6 +132,15 @@ class TechniqueSettings(Settings):
         # of one name in several spellings the last wins, as with any setting
         amounts = dict(moles_per_litre(str(name), amount) for name, amount in given.items())
         return dict(sorted(amounts.items()))
+
+    @field_validator("exclude_radii")
+    @classmethod
+    def _pieces(cls, pieces: list[str]) -> list[str]:
+        for text in pieces:
+            found = re.fullmatch(r"(\d(?:\.\d+)?)-(\d(?:\.\d+)?)", text)
+            if found is None or not float(found[1]) < float(found[2]):
+                raise ValueError("pieces of the radius in cm like 6.50-6.53, ascending")
+        return pieces
 
     @field_validator("s_range", "fit_range")
     @classmethod
