@@ -138,3 +138,36 @@ def test_a_calibrated_run_has_true_s_and_an_interval_that_covers_the_calibration
     assert found.ci_high - found.ci_low > 2 * 1.8 * 0.003 * found.value
     assert result.samples[0].diagnostics["calibration"]["instrument"] == "XL-I 0421"
     assert result.payload.method.settings["calibration"]["certificate"] == "CAL-2026-014"
+
+
+def test_a_sheet_may_name_the_document_and_the_result_holds_no_path(document: Path, tmp_path: Path) -> None:
+    from aavqc.analysis import analyze_record, resolve_method
+    from aavqc.documents import SheetRow, canonical
+
+    simulate(tmp_path / "run", AucSimulation(seed=42, scans=12, species=["0:1"]))
+    row = SheetRow(
+        export="run",
+        lot="L1",
+        sample_id="S1",
+        settings={
+            "calibration.file": str(document),
+            "run_date": "2027-02-01",
+            "buffer": "PBS",
+            "model": "lsg",
+        },
+    )
+    method = resolve_method("auc", None).model_copy(update={"settings": {"resolution": 30}})
+    result = analyze_record(aavqc.read(tmp_path / "run"), method, rows=[row])
+    used = result.payload.method
+    assert used.settings["calibration"]["certificate"] == "CAL-2026-014"
+    assert set(used.parts[0].settings) == {"run_date", "buffer", "model"}
+    assert str(document).encode() not in canonical(result.payload)
+    assert "calibration_not_valid" in {f.id for f in result.samples[0].flags}
+
+    approved = method.model_copy(
+        update={"status": "approved", "settings": {"resolution": 30, "regulated": True}}
+    )
+    with pytest.raises(UsageError, match="approved and regulated"):
+        analyze_record(aavqc.read(tmp_path / "run"), approved, rows=[row])  # the model is no fact of a sample
+    facts = row.model_copy(update={"settings": {"calibration.file": str(document), "run_date": "2026-02-01"}})
+    assert analyze_record(aavqc.read(tmp_path / "run"), approved, rows=[facts]).samples

@@ -41,7 +41,7 @@ from aavqc.errors import InputError, SeveralRecords, UsageError
 from aavqc.methods import load_method
 from aavqc.parsers import Survey, read_export, survey
 from aavqc.records import Record
-from aavqc.settings import Settings, build
+from aavqc.settings import DOCUMENTS, Settings, build
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -299,10 +299,7 @@ def analyze_record(
             version=method.version,
             technique=record.technique,
             settings=plain(settings.model_dump(mode="json")),
-            parts=[
-                PartUsed(**row.model_dump(exclude={"export", "method", "specification", "line"}))
-                for row in rows
-            ],
+            parts=[_part(row) for row in rows],
         ),
         algorithms=sorted(outcome.algorithms),
         samples=sorted(outcome.samples, key=lambda s: natural(s.sample_id)),
@@ -318,6 +315,12 @@ def row_settings(row: SheetRow, cls: type[Settings]) -> dict[str, Any]:
     if row.dilution_factor is not None:
         known["dilution_factor"] = row.dilution_factor
     return known
+
+
+def _part(row: SheetRow) -> PartUsed:
+    """What a row said; not where a document lay whose content is among the settings."""
+    stated = row.model_dump(exclude={"export", "method", "specification", "line", "settings"})
+    return PartUsed(**stated, settings={k: v for k, v in row.settings.items() if k not in DOCUMENTS})
 
 
 def labelled(sample: Sample, row: SheetRow) -> Sample:
