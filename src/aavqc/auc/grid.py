@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,17 @@ class SignalGrid:
     temperature_c: float
     wavelength_nm: float | None
     unit: str
+
+    def thinned(self, scans: int = 40, points: int = 250) -> SignalGrid:
+        """Return every n-th scan and radius: enough to find a few parameters."""
+        rows = np.unique(np.linspace(0, self.w.size - 1, min(scans, self.w.size)).astype(int))
+        every = max(self.radii.size // points, 1)
+        return replace(
+            self,
+            w=self.w[rows],
+            radii=self.radii[::every].copy(),
+            signal=self.signal[rows][:, ::every].copy(),
+        )
 
 
 def on_grid(

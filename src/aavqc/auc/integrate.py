@@ -24,7 +24,7 @@ def integrate(record: Distribution, settings: TechniqueSettings) -> Outcome:
     s = np.array(record.x)
     amounts = record.y * np.gradient(s)
     factor = to_water(settings)
-    windows = class_windows(s, amounts, settings, factor)
+    windows = class_windows(s, amounts, settings)
     total = float(amounts.sum())
     values = [("total_signal", "1", total), ("s_weight_average", "S", float((s * amounts).sum() / total))]
     warnings = [*record.remarks, "integrated as given: no scans, hence no intervals and no particles"]
