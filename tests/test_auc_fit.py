@@ -52,7 +52,7 @@ def test_classes_from_packaged_length() -> None:
     settings = build(TechniqueSettings, {"design_length": 4700, "density": 1.0, "viscosity": 1.002})
     s = np.linspace(40, 160, 241)
     signal = np.where(np.isclose(s, 65.0), 1.0, 0.0) + np.where(np.isclose(s, 107.0), 3.0, 0.0)
-    windows = class_windows(s, signal, settings, 1.0)
+    windows = class_windows(s, signal, settings)
     assert windows is not None
     assert windows.s_empty == pytest.approx(65.0)
     # 8.9 S per kb for 65 S, 3.74 MDa and v 0.73/0.55 in water

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import aavqc
+from aavqc.auc.channels import Channel
 from aavqc.auc.column import Column
 from aavqc.auc.cs import Fitted, normal_equations
 from aavqc.auc.fit import Fit, fit_cell
@@ -23,7 +24,6 @@ from aavqc.auc.residuals import (
     step_gain,
     systematic_by_scan,
 )
-from aavqc.auc.search import Found, Parameters
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.records import InputFile, Scan, VelocityScans, readonly
@@ -54,14 +54,12 @@ def a_fit(residual: np.ndarray, loading: float = 0.6, scans: int = SCANS) -> Fit
     normal = normal_equations(np.stack([model, model**2, np.ones_like(model)]), signal)
     known = {"s": s, "signal": amounts, "amounts": amounts, "rmsd": rmsd, "residual": residual}
     column = Column(6.05, 6.03, 6.07, 7.2, 7.18, 7.22, float(radii[0]), float(radii[-1]))
+    grid = SignalGrid(w, radii, signal, OMEGA2, 37.5, 20.0, 260.0, "OD")
     return Fit(
-        column=column,
-        grid=SignalGrid(w, radii, signal, OMEGA2, 37.5, 20.0, 260.0, "OD"),
-        found=Found(Parameters(6.05, 7.2, 13.7), {}, amounts),
-        model="cs_invariant_d",
-        noise=[],
+        channel=Channel(a_record(1.0), 0, column, (), grid, [], NOISE),
+        meniscus=6.05,
+        bottom=7.2,
         distribution=Fitted(**known, normal=normal),
-        windows=None,
         peaks=[Peak(S, loading, 1.0, 80.0, 100.0)],
     )
 
@@ -203,7 +201,7 @@ def test_no_boundary_is_invalid_and_says_nothing_of_residuals() -> None:
 
 def test_meniscus_at_the_edge_of_where_it_may_be() -> None:
     fit = a_fit(white())
-    moved = replace(fit, found=replace(fit.found, best=Parameters(6.07, 7.2, 13.7)))
+    moved = replace(fit, meniscus=6.07)
     assert flag(moved, "meniscus_at_edge") is not None
 
 

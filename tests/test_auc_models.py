@@ -121,18 +121,21 @@ def test_invariant_d_goes_on_with_one_frictional_ratio_beside_the_capsids() -> N
     assert low < 64.0
     assert 110.0 < high < 160.0
     shape = shape_of("cs_invariant_d", settings, 20.0)
-    inside = shape.to_d(np.linspace(low, high, 5), 13.7)
+    inside = shape.to_d(np.linspace(low, high, 5), 13.7, 0.0)
     assert np.ptp(inside) == 0.0
     for s in (np.array([2.0, 10.0, low]), np.array([high, 180.0, 400.0])):
         sphere = diffusion_from_frictional_ratio(s * 1e-13, 1.0, 0.73, 1.0, 1.002, 20.0)
-        ratio = (sphere / shape.to_d(s, 13.7)) ** (2 / 3)
+        ratio = (sphere / shape.to_d(s, 13.7, 0.0)) ** (2 / 3)
         assert ratio == pytest.approx(np.full(3, ratio[0]))
-    assert shape.to_d(np.array([low, high]), 13.7) == pytest.approx(inside[:2])
+    assert shape.to_d(np.array([low, high]), 13.7, 0.0) == pytest.approx(inside[:2])
 
 
 def test_without_a_design_length_d_is_one_for_all() -> None:
     settings = build(TechniqueSettings, {"model": "cs_invariant_d"})
-    assert np.ptp(shape_of("cs_invariant_d", settings, 20.0).to_d(np.array([1.0, 50.0, 500.0]), 13.7)) == 0.0
+    assert (
+        np.ptp(shape_of("cs_invariant_d", settings, 20.0).to_d(np.array([1.0, 50.0, 500.0]), 13.7, 0.0))
+        == 0.0
+    )
 
 
 def test_steps_stand_where_the_boundary_is_and_are_diluted() -> None:

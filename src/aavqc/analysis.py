@@ -40,7 +40,7 @@ from aavqc.documents import (
 from aavqc.errors import InputError, SeveralRecords, UsageError
 from aavqc.methods import load_method
 from aavqc.parsers import Survey, read_export, survey
-from aavqc.records import Record
+from aavqc.records import Record, VelocityGroup, VelocityScans
 from aavqc.settings import DOCUMENTS, Settings, build
 
 if TYPE_CHECKING:
@@ -234,8 +234,10 @@ def analyze_all(
             )
         _raise_failures(found, source)
         used = resolve_method(techniques[0], method)
-        build(settings_class(techniques[0]), used.settings, overrides)  # a wrong one ends it here
+        settled = build(settings_class(techniques[0]), used.settings, overrides)  # a wrong one ends it here
         records = [read_export(export) for export in found.exports]
+        if getattr(settled, "together", False):
+            records = [_together(records)]
     started = time.perf_counter()
     results = []
     for record in records:
@@ -243,6 +245,14 @@ def analyze_all(
             progress(record.name)
         results.append(analyze_record(record, used, overrides))
     return replace(merge(results), seconds=time.perf_counter() - started)
+
+
+def _together(records: Sequence[Record]) -> Record:
+    """Put the cells and runs of one sample into one record."""
+    scans = [r for r in records if isinstance(r, VelocityScans)]
+    if len(scans) < len(records):
+        raise UsageError("setting together", expected="scans of sedimentation velocity only")
+    return VelocityGroup.of(scans)
 
 
 def resolve_method(technique: Technique, method: str | Path | Method | None) -> Method:

@@ -7,7 +7,7 @@ came from (``inputs``) and what the parser noticed on the way (``remarks``).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -187,6 +187,30 @@ class VelocityScans(Record):
             "clock": self.clock.source if self.clock is not None else None,
         }
         return _stated(facts)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class VelocityGroup(Record):
+    """Cells and runs of one sample, to be fitted together."""
+
+    technique: ClassVar[Technique] = "auc"
+    members: tuple[VelocityScans, ...]
+
+    @classmethod
+    def of(cls, members: Sequence[VelocityScans]) -> VelocityGroup:
+        """Put records together; the first names the sample."""
+        inputs = {i.name: i for m in members for i in m.inputs}
+        return cls(
+            name=members[0].name,
+            sample_id=members[0].sample_id,
+            format=members[0].format,
+            inputs=tuple(inputs[name] for name in sorted(inputs)),
+            members=tuple(members),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata of each member by its name."""
+        return {m.name: m.describe() for m in self.members}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -11,23 +11,24 @@ from threadpoolctl import threadpool_limits
 from aavqc.auc.attributes import attributes_of
 from aavqc.auc.calibration import calibration_flags, calibration_remarks
 from aavqc.auc.diagnostics import diagnostics_of
-from aavqc.auc.fit import fit_cell
-from aavqc.auc.flags import flags_of, warnings_of
+from aavqc.auc.fit import fit_sample
+from aavqc.auc.flags import sample_flags, warnings_of
 from aavqc.auc.integrate import integrate
 from aavqc.auc.models import ALGORITHMS
 from aavqc.auc.residuals import bitmap, point_noise
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.solvent import solvent_flags, solvent_remarks, with_solvent
 from aavqc.documents import Outcome, Sample, generator, plain
-from aavqc.records import Distribution, VelocityScans
+from aavqc.records import Distribution, VelocityGroup, VelocityScans
 
 
-def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -> Outcome:
-    """Analyze the scans of one cell, or integrate a distribution that another program fitted.
+def analyze(record: VelocityScans | VelocityGroup | Distribution, settings: TechniqueSettings) -> Outcome:
+    """Analyze the scans of one sample, or integrate a distribution that another program fitted.
 
     Parameters
     ----------
-    record : VelocityScans or Distribution
+    record : VelocityScans, VelocityGroup or Distribution
+        One cell; cells and runs of one sample, fitted together; or a saved distribution.
     settings : TechniqueSettings
 
     Returns
@@ -43,10 +44,15 @@ def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -
     settings, solvent = with_solvent(record, settings)
     if isinstance(record, Distribution):
         return integrate(record, settings)
+    records = record.members if isinstance(record, VelocityGroup) else (record,)
     with threadpool_limits(limits=1, user_api="blas"):
-        fit = fit_cell(record, settings)
+        fit = fit_sample(records, settings)
         attributes = attributes_of(fit, settings, generator(settings.seed, record.inputs))
-    flags = [*flags_of(fit, record, settings), *calibration_flags(settings), *solvent_flags(settings)]
+    flags = [
+        *sample_flags(fit, attributes, settings),
+        *calibration_flags(settings),
+        *solvent_flags(settings),
+    ]
     sample = Sample(
         sample_id=record.sample_id,
         record=record.name,
@@ -57,17 +63,19 @@ def analyze(record: VelocityScans | Distribution, settings: TechniqueSettings) -
         ),
         flags=flags,
         warnings=[
-            *warnings_of(record, fit, settings),
+            *warnings_of(records, fit, settings),
             *fit.remarks,
             *calibration_remarks(settings),
             *solvent_remarks(settings),
         ],
     )
-    d = fit.distribution
-    arrays: dict[str, NDArray[Any]] = {
-        "s": d.s,
-        "signal": d.signal,
-        "residual_bitmap": bitmap(d.residual, point_noise(d.residual, fit.grid.seen)),
-    }
-    algorithms = [ALGORITHMS[fit.model], "auc.composition/1"]
+    arrays: dict[str, NDArray[Any]] = {"s": fit.fits[0].distribution.s}
+    for i, one in enumerate(fit.fits):
+        d = one.distribution
+        suffix = f"_{i}" if i else ""
+        arrays[f"signal{suffix}"] = d.signal
+        arrays[f"residual_bitmap{suffix}"] = bitmap(d.residual, point_noise(d.residual, one.grid.seen))
+    algorithms = [ALGORITHMS[fit.model], "auc.composition/2"]
+    if fit.resolved is not None:
+        algorithms.append("auc.resolve/1")
     return Outcome([sample], algorithms, arrays=arrays)

@@ -1,33 +1,45 @@
-"""Attributes of a fitted cell, each with its interval."""
+"""Attributes of a fitted sample, each with its interval."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from aavqc.attributes import Attribute
 from aavqc.auc.calibration import calibrated_draws
+from aavqc.auc.capsids import AVOGADRO, UNANCHORED_SD, Capsids, capsids_of, drawn_capsids, rigid_length
 from aavqc.auc.composition import ClassWindows, extinction_at, percentages
 from aavqc.auc.cs import Fitted, refit
-from aavqc.auc.fit import Fit
+from aavqc.auc.detection import DETECTED, detection_limits
+from aavqc.auc.fit import SampleFit
 from aavqc.auc.legacy import legacy_rows
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.capsid import CLASSES
 from aavqc.records import FloatArray
 
-REPLICATES = 200
+REPLICATES = 400
 """Draws behind each interval."""
 
+UNCERTAIN = 3.0
+"""Points: half-width of the full class above which it is given with the partial one as well, where
+their sum is known twice as well."""
 
-def attributes_of(fit: Fit, settings: TechniqueSettings, rng: np.random.Generator) -> list[Attribute]:
-    """Return amounts and composition with intervals of scope ``fit``: the noise, drawn anew."""
-    d, windows = fit.distribution, fit.windows
-    draws = np.array([refit(d, rng) for _ in range(REPLICATES)])
+Row = tuple[str, str, float, FloatArray]
+"""Name, unit, value and draws of an attribute."""
+
+
+def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Generator) -> list[Attribute]:
+    """Return amounts, composition, lengths and titers with intervals of scope ``fit``."""
+    first = fit.fits[0]
+    d = first.distribution
+    draws = np.array([refit(d, rng) for _ in range(REPLICATES // 2)])
     calibrated = partial(calibrated_draws, calibration=settings.calibration, rng=rng)
-    unit = fit.grid.unit
-    rows: list[tuple[str, str, float, FloatArray]] = [
-        ("total_signal", unit, float(d.amounts.sum()), draws.sum(axis=1)),
+    rows: list[Row] = [
+        ("total_signal", first.grid.unit, float(d.amounts.sum()), draws.sum(axis=1)),
         (
             "s_weight_average",
             "S",
@@ -35,48 +47,156 @@ def attributes_of(fit: Fit, settings: TechniqueSettings, rng: np.random.Generato
             calibrated(np.array([_mean(d.s, x) for x in draws])),
         ),
     ]
-    if windows is not None:
-        extinction = extinction_at(settings, fit.grid.wavelength_nm)
-        rows += _class_rows(windows, d, draws, None, "_signal")
-        if extinction is not None:
-            rows += _class_rows(windows, d, draws, extinction, "")
-        index = windows.index(d.s)
-        for name, which in (("aggregate", index == 5), ("sub_capsid", index == 0)):
-            value = 100 * float(d.amounts[which].sum() / d.amounts.sum())
-            drawn = 100 * draws[:, which].sum(axis=1) / draws.sum(axis=1)
-            rows.append((f"percent_{name}_signal", "%", value, drawn))
+    limits: dict[str, float] = {}
+    if fit.windows is not None and fit.resolved is not None:
+        channels = [f.channel for f in fit.fits]
+        found = capsids_of(fit.resolved, channels, fit.windows, settings)
+        drawn = drawn_capsids(fit.resolved, channels, fit.windows, settings, rng, REPLICATES)
+        rows += _composition(found, drawn)
+        rows += _species(found, drawn, settings, rng)
+        limits = detection_limits(fit, found, settings)
+    elif fit.windows is not None:
+        extinction = extinction_at(settings, first.grid.wavelength_nm)
+        rows += _of_distribution(fit.windows, d, draws, extinction)
     rows += legacy_rows(d.s, d.signal, settings.s_windows, d.amounts, draws)
-    tails = [(1 - settings.coverage) / 2, (1 + settings.coverage) / 2]
-    attributes = []
-    for name, unit_, value, drawn in rows:
-        low, high = (float(x) for x in np.quantile(drawn, tails))
-        attributes.append(
-            Attribute(
-                name=name,
-                technique="auc",
-                value=value,
-                unit=unit_,
-                ci_low=min(low, value),
-                ci_high=max(high, value),
-                coverage=settings.coverage,
-                scope="fit",
+    return [_attribute(row, limits.get(row[0]), settings.coverage) for row in rows]
+
+
+def _attribute(row: Row, lod: float | None, coverage: float) -> Attribute:
+    name, unit, value, drawn = row
+    low, high = (float(x) for x in np.quantile(drawn, [(1 - coverage) / 2, (1 + coverage) / 2]))
+    attribute = Attribute(
+        name=name,
+        technique="auc",
+        value=value,
+        unit=unit,
+        ci_low=min(low, value),
+        ci_high=max(high, value),
+        coverage=coverage,
+        scope="fit",
+    )
+    if lod is None:
+        return attribute
+    lod, loq = _two_digits(lod), _two_digits(lod * 10.0 / DETECTED)
+    attribute = replace(attribute, lod=lod, loq=loq)
+    if value == 0.0:
+        return replace(attribute, ci_high=max(high, lod), qualifier="ND", bound=lod)
+    return attribute
+
+
+def _two_digits(limit: float) -> float:
+    """Round a limit up to two significant figures: it is known no better."""
+    unit = 10.0 ** (math.floor(math.log10(limit)) - 1)
+    return float(f"{math.ceil(limit / unit - 1e-9) * unit:.6g}")
+
+
+def _composition(found: Capsids, drawn: Sequence[Capsids]) -> list[Row]:
+    rows: list[Row] = []
+
+    def add(suffix: str, amounts: Callable[[Capsids], FloatArray | None]) -> None:
+        here = amounts(found)
+        if here is None:
+            return
+        value = found.percent(here)
+        several = [c.percent(x) for c in drawn if (x := amounts(c)) is not None]
+        for name in CLASSES:
+            rows.append((f"percent_{name}{suffix}", "%", value[name], np.array([x[name] for x in several])))
+
+    def merged(suffix: str, full: Row, partial: Row) -> None:
+        together = full[3] + partial[3]
+        alone = min(np.std(full[3]), np.std(partial[3]))
+        if alone * 1.96 > UNCERTAIN and np.std(together) < 0.5 * alone:
+            rows.append((f"percent_partial_full{suffix}", "%", full[2] + partial[2], together))
+
+    add("_signal", lambda c: c.signal)
+    add("", lambda c: c.particles)
+    if found.particles is not None:
+        merged("", rows[-2], rows[-3])
+    for name, which in (("aggregate", 5), ("sub_capsid", 0)):
+        rows.append(
+            (
+                f"percent_{name}_signal",
+                "%",
+                _share(found, which),
+                np.array([_share(c, which) for c in drawn]),
             )
         )
-    return attributes
+    return rows
 
 
-def _class_rows(
-    windows: ClassWindows,
-    d: Fitted,
-    draws: FloatArray,
-    extinction: tuple[float, float] | None,
-    suffix: str,
-) -> list[tuple[str, str, float, FloatArray]]:
-    value = percentages(windows, d.s, d.amounts, extinction)
-    drawn = [percentages(windows, d.s, x, extinction) for x in draws]
-    return [
-        (f"percent_{name}{suffix}", "%", value[name], np.array([x[name] for x in drawn])) for name in CLASSES
-    ]
+def _species(
+    found: Capsids, drawn: Sequence[Capsids], settings: TechniqueSettings, rng: np.random.Generator
+) -> list[Row]:
+    """Return length of the main full species and the optical titers, where particles are known."""
+    if found.particles is None:
+        return []
+    rows: list[Row] = []
+    per_ml = AVOGADRO / 1000.0 * (settings.dilution_factor or 1.0)
+    capsids = (found.windows.index(found.s) >= 1) & (found.windows.index(found.s) <= 4)
+    full = np.flatnonzero(found.windows.index(found.s) == 3)
+    if full.size:
+        k = int(full[np.argmax(found.particles[full])])
+        if found.bases is not None:
+            rows.append(
+                ("packaged_length", "nt", _by_light(found, k), np.array([_by_light(c, k) for c in drawn]))
+            )
+        elif found.windows.anchor != "full peak":
+            errors = 1.0 + UNANCHORED_SD * rng.standard_normal(len(drawn))
+            spread = np.array([rigid_length(c, k) for c in drawn]) * errors
+            rows.append(("packaged_length", "nt", rigid_length(found, k), spread))
+    titers: tuple[tuple[str, str, Callable[[Capsids], float]], ...] = (
+        ("cp_titer_optical", "cp/mL", lambda c: float(_of(c.particles)[capsids].sum()) * per_ml),
+        (
+            "vg_titer_optical",
+            "vg/mL",
+            lambda c: (
+                float((_of(c.particles) * c.lengths)[capsids].sum())
+                / (settings.design_length or 1.0)
+                * per_ml
+            ),
+        ),
+    )
+    for name, unit, titer in titers:
+        rows.append((name, unit, titer(found), np.array([titer(c) for c in drawn])))
+    return rows
+
+
+def _by_light(c: Capsids, k: int) -> float:
+    """Packaged length of a species by the wavelengths alone."""
+    if c.bases is None or c.bases[k, 0] <= 0:
+        return 0.0
+    return float(c.bases[k, 1] / c.bases[k, 0])
+
+
+def _of(particles: FloatArray | None) -> FloatArray:
+    return np.zeros(0) if particles is None else particles
+
+
+def _share(c: Capsids, which: int) -> float:
+    total = float(c.signal.sum())
+    return 100.0 * float(c.signal[c.windows.index(c.s) == which].sum()) / total if total > 0 else 0.0
+
+
+def _of_distribution(
+    windows: ClassWindows, d: Fitted, draws: FloatArray, extinction: tuple[float, float] | None
+) -> list[Row]:
+    """Return the composition by a model without resolved species."""
+    rows: list[Row] = []
+    for suffix, e in (("_signal", None), ("", extinction)):
+        if suffix == "" and e is None:
+            continue
+        value = percentages(windows, d.s, d.amounts, e)
+        drawn = [percentages(windows, d.s, x, e) for x in draws]
+        rows += [
+            (f"percent_{name}{suffix}", "%", value[name], np.array([x[name] for x in drawn]))
+            for name in CLASSES
+        ]
+    index = windows.index(d.s)
+    for name, which in (("aggregate", index == 5), ("sub_capsid", index == 0)):
+        share = 100 * float(d.amounts[which].sum() / d.amounts.sum())
+        drawn_share = 100 * draws[:, which].sum(axis=1) / draws.sum(axis=1)
+        rows.append((f"percent_{name}_signal", "%", share, drawn_share))
+    return rows
 
 
 def _mean(s: FloatArray, signal: FloatArray) -> float:

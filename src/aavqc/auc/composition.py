@@ -48,18 +48,20 @@ class ClassWindows:
     """Limits of the classes on the s axis of the data, in S as measured.
 
     ``edges`` part sub-capsid | empty | partial | full | overfull | aggregate.
-    ``slope`` is the relative gain of s a nucleotide. ``anchor`` says what s_empty rests on.
+    ``slope`` is the relative gain of buoyant mass a nucleotide, ``growth`` that of the radius.
+    ``anchor`` says what s_empty rests on; ``s_full`` is that of the full peak where it anchors too.
     """
 
     s_empty: float
     slope: float
     edges: tuple[float, ...]
     anchor: str
+    growth: float = 0.0
+    s_full: float | None = None
 
     def length(self, s: FloatArray) -> FloatArray:
         """Packaged length (nt) at s, not below 0."""
-        result: FloatArray = np.maximum((s / self.s_empty - 1.0) / self.slope, 0.0)
-        return result
+        return lengths_at(s, self.s_empty, self.slope, self.growth)
 
     def index(self, s: FloatArray) -> NDArray[np.intp]:
         """0 sub-capsid, 1–4 the classes, 5 aggregate."""
@@ -70,9 +72,7 @@ class ClassWindows:
         return ("sub_capsid", *CLASSES, "aggregate")[int(self.index(np.array([s]))[0])]
 
 
-def class_windows(
-    s: FloatArray, signal: FloatArray, settings: TechniqueSettings, to_water: float | None
-) -> ClassWindows | None:
+def class_windows(s: FloatArray, signal: FloatArray, settings: TechniqueSettings) -> ClassWindows | None:
     """Translate ``class_bounds`` into s, anchored on what the sample shows.
 
     Parameters
@@ -80,8 +80,6 @@ def class_windows(
     s, signal : array
         The distribution, s as measured in S.
     settings : TechniqueSettings
-    to_water : float or None
-        s20,w / s as measured, where density and viscosity are given.
 
     Returns
     -------
@@ -91,24 +89,64 @@ def class_windows(
     if bounds is None or settings.design_length is None:
         return None
     slope = gain_per_nucleotide(settings)
-    expected = S20W_EMPTY / (to_water or 1.0)
-    reach = SEARCH if to_water is not None else 2 * SEARCH
+    expected, reach = expected_empty(settings), search_reach(settings)
     gain_full = 1 + slope * settings.design_length
     empty = _strongest(s, signal, expected, reach)
     full = _strongest(s, signal, expected * gain_full, reach)
-    if full is not None and (empty is None or full[1] > empty[1]):
-        # the full peak is the larger: it anchors, unless an empty peak fits its prediction better
-        s_empty, anchor = full[0] / gain_full, "full peak"
-        if empty is not None and empty[1] > 0.03 * full[1] and abs(empty[0] / s_empty - 1) < SEARCH / 2:
-            s_empty, anchor = empty[0], "empty peak"
-    elif empty is not None:
-        s_empty, anchor = empty[0], "empty peak"
-    else:
+    anchored = anchor_on(empty, full, gain_full, 0.03)
+    if anchored is None:
         return None
-    lengths = (*bounds, 1.5 * settings.design_length)
-    upper = [s_empty * (1 + slope * length) for length in lengths]
+    return windows_from(*anchored, 0.0, settings, slope)
+
+
+def anchor_on(
+    empty: tuple[float, float] | None, full: tuple[float, float] | None, gain_full: float, least: float
+) -> tuple[float, str] | None:
+    """Return s_empty and what it rests on, from s and amount of an empty and a full species.
+
+    The larger anchors; a smaller empty one, above the share ``least`` of it, that fits the full one's
+    prediction is preferred: lengths are then measured and not assumed. None where there is neither.
+    """
+    if full is not None and (empty is None or full[1] > empty[1]):
+        s_empty = full[0] / gain_full
+        if empty is not None and empty[1] > least * full[1] and abs(empty[0] / s_empty - 1) < SEARCH / 2:
+            return empty[0], "empty peak"
+        return s_empty, "full peak"
+    return None if empty is None else (empty[0], "empty peak")
+
+
+def windows_from(
+    s_empty: float, anchor: str, growth: float, settings: TechniqueSettings, slope: float
+) -> ClassWindows:
+    """Return the windows for an s of the empty capsid; ``design_length`` is set."""
+    design = settings.design_length or 0.0
+    s = s_empty * np.linspace(1.0, 1.0 + 2.0 * slope * design, 2000)
+    lengths = (*(f * design for f in settings.class_bounds), 1.5 * design)
+    upper = np.interp(lengths, lengths_at(s, s_empty, slope, growth), s).tolist()
     edges = (SUBCAPSID * s_empty, *upper[:3], AGGREGATE * upper[3])
-    return ClassWindows(s_empty, slope, edges, anchor)
+    return ClassWindows(s_empty, slope, edges, anchor, growth)
+
+
+def lengths_at(s: FloatArray, s_empty: float, slope: float, growth: float) -> FloatArray:
+    """Return the packaged length (nt) at s: what buoyancy and friction together make it.
+
+    ``growth`` is the relative gain of the radius by the time that s has grown by as much again:
+    s/s_empty = (1 + slope L) / (1 + growth (s/s_empty − 1)).
+    """
+    ratio = s / s_empty
+    mass = ratio * (1.0 + growth * np.maximum(ratio - 1.0, 0.0))
+    result: FloatArray = np.maximum((mass - 1.0) / slope, 0.0)
+    return result
+
+
+def search_reach(settings: TechniqueSettings) -> float:
+    """Return within which fraction of its expected s a species is looked for."""
+    return SEARCH if to_water(settings) is not None else 2 * SEARCH
+
+
+def expected_empty(settings: TechniqueSettings) -> float:
+    """Return where an empty capsid is looked for, in S as measured."""
+    return S20W_EMPTY / (to_water(settings) or 1.0)
 
 
 def gain_per_nucleotide(settings: TechniqueSettings) -> float:

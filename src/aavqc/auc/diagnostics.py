@@ -5,31 +5,27 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from aavqc.auc.calibration import calibration_diagnostics
 from aavqc.auc.composition import s20w_of
-from aavqc.auc.fit import Fit
+from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.settings import TechniqueSettings
 
 
-def diagnostics_of(fit: Fit, settings: TechniqueSettings) -> dict[str, Any]:
-    """Return the diagnostics, keys as in the result document."""
+def diagnostics_of(fit: SampleFit, settings: TechniqueSettings) -> dict[str, Any]:
+    """Return the diagnostics, keys as in the result document; those of the first channel on top."""
+    first, found = fit.fits[0], fit.found
+    several = len(fit.fits) > 1
     return {
         "model": fit.model,
-        "rmsd": fit.distribution.rmsd,
-        "meniscus": fit.found.best.meniscus,
-        "meniscus_sd": fit.found.sd.get("meniscus"),
-        "bottom": fit.found.best.bottom,
-        "bottom_sd": fit.found.sd.get("bottom"),
-        "fit_range": [fit.column.fit_low, fit.column.fit_high],
-        "frictional_ratio": fit.found.best.shape if fit.shape_kind == "frictional_ratio" else None,
-        "radius_nm": fit.found.best.shape if fit.shape_kind == "radius" else None,
-        "scans_used": fit.grid.w.size,
-        "wavelength_nm": fit.grid.wavelength_nm,
-        "signal_unit": fit.grid.unit,
-        "temperature_c": fit.grid.temperature_c,
-        "noise_removed": fit.noise,
-        "choices": [asdict(c) for c in fit.column.choices],
-        "clock": asdict(fit.column.clock) if fit.column.clock is not None else None,
+        **_channel(fit, first),
+        "frictional_ratio": found.best.shape if fit.shape_kind == "frictional_ratio" else None,
+        "radius_nm": found.best.shape if fit.shape_kind == "radius" else None,
+        "radius_growth": found.best.growth if ("growth", 0) in found.sd else None,
+        "radius_growth_sd": found.sd.get(("growth", 0)),
+        "choices": [asdict(c) for c in first.column.choices],
+        "clock": asdict(first.column.clock) if first.column.clock is not None else None,
         "calibration": calibration_diagnostics(settings.calibration),
         "class_windows": None
         if fit.windows is None
@@ -40,16 +36,59 @@ def diagnostics_of(fit: Fit, settings: TechniqueSettings) -> dict[str, Any]:
             "class_bounds": settings.class_bounds,
             "design_length": settings.design_length,
         },
-        "peaks": [
-            {
-                "s": p.s,
-                "s20w": s20w_of(p.s, fit.windows, settings, fit.grid.temperature_c),
-                "signal": p.signal,
-                "fraction": p.fraction,
-                "class": fit.windows.name(p.s) if fit.windows is not None else None,
-            }
-            for p in fit.peaks
-        ],
-        "distribution": {"s": fit.distribution.s, "signal": fit.distribution.signal},
+        "peaks": _peaks(fit, settings),
+        "distribution": _distribution(fit),
+        **({"channels": [_channel(fit, f) for f in fit.fits]} if several else {}),
         **fit.details,
     }
+
+
+def _channel(fit: SampleFit, one: Fit) -> dict[str, Any]:
+    cell = one.channel.cell
+    return {
+        "record": one.channel.record.name,
+        "rmsd": one.distribution.rmsd,
+        "meniscus": one.meniscus,
+        "meniscus_sd": fit.found.sd.get(("meniscus", cell)),
+        "bottom": one.bottom,
+        "bottom_sd": fit.found.sd.get(("bottom", cell)),
+        "fit_range": [one.column.fit_low, one.column.fit_high],
+        "scans_used": one.grid.w.size,
+        "wavelength_nm": one.grid.wavelength_nm,
+        "rpm": float(np.sqrt(one.grid.omega2) * 30 / np.pi),
+        "signal_unit": one.grid.unit,
+        "temperature_c": one.grid.temperature_c,
+        "noise_removed": one.noise,
+    }
+
+
+def _distribution(fit: SampleFit) -> dict[str, Any]:
+    """Return c(s) of the first channel, and by wavelength where there are several."""
+    d = fit.fits[0].distribution
+    by_wavelength: dict[str, Any] = {}
+    for one in fit.fits:
+        if one.channel.cell == fit.fits[0].channel.cell and one.grid.wavelength_nm is not None:
+            by_wavelength[f"{one.grid.wavelength_nm:g}"] = one.distribution.signal
+    more = {"by_wavelength": by_wavelength} if len(by_wavelength) > 1 else {}
+    return {"s": d.s, "signal": d.signal, **more}
+
+
+def _peaks(fit: SampleFit, settings: TechniqueSettings) -> list[dict[str, Any]]:
+    """Return the species that were resolved, else the peaks of the distribution."""
+    if fit.resolved is not None:
+        signal = fit.resolved.amounts[0]
+        found = zip(fit.resolved.s.tolist(), signal.tolist(), (signal / signal.sum()).tolist(), strict=True)
+        rows = list(found)
+    else:
+        rows = [(p.s, p.signal, p.fraction) for p in fit.fits[0].peaks]
+    temperature = fit.fits[0].grid.temperature_c
+    return [
+        {
+            "s": s,
+            "s20w": s20w_of(s, fit.windows, settings, temperature),
+            "signal": signal,
+            "fraction": fraction,
+            "class": fit.windows.name(s) if fit.windows is not None else None,
+        }
+        for s, signal, fraction in rows
+    ]

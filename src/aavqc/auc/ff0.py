@@ -13,8 +13,8 @@ from aavqc.auc.cs import Fitted, basis, fit_columns, project
 from aavqc.auc.grid import SignalGrid
 from aavqc.auc.models import diffusion_from_frictional_ratio, solvent
 from aavqc.auc.normal import solve
-from aavqc.auc.search import Parameters, thin
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.records import FloatArray
 
 RATIOS = np.geomspace(1.0, 3.0, 8)
 """Frictional ratios of the table: a compact sphere to a long rod."""
@@ -25,13 +25,13 @@ ELEMENTS = 30_000_000
 
 def fit_ff0(
     grid: SignalGrid,
-    low: float,
-    high: float,
-    best: Parameters,
+    s: FloatArray,
+    meniscus: float,
+    bottom: float,
     noise: list[str],
     settings: TechniqueSettings,
 ) -> tuple[SignalGrid, Fitted, dict[str, object]]:
-    """Fit c(s, f/f0) between two values of s (in S), a third of ``resolution`` of them.
+    """Fit c(s, f/f0) on the range of a grid of s (in S), at a third of ``resolution`` of values.
 
     Returns
     -------
@@ -42,14 +42,14 @@ def fit_ff0(
     table : dict
         ``s``, ``frictional_ratio`` and ``signal``, a row a frictional ratio.
     """
-    s = np.linspace(low, high, max(settings.resolution // 3, 10))
+    s = np.linspace(s[0], s[-1], max(settings.resolution // 3, 10))
     grid = _within(grid, ELEMENTS // (s.size * RATIOS.size))
     density, viscosity = solvent(settings)
     all_s, ratio = np.tile(s, RATIOS.size), np.repeat(RATIOS, s.size)
     d = diffusion_from_frictional_ratio(
         all_s * 1e-13, ratio, settings.vbar, density, viscosity, grid.temperature_c
     )
-    columns = project(basis(grid, all_s, d, best.meniscus, best.bottom), noise, grid.seen)
+    columns = project(basis(grid, all_s, d, meniscus, bottom), noise, grid.seen)
     fold = np.tile(np.eye(s.size), RATIOS.size)
     fitted = fit_columns(grid, s, columns, noise, fold=fold)
     return (
@@ -65,4 +65,4 @@ def _within(grid: SignalGrid, elements: int) -> SignalGrid:
     if excess <= 1:
         return grid
     scans = max(int(grid.w.size / np.sqrt(excess)), 20)
-    return thin(grid, scans, max(elements // scans, 50))
+    return grid.thinned(scans, max(elements // scans, 50))

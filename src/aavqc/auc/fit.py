@@ -1,144 +1,222 @@
-"""The fit of one cell: from scans to a distribution, with everything found on the way."""
+"""The fit of a sample: from the scans of its channels to distributions, with everything found on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from aavqc.auc.choices import choose_scans
-from aavqc.auc.column import Column, find_column
+from aavqc.auc.capsids import windows_of_species
+from aavqc.auc.channels import Channel, channels_of
+from aavqc.auc.column import Column
 from aavqc.auc.composition import ClassWindows, class_windows
 from aavqc.auc.cs import Fitted, basis, fit_columns, project
 from aavqc.auc.ff0 import fit_ff0
-from aavqc.auc.grid import SignalGrid, on_grid, range_remarks
+from aavqc.auc.grid import SignalGrid, range_remarks
 from aavqc.auc.models import Shape, model_of, shape_of
 from aavqc.auc.peaks import Peak, find_peaks, resolution
+from aavqc.auc.resolve import Resolved, resolve, smeared_in
 from aavqc.auc.search import (
     COARSE_GAIN,
     Found,
+    Free,
     Parameters,
     Problem,
     first_look,
     refine,
     search,
     slowest_seen,
-    thin,
 )
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.species import Species, fit_species, starting_species
-from aavqc.auc.water import to_water
 from aavqc.errors import UsageError
-from aavqc.records import VelocityScans
+from aavqc.records import FloatArray, VelocityScans
 
 EXPECTED_CAPSIDS = (40.0, 160.0)
 """With a ``design_length`` the distribution covers at least this range, in S."""
 
+GROWTH: Free = ("growth", 0)
+GROWTH_SD, GROWTH_LIMITS = 0.08, (-0.25, 0.4)
+"""Prior of the radius' growth by the time that s has doubled: full capsids (1.65 times the s of
+empty ones) are known to be 0 to 10 % larger."""
+
 
 @dataclass(frozen=True)
 class Fit:
-    """Everything that the fit of one cell found.
+    """What the fit found in one channel: its cell, its distribution and peaks."""
+
+    channel: Channel
+    meniscus: float
+    bottom: float
+    distribution: Fitted
+    peaks: list[Peak]
+
+    @property
+    def column(self) -> Column:
+        """The solution column as found before the fit."""
+        return self.channel.column
+
+    @property
+    def grid(self) -> SignalGrid:
+        """The scans that were fitted."""
+        return self.channel.grid
+
+    @property
+    def noise(self) -> list[str]:
+        """Kinds of systematic noise that were taken out."""
+        return self.channel.noise
+
+
+@dataclass(frozen=True)
+class SampleFit:
+    """Everything that the fit of one sample found: its channels share species and shape.
 
     ``shape_kind`` says what ``found.best.shape`` is: ``frictional_ratio`` or ``radius`` (nm);
     None where the model has no shape of its own and one only helped to find the cell.
     ``details`` are the model's own diagnostics, ``remarks`` what else a reader should know.
     """
 
-    column: Column
-    grid: SignalGrid
+    fits: tuple[Fit, ...]
+    problem: Problem
     found: Found
     model: str
-    noise: list[str]
-    distribution: Fitted
+    shape_kind: str | None
+    resolved: Resolved | None
     windows: ClassWindows | None
-    peaks: list[Peak]
-    shape_kind: str | None = None
     details: Mapping[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
 
 def fit_cell(record: VelocityScans, settings: TechniqueSettings) -> Fit:
-    """Fit the scans of one cell.
+    """Fit one record; return the first of its channels."""
+    return fit_sample((record,), settings).fits[0]
+
+
+def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) -> SampleFit:
+    """Fit the scans of a sample: one cell, or several cells and speeds of it together.
 
     Raises
     ------
     AssayError
         No boundary, an equilibrium experiment, too few scans.
     """
-    scans = choose_scans(record, settings)
-    column = find_column(record, scans, settings)
-    grid = on_grid(record, scans, column, settings)
-    noise = list(
-        settings.noise
-        if settings.noise is not None
-        else ["ti", "ri"]
-        if record.optics in ("interference", "intensity")
-        else []
-    )
+    channels = channels_of(tuple(records), settings)
     model = model_of(settings)
-    shape = shape_of(model, settings, grid.temperature_c)
-    low, high, found = _find_cell(grid, column, shape, noise, settings)
+    shape = shape_of(model, settings, channels[0].grid.temperature_c)
+    problem, start, free = _problem(channels, shape, settings)
+    low, high, found = _find_cell(problem, start, free, settings)
     best = found.best
-
     if model == "lsg":
         # a step that has not come out of the meniscus is not seen
-        low = min(max(low, slowest_seen(grid, best.meniscus)), 0.5 * high)
+        low = min(max(low, slowest_seen(channels[0].grid, best.meniscus[0])), 0.5 * high)
     s = np.linspace(low, high, settings.resolution)
+    details: dict[str, object] = {}
+    fits = []
+    for channel in channels:
+        fit, more = _fit_channel(channel, s, best, model, shape, settings)
+        fits.append(fit)
+        details = details or more
+    resolved = None
+    windows = class_windows(fits[0].distribution.s, fits[0].distribution.signal, settings)
+    if settings.design_length is not None and model in ("cs", "cs_invariant_d"):
+        growing = [GROWTH] if shape.kind == "radius" and ("shape", 0) in found.sd else []
+        resolved = resolve(problem, [f.distribution for f in fits], best, [*found.sd, *growing])
+        if resolved is not None:
+            resolved = replace(resolved, smeared=smeared_in(resolved.s, _width(resolved, fits[0], shape)))
+            windows = windows_of_species(resolved, settings) or windows
+            found = resolved.found
+    remarks = tuple(r for c in channels for r in range_remarks(c.scans, c.grid))
+    if model == "lsg" and windows is not None:
+        remarks = (*remarks, "ls-g*(s) takes no diffusion out: classes of capsids run into each other")
+    return SampleFit(
+        fits=tuple(fits),
+        problem=problem,
+        found=found,
+        model=model,
+        shape_kind=shape.kind if model in ("cs", "cs_invariant_d") else None,
+        resolved=resolved,
+        windows=windows,
+        details=details,
+        remarks=tuple(dict.fromkeys(remarks)),
+    )
+
+
+def _width(resolved: Resolved, fit: Fit, shape: Shape) -> FloatArray:
+    best = resolved.found.best
+    d = shape.to_d(resolved.s, best.shape, best.growth)
+    return resolution(resolved.s, d, fit.meniscus, fit.bottom, fit.grid.omega2)
+
+
+def _problem(
+    channels: list[Channel], shape: Shape, settings: TechniqueSettings
+) -> tuple[Problem, Parameters, list[Free]]:
+    columns = {c.cell: c.column for c in channels}
+    cells = [columns[i] for i in sorted(columns)]
+
+    def limits(meniscus: str, bottom: str, shape_at: float, growth: float) -> Parameters:
+        return Parameters(
+            tuple(getattr(c, meniscus) for c in cells),
+            tuple(getattr(c, bottom) for c in cells),
+            shape_at,
+            growth,
+        )
+
+    problem = Problem(
+        tuple(channels),
+        shape.to_d,
+        limits("meniscus_low", "bottom_low", shape.low, GROWTH_LIMITS[0]),
+        limits("meniscus_high", "bottom_high", shape.high, GROWTH_LIMITS[1]),
+        {GROWTH: (0.0, GROWTH_SD)},
+    )
+    return problem, limits("meniscus", "bottom", shape.start, 0.0), _free(settings, shape, len(cells))
+
+
+def _fit_channel(
+    channel: Channel,
+    s: FloatArray,
+    best: Parameters,
+    model: str,
+    shape: Shape,
+    settings: TechniqueSettings,
+) -> tuple[Fit, dict[str, object]]:
+    """Fit the distribution of one channel, the cell and the shape held."""
+    grid, noise = channel.grid, channel.noise
+    meniscus, bottom = best.meniscus[channel.cell], best.bottom[channel.cell]
     details: dict[str, object] = {}
     peaks: list[Peak] | None = None
     if model == "cs_ff0":
-        grid, distribution, details["ff0"] = fit_ff0(grid, low, high, best, noise, settings)
+        grid, distribution, details["ff0"] = fit_ff0(grid, s, meniscus, bottom, noise, settings)
+        channel = replace(channel, grid=grid)
         s = distribution.s
     else:
-        d = np.zeros(s.size) if model == "lsg" else shape.to_d(s, best.shape)
+        d = np.zeros(s.size) if model == "lsg" else shape.to_d(s, best.shape, best.growth)
         distribution = fit_columns(
             grid,
             s,
-            project(basis(grid, s, d, best.meniscus, best.bottom), noise, grid.seen),
+            project(basis(grid, s, d, meniscus, bottom), noise, grid.seen),
             noise,
             regularisation=settings.regularisation,
             confidence=settings.confidence,
         )
-    width = resolution(s, shape.to_d(s, best.shape), best.meniscus, best.bottom, grid.omega2)
+    width = resolution(s, shape.to_d(s, best.shape, best.growth), meniscus, bottom, grid.omega2)
     if model == "species":
         seen = find_peaks(s, distribution.signal, width)
-        start = starting_species(seen, shape.to_d, best.shape, settings)
-        distribution, species = fit_species(grid, *start, best, noise, s)
+        start = starting_species(seen, lambda x: shape.to_d(x, best.shape, best.growth), settings)
+        distribution, species = fit_species(grid, *start, meniscus, bottom, noise, s)
         details["species"] = [asdict(one) for one in species]
         peaks = _as_peaks(species)
-    windows = class_windows(s, distribution.signal, settings, to_water(settings, grid.temperature_c))
-    remarks = range_remarks(scans, grid)
-    if model == "lsg" and windows is not None:
-        remarks = (*remarks, "ls-g*(s) takes no diffusion out: classes of capsids run into each other")
-    return Fit(
-        column=column,
-        grid=grid,
-        found=found,
-        model=model,
-        noise=noise,
-        distribution=distribution,
-        windows=windows,
-        peaks=find_peaks(s, distribution.signal, width) if peaks is None else peaks,
-        shape_kind=shape.kind if model in ("cs", "cs_invariant_d") else None,
-        details=details,
-        remarks=remarks,
-    )
+    if peaks is None:
+        peaks = find_peaks(s, distribution.signal, width)
+    return Fit(channel, meniscus, bottom, distribution, peaks), details
 
 
 def _find_cell(
-    grid: SignalGrid, column: Column, shape: Shape, noise: list[str], settings: TechniqueSettings
+    problem: Problem, start: Parameters, free: list[Free], settings: TechniqueSettings
 ) -> tuple[float, float, Found]:
     """Find range of s, meniscus, bottom and shape, with a c(s) whatever the model."""
-    problem = Problem(
-        thin(grid),
-        shape.to_d,
-        Parameters(column.meniscus_low, column.bottom_low, shape.low),
-        Parameters(column.meniscus_high, column.bottom_high, shape.high),
-        noise,
-    )
-    start = Parameters(column.meniscus, column.bottom, shape.start)
-    free = _free(settings, shape)
+    thinned = tuple(replace(c, grid=c.grid.thinned()) for c in problem.channels)
+    problem = replace(problem, channels=thinned)
     if settings.s_range is not None:
         low, high = settings.s_range
         if not 0 < low < high < np.inf:
@@ -151,18 +229,20 @@ def _find_cell(
             low, high = min(low, EXPECTED_CAPSIDS[0]), max(high, EXPECTED_CAPSIDS[1])
     s = np.linspace(low, high, 60)
     found = search(problem, s, start, free, COARSE_GAIN)
-    return low, high, search(problem, refine(s, found.amounts), found.best, free)
+    return low, high, search(problem, refine(s, found.amounts.sum(axis=0)), found.best, free)
 
 
-def _free(settings: TechniqueSettings, shape: Shape) -> list[str]:
-    """Names of the fitted parameters."""
+def _free(settings: TechniqueSettings, shape: Shape, cells: int) -> list[Free]:
+    """Return the fitted parameters."""
     wanted = settings.fit
     if wanted is None:
         wanted = ["meniscus", "radius"] if shape.kind == "radius" else ["meniscus", "frictional_ratio"]
-    # the bottom is found rather than fitted: unlike the meniscus it hardly touches any result
-    free = ["bottom"] if settings.bottom is None else []
-    free += ["meniscus"] if "meniscus" in wanted and settings.meniscus is None else []
-    return free + (["shape"] if {"frictional_ratio", "radius"} & set(wanted) else [])
+    free: list[Free] = []
+    for cell in range(cells):
+        # the bottom is found rather than fitted: unlike the meniscus it hardly touches any result
+        free += [("bottom", cell)] if settings.bottom is None else []
+        free += [("meniscus", cell)] if "meniscus" in wanted and settings.meniscus is None else []
+    return free + ([("shape", 0)] if {"frictional_ratio", "radius"} & set(wanted) else [])
 
 
 def _as_peaks(species: list[Species]) -> list[Peak]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from aavqc.attributes import Attribute
+from aavqc.auc.agreement import composition_flags
 from aavqc.auc.composition import extinction_at
-from aavqc.auc.fit import Fit
+from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.misfit import misfit_flags
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.documents import Flag
@@ -27,8 +31,19 @@ ENOUGH_SCANS = 12
 """Scans in which a boundary moves; with fewer, what is constant in time is told from it badly."""
 
 
+def sample_flags(fit: SampleFit, attributes: Sequence[Attribute], settings: TechniqueSettings) -> list[Flag]:
+    """Return the flags of a sample: those of its channels, each named once, and of its composition."""
+    flags: dict[str, Flag] = {}
+    for one in fit.fits:
+        where = "" if len(fit.fits) == 1 else f"{_wavelength(one)}, {one.channel.record.name}: "
+        for flag in flags_of(one, one.channel.record, settings):
+            if flag.id not in flags:
+                flags[flag.id] = flag.model_copy(update={"message": where + flag.message})
+    return [*flags.values(), *composition_flags(fit, attributes, settings)]
+
+
 def flags_of(fit: Fit, record: VelocityScans, settings: TechniqueSettings) -> list[Flag]:
-    """Return the flags of a fit; one of severity ``invalid`` takes the sample out.
+    """Return the flags of one channel; one of severity ``invalid`` takes the sample out.
 
     Parameters
     ----------
@@ -53,9 +68,9 @@ def flags_of(fit: Fit, record: VelocityScans, settings: TechniqueSettings) -> li
     ]
 
 
-def warnings_of(record: VelocityScans, fit: Fit, settings: TechniqueSettings) -> list[str]:
+def warnings_of(records: Sequence[VelocityScans], fit: SampleFit, settings: TechniqueSettings) -> list[str]:
     """Return what was assumed or left out."""
-    said = list(record.remarks)
+    said = [remark for record in records for remark in record.remarks]
     if settings.density is None or settings.viscosity is None:
         said.append(
             "density and viscosity are not given: s is as measured, no s20,w; shape parameters refer to water"
@@ -64,12 +79,25 @@ def warnings_of(record: VelocityScans, fit: Fit, settings: TechniqueSettings) ->
         said.append("no design_length: no composition is computed")
     elif fit.windows is None:
         said.append("no capsid peak near its expected s: no composition is computed")
-    elif extinction_at(settings, fit.grid.wavelength_nm) is None:
-        said.append(
-            f"no extinction coefficients at {_wavelength(fit)}: percentages are of signal, not of particles"
-        )
-    if len(record.wavelengths) > 1:
-        said.append(f"one wavelength of {len(record.wavelengths)} is used: {_wavelength(fit)}")
+    else:
+        known = [extinction_at(settings, f.grid.wavelength_nm) for f in fit.fits]
+        if not any(known):
+            said.append(
+                f"no extinction coefficients at {_wavelength(fit.fits[0])}: percentages are of signal, "
+                "not of particles"
+            )
+        elif settings.extinction.rel_sd is None:
+            said.append("extinction.rel_sd is not stated: no interval covers the extinction coefficients")
+        if any(known) and settings.dilution_factor is None:
+            said.append("no dilution_factor: optical titers are of the solution in the cell")
+        if fit.windows.anchor == "full peak":
+            said.append(
+                "no empty peak calibrates the lengths: the full peak is taken to hold the design length"
+            )
+    used = {f.grid.wavelength_nm for f in fit.fits}
+    measured = {w for record in records for w in record.wavelengths}
+    if len(measured) > len(used):
+        said.append(f"{len(used)} of {len(measured)} wavelengths are used: {_wavelength(fit.fits[0])} …")
     return said
 
 
@@ -79,7 +107,7 @@ def _wavelength(fit: Fit) -> str:
 
 
 def _meniscus_at_edge(fit: Fit) -> Flag | None:
-    column, best = fit.column, fit.found.best.meniscus
+    column, best = fit.column, fit.meniscus
     if column.meniscus_low >= column.meniscus_high or (
         best - column.meniscus_low >= EDGE_CM and column.meniscus_high - best >= EDGE_CM
     ):
@@ -154,7 +182,7 @@ def _few_scans(fit: Fit) -> Flag | None:
     d = fit.distribution
     share = np.cumsum(d.amounts) / max(float(d.amounts.sum()), 1e-300)
     slow, fast = (float(d.s[min(int(np.searchsorted(share, q)), d.s.size - 1)]) for q in (0.1, 0.9))
-    first, last = (fit.found.best.meniscus * np.exp(s * 1e-13 * fit.grid.w) for s in (slow, fast))
+    first, last = (fit.meniscus * np.exp(s * 1e-13 * fit.grid.w) for s in (slow, fast))
     moving = int(np.count_nonzero((last > fit.grid.radii[0]) & (first < fit.grid.radii[-1])))
     if moving >= ENOUGH_SCANS:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,6 +54,18 @@ class SignalGrid:
     def points(self) -> int:
         """Number of data points."""
         return self.signal.size if self.seen is None else int(np.count_nonzero(self.seen))
+
+    def thinned(self, scans: int = 40, points: int = 250) -> SignalGrid:
+        """Return every n-th scan and radius: enough to find a few parameters."""
+        rows = np.unique(np.linspace(0, self.w.size - 1, min(scans, self.w.size)).astype(int))
+        every = max(self.radii.size // points, 1)
+        return replace(
+            self,
+            w=self.w[rows],
+            radii=self.radii[::every].copy(),
+            signal=self.signal[rows][:, ::every].copy(),
+            seen=None if self.seen is None else self.seen[rows][:, ::every].copy(),
+        )
 
 
 def on_grid(

@@ -10,7 +10,6 @@ from aavqc.auc.legacy import legacy_rows
 from aavqc.auc.peaks import find_peaks
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.solvent import run_temperature, solvent_flags, solvent_remarks
-from aavqc.auc.water import to_water
 from aavqc.documents import Outcome, Sample, plain
 from aavqc.records import Distribution
 
@@ -25,8 +24,7 @@ def integrate(record: Distribution, settings: TechniqueSettings) -> Outcome:
     """
     s = np.array(record.x)
     amounts = record.y * np.gradient(s)
-    factor = to_water(settings, run_temperature(record, settings))
-    windows = class_windows(s, amounts, settings, factor)
+    windows = class_windows(s, amounts, settings)
     total = float(amounts.sum())
     values: list[tuple[str, str, float]] = [
         ("total_signal", "1", total),

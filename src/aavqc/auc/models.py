@@ -20,12 +20,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aavqc.auc.composition import AGGREGATE, S20W_EMPTY, SUBCAPSID, gain_per_nucleotide
+from aavqc.auc.composition import AGGREGATE, SUBCAPSID, expected_empty, gain_per_nucleotide
 from aavqc.auc.settings import TechniqueSettings
-from aavqc.auc.water import to_water
 from aavqc.records import FloatArray
 
-ShapeToD = Callable[[FloatArray, float], FloatArray]
+ShapeToD = Callable[[FloatArray, float, float], FloatArray]
+"""D in cm²/s from s in S, the shape and its growth."""
 
 GAS_CONSTANT = 8.314462618e7  # erg / (mol K)
 BOLTZMANN = 1.380649e-16  # erg / K
@@ -73,16 +73,20 @@ def shape_of(model: str, settings: TechniqueSettings, temperature_c: float) -> S
     """
     density, viscosity = solvent(settings)
     if model == "cs_invariant_d" or (model != "cs" and settings.design_length is not None):
-        band = capsid_band(settings)
+        band, empty = capsid_band(settings), expected_empty(settings)
 
-        def from_radius(s: FloatArray, radius_nm: float) -> FloatArray:
+        def from_radius(s: FloatArray, radius_nm: float, growth: float) -> FloatArray:
             d = np.full(s.size, diffusion_from_radius(radius_nm, viscosity, temperature_c))
-            return d if band is None else d * np.sqrt(np.clip(s, *band) / s)
+            if band is None:
+                return d
+            inside = np.clip(s, *band)
+            larger = 1.0 + growth * np.maximum(inside / empty - 1.0, 0.0)
+            return d / larger * np.sqrt(inside / s)
 
         radius = settings.radius_nm
         return Shape("radius", radius, 0.3 * radius, 3.0 * radius, from_radius)
 
-    def from_ratio(s: FloatArray, ratio: float) -> FloatArray:
+    def from_ratio(s: FloatArray, ratio: float, growth: float) -> FloatArray:
         return diffusion_from_frictional_ratio(
             s * 1e-13, ratio, settings.vbar, density, viscosity, temperature_c
         )
@@ -98,7 +102,7 @@ def capsid_band(settings: TechniqueSettings) -> tuple[float, float] | None:
     """
     if settings.design_length is None:
         return None
-    empty = S20W_EMPTY / (to_water(settings) or 1.0)
+    empty = expected_empty(settings)
     fullest = 1 + gain_per_nucleotide(settings) * 1.5 * settings.design_length
     return SUBCAPSID * empty, AGGREGATE * fullest * empty
 

@@ -24,6 +24,8 @@ class Extinction(Document):
     capsid: dict[str, Positive] = Field({}, description="M-1 cm-1 a particle")
     nucleotide: dict[str, Positive] = Field({}, description="M-1 cm-1 a nucleotide")
     rel_sd: float | None = Field(None, ge=0, le=1, description="relative SD of the nucleotide's")
+    capsid_rel_sd: float | None = Field(None, ge=0, le=1, description="relative SD of the capsid's")
+    wavelength_sd: float | None = Field(None, ge=0, le=10, description="of the instrument's wavelength, nm")
     set: Literal["sommer2003-denatured"] | None = Field(
         None, description="a published set, for wavelengths that are not given"
     )
@@ -102,6 +104,11 @@ class TechniqueSettings(Settings):
     buffer: str | None = Field(None, description="in words; a co-solute that it names is flagged")
     temperature: float | None = Field(None, gt=-5.0, lt=60.0, description="°C; default: the scans'")
     path_length_cm: float = Field(1.2, gt=0.0, le=5.0)
+    path_length_rel_sd: float | None = Field(None, ge=0, le=0.5)
+    length_rel_sd: float | None = Field(
+        None, ge=0, le=0.5, description="of packaged length by s; default: 0 on an empty peak, else 0.06"
+    )
+    together: bool = Field(False, description="all cells and runs of the path are one sample: one fit")
     linear_limit: float = Field(1.2, gt=0.0, le=10.0, description="OD; absorbance above is flagged")
     extinction: Extinction = Extinction()
     scans: Annotated[list[int], Field(min_length=2, max_length=3)] | None = Field(

@@ -19,7 +19,7 @@ import numpy as np
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.solutes import CO_SOLUTES, SOLUTES
 from aavqc.documents import Flag
-from aavqc.records import Distribution, VelocityScans
+from aavqc.records import Distribution, VelocityGroup, VelocityScans
 
 STANDARD_C = 20.0
 """Temperature that s20,w refers to, and that is assumed of a distribution without its scans."""
@@ -61,7 +61,7 @@ def solvent_of(settings: TechniqueSettings, temperature_c: float) -> Solvent | N
 
 
 def with_solvent(
-    record: VelocityScans | Distribution, settings: TechniqueSettings
+    record: VelocityScans | VelocityGroup | Distribution, settings: TechniqueSettings
 ) -> tuple[TechniqueSettings, Solvent | None]:
     """Return the settings with density and viscosity filled in from the composition."""
     found = solvent_of(settings, run_temperature(record, settings))
@@ -71,13 +71,16 @@ def with_solvent(
     return filled, found
 
 
-def run_temperature(record: VelocityScans | Distribution, settings: TechniqueSettings) -> float:
+def run_temperature(
+    record: VelocityScans | VelocityGroup | Distribution, settings: TechniqueSettings
+) -> float:
     """Return the temperature (°C) as set, else the scans' mean as calibrated."""
     if settings.temperature is not None:
         return settings.temperature
     if isinstance(record, Distribution):
         return STANDARD_C
-    indicated = float(np.mean([s.temperature_c for s in record.scans]))
+    members = record.members if isinstance(record, VelocityGroup) else (record,)
+    indicated = float(np.mean([s.temperature_c for m in members for s in m.scans]))
     return indicated + settings.calibration.temperature_offset
 
 

@@ -14,10 +14,8 @@ import numpy as np
 
 from aavqc.auc.cs import Fitted, basis, fit_columns, project
 from aavqc.auc.grid import SignalGrid
-from aavqc.auc.models import ShapeToD
 from aavqc.auc.normal import normal_equations, solve
 from aavqc.auc.peaks import Peak
-from aavqc.auc.search import Parameters
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.errors import AssayError, UsageError
 from aavqc.records import FloatArray
@@ -49,7 +47,7 @@ class Species:
 
 
 def starting_species(
-    peaks: Sequence[Peak], to_d: ShapeToD, shape: float, settings: TechniqueSettings
+    peaks: Sequence[Peak], to_d: Callable[[FloatArray], FloatArray], settings: TechniqueSettings
 ) -> tuple[FloatArray, FloatArray]:
     """Return s (S) and D (cm²/s) to begin with: as given, or the largest peaks of c(s).
 
@@ -85,14 +83,15 @@ def starting_species(
         )
     largest = sorted(sorted(peaks, key=lambda p: -p.signal)[:number], key=lambda p: p.s)
     s = np.array([p.s for p in largest])
-    return s, to_d(s, shape)
+    return s, to_d(s)
 
 
 def fit_species(
     grid: SignalGrid,
     s: FloatArray,
     diffusion: FloatArray,
-    best: Parameters,
+    meniscus: float,
+    bottom: float,
     noise: list[str],
     on: FloatArray,
 ) -> tuple[Fitted, list[Species]]:
@@ -103,8 +102,8 @@ def fit_species(
     grid : SignalGrid
     s, diffusion : array, shape (species,)
         To begin with, in S and cm²/s.
-    best : Parameters
-        Meniscus and bottom.
+    meniscus, bottom : float
+        In cm.
     noise : list of str
     on : array, shape (n,)
         A uniform grid of s on which the species are reported as a distribution: each on the two
@@ -124,7 +123,7 @@ def fit_species(
     """
 
     def columns(s: FloatArray, ln_d: FloatArray) -> FloatArray:
-        return project(basis(grid, s, np.exp(ln_d), best.meniscus, best.bottom), noise, grid.seen)
+        return project(basis(grid, s, np.exp(ln_d), meniscus, bottom), noise, grid.seen)
 
     data = project(grid.signal.copy(), noise, grid.seen)
     s, ln_d = _levenberg_marquardt(columns, data, s, np.log(diffusion), float(on[0]), float(on[-1]))

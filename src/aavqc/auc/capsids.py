@@ -1,0 +1,308 @@
+"""From resolved species to capsids: particles, packaged lengths and titers, with what they rest on.
+
+Each species has the signal A_λ = l (n ε_capsid,λ + d ε_nucleotide,λ), n its capsids and d its packaged
+nucleotides in mol/L. With the length from s, d = n L(s), every wavelength tells n. With two
+wavelengths or more n and d follow without s, and L = d/n is measured a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aavqc.auc.channels import SCATTER_NM, Channel
+from aavqc.auc.composition import (
+    ClassWindows,
+    expected_empty,
+    extinction_at,
+    gain_per_nucleotide,
+    lengths_at,
+    search_reach,
+    windows_from,
+)
+from aavqc.auc.resolve import Resolved
+from aavqc.auc.settings import TechniqueSettings
+from aavqc.auc.water import to_water
+from aavqc.capsid import CLASSES
+from aavqc.records import FloatArray
+
+NEAR_FULL = (1 / 1.12, 1.05)
+"""The full peak is looked for between these multiples of its s in a shell that stays as it is: full
+capsids up to 12 % larger than empty ones are reported."""
+
+BOTH = "empty and full peaks"
+
+AS_EXPECTED = 0.025
+"""A peak this near to its expected s (relative) is preferred to a larger one farther away."""
+
+UNANCHORED_SD = 0.06
+"""Relative SD of a length from s alone: of the partial specific volumes, and of a shell that may grow."""
+
+AVOGADRO = 6.02214076e23
+
+WAVELENGTH_SLOPES = {260: (0.03, -0.005), 280: (-0.005, -0.06)}
+"""Relative change a nm of a capsid's and a nucleotide's extinction: read off published spectra of
+protein and DNA; a default."""
+
+
+@dataclass(frozen=True)
+class Capsids:
+    """What one set of amounts says of the capsids of a sample.
+
+    Attributes
+    ----------
+    windows : ClassWindows
+    particles : array, shape (n,), or None
+        Capsids of each species, mol/L, summed over cells; None without extinction coefficients.
+    lengths : array, shape (n,)
+        From s, in nt.
+    signal : array, shape (n,)
+        Of the first channel.
+    bases : array, shape (n, 2), or None
+        Capsids and nucleotides of each species in mol/L, by the wavelengths alone.
+    """
+
+    windows: ClassWindows
+    s: FloatArray
+    lengths: FloatArray
+    signal: FloatArray
+    particles: FloatArray | None
+    bases: FloatArray | None
+
+    def percent(self, amounts: FloatArray) -> dict[str, float]:
+        """Return the shares of the four classes in amounts, shape (n,), in percent."""
+        index = self.windows.index(self.s)
+        shares = [float(amounts[index == i + 1].sum()) for i in range(len(CLASSES))]
+        total = sum(shares)
+        return {c: 100.0 * x / total if total > 0 else 0.0 for c, x in zip(CLASSES, shares, strict=True)}
+
+
+def windows_of_species(resolved: Resolved, settings: TechniqueSettings) -> ClassWindows | None:
+    """Return the classes on the s axis, anchored on the species that the sample shows.
+
+    An empty peak gives s of length 0; the full peak, taken to hold the design length, how much the
+    shell has grown by then. Where one is missing the shell stays as it is.
+    """
+    if settings.design_length is None:
+        return None
+    s, signal = resolved.s, resolved.amounts[0]
+    slope = gain_per_nucleotide(settings)
+    gain = 1.0 + slope * settings.design_length
+    expected, reach = expected_empty(settings), search_reach(settings)
+    known = to_water(settings) is not None
+    empty = _peak(s, signal, expected, (1 - reach, 1 + reach), AS_EXPECTED if known else 0.0)
+    if empty is not None:
+        full = _peak(s, signal, empty * gain, NEAR_FULL)
+        if full is not None:
+            growth = _growth(full / empty, gain)
+            return replace(windows_from(empty, BOTH, growth, settings, slope), s_full=full)
+        return windows_from(empty, "empty peak", 0.0, settings, slope)
+    full = _peak(s, signal, expected * gain, (1 - reach, 1 + reach))
+    return None if full is None else windows_from(full / gain, "full peak", 0.0, settings, slope)
+
+
+def _growth(ratio: float, gain: float) -> float:
+    """Return the growth of the radius that a full peak at s/s_empty = ``ratio`` shows."""
+    return (gain / ratio - 1.0) / (ratio - 1.0)
+
+
+def capsids_of(
+    resolved: Resolved, channels: Sequence[Channel], windows: ClassWindows, settings: TechniqueSettings
+) -> Capsids:
+    """Return what the species are as capsids.
+
+    Parameters
+    ----------
+    resolved : Resolved
+    channels : sequence of Channel
+        In the order of its amounts.
+    windows : ClassWindows
+    settings : TechniqueSettings
+        With ``extinction``; without it there are no particles.
+    """
+    return _capsids(resolved, resolved.amounts, resolved.s, channels, windows, settings, None)
+
+
+def rigid_length(found: Capsids, k: int) -> float:
+    """Return the length (nt) of a species by its s alone, in a shell that stays as it is."""
+    w = found.windows
+    return float(lengths_at(found.s[k : k + 1], w.s_empty, w.slope, 0.0)[0])
+
+
+def drawn_capsids(
+    resolved: Resolved,
+    channels: Sequence[Channel],
+    windows: ClassWindows,
+    settings: TechniqueSettings,
+    rng: np.random.Generator,
+    count: int,
+) -> list[Capsids]:
+    """Draw what the species could be as well: noise, cell, shape, anchor and constants.
+
+    Amounts, s and growth are drawn together from the fit's covariance; extinction coefficients,
+    wavelengths, path length and the length's scale from their stated standard deviations. In a smear
+    where one species ends and the next begins is open: up to the lesser of two may belong to either.
+    """
+    channel_count, n = resolved.amounts.shape
+    free = resolved.free
+    mean = np.concatenate(
+        [resolved.amounts.ravel(), [resolved.s[f[1]] if f[0] == "s" else 0.0 for f in free]]
+    )
+    values, vectors = np.linalg.eigh(resolved.covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    at_s = [channel_count * n + i for i, f in enumerate(free) if f[0] == "s"]
+    drawn = []
+    for _ in range(count):
+        x = mean + root @ rng.standard_normal(mean.size)
+        amounts = np.maximum(x[: channel_count * n].reshape(channel_count, n), 0.0)
+        scale = 1.0 + _length_sd(windows, settings) * rng.standard_normal()
+        moved = _moved(windows, resolved.s, x[at_s], scale, settings)
+        for i in resolved.smeared:
+            shift = rng.uniform(-1.0, 1.0) * np.minimum(amounts[:, i], amounts[:, i + 1])
+            amounts[:, i], amounts[:, i + 1] = amounts[:, i] - shift, amounts[:, i + 1] + shift
+        constants = Constants.draw(settings, channels, rng)
+        drawn.append(_capsids(resolved, amounts, x[at_s], channels, moved, settings, constants))
+    return drawn
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Relative errors of the constants in one draw, by channel."""
+
+    capsid: FloatArray
+    nucleotide: FloatArray
+    path: float
+
+    @classmethod
+    def draw(
+        cls, settings: TechniqueSettings, channels: Sequence[Channel], rng: np.random.Generator
+    ) -> Constants:
+        """Draw them; a coefficient errs alike at all wavelengths, each wavelength by itself."""
+        given = settings.extinction
+        z = rng.standard_normal(3)
+        off = (given.wavelength_sd or 0.0) * rng.standard_normal(len(channels))
+        slopes = np.array([wavelength_slopes(c.grid.wavelength_nm) for c in channels])
+        return cls(
+            1.0 + (given.capsid_rel_sd or 0.0) * z[0] + slopes[:, 0] * off,
+            1.0 + (given.rel_sd or 0.0) * z[1] + slopes[:, 1] * off,
+            1.0 + (settings.path_length_rel_sd or 0.0) * float(z[2]),
+        )
+
+
+def wavelength_slopes(wavelength: float | None) -> tuple[float, float]:
+    """Return the relative change a nm of capsid and nucleotide extinction; 0 where not known."""
+    known = [nm for nm in WAVELENGTH_SLOPES if wavelength is not None and abs(wavelength - nm) <= 5.0]
+    return WAVELENGTH_SLOPES[known[0]] if known else (0.0, 0.0)
+
+
+def _capsids(
+    resolved: Resolved,
+    amounts: FloatArray,
+    s: FloatArray,
+    channels: Sequence[Channel],
+    windows: ClassWindows,
+    settings: TechniqueSettings,
+    constants: Constants | None,
+) -> Capsids:
+    lengths = windows.length(s)
+    index = windows.index(s)
+    # empties hold nothing, and what is slower than they are is no capsid with DNA
+    lengths = np.where(index <= 1, np.where(index == 1, lengths, 0.0), lengths)
+    particles: FloatArray | None = None
+    bases: FloatArray | None = None
+    for cell in sorted({c.cell for c in channels}):
+        here = [i for i, c in enumerate(channels) if c.cell == cell]
+        known = [
+            (i, e) for i in here if (e := extinction_at(settings, channels[i].grid.wavelength_nm)) is not None
+        ]
+        if not known:
+            continue
+        rows = [i for i, _ in known]
+        capsid = np.array([e[0] for _, e in known])
+        nucleotide = np.array([e[1] for _, e in known])
+        path = settings.path_length_cm
+        if constants is not None:
+            capsid, nucleotide = capsid * constants.capsid[rows], nucleotide * constants.nucleotide[rows]
+            path *= constants.path
+        absorbed = (amounts[rows] - _scattered(amounts, here, channels, rows)) / path
+        sd = _signal_sd(resolved, rows) + 0.01 * np.abs(resolved.amounts[rows])
+        particle = capsid[:, None] + nucleotide[:, None] * lengths[None, :]
+        weight = (particle / sd) ** 2
+        n = (weight * absorbed / particle).sum(axis=0) / weight.sum(axis=0)
+        particles = n if particles is None else particles + n
+        if len(rows) > 1:
+            solved = _two_parts(absorbed, sd, capsid, nucleotide)
+            bases = solved if bases is None else bases + solved
+    return Capsids(windows, s, lengths, amounts[0], particles, bases)
+
+
+def _two_parts(
+    absorbed: FloatArray, sd: FloatArray, capsid: FloatArray, nucleotide: FloatArray
+) -> FloatArray:
+    """Return capsids and nucleotides of each species by weighted least squares over wavelengths."""
+    found = np.empty((absorbed.shape[1], 2))
+    for k in range(absorbed.shape[1]):
+        design = np.stack([capsid, nucleotide], axis=1) / sd[:, k : k + 1]
+        found[k] = np.linalg.lstsq(design, absorbed[:, k] / sd[:, k], rcond=None)[0]
+    return found
+
+
+def _scattered(
+    amounts: FloatArray, here: list[int], channels: Sequence[Channel], rows: list[int]
+) -> FloatArray:
+    """Return the light scattered at each wavelength, from where capsids absorb nothing; λ⁻⁴."""
+    far = [i for i in here if (channels[i].grid.wavelength_nm or 0.0) >= SCATTER_NM]
+    if not far:
+        return np.zeros((len(rows), amounts.shape[1]))
+    nm = np.array([channels[i].grid.wavelength_nm for i in rows], dtype=np.float64)
+    scattered: FloatArray = (
+        amounts[far[0]] * ((channels[far[0]].grid.wavelength_nm or 1.0) / nm[:, None]) ** 4
+    )
+    return scattered
+
+
+def _signal_sd(resolved: Resolved, rows: list[int]) -> FloatArray:
+    n = resolved.s.size
+    sd = np.sqrt(np.maximum(np.diag(resolved.covariance), 0.0))
+    return np.array([sd[i * n : (i + 1) * n] for i in rows]) + 1e-12
+
+
+def _moved(
+    windows: ClassWindows, s: FloatArray, drawn: FloatArray, scale: float, settings: TechniqueSettings
+) -> ClassWindows:
+    """Return the classes where the species that anchor them lie elsewhere, and lengths on another scale."""
+
+    def at(expected: float) -> float:
+        return float(drawn[int(np.argmin(np.abs(s - expected)))])
+
+    slope = windows.slope * scale
+    gain = 1.0 + slope * (settings.design_length or 0.0)
+    if windows.anchor == "full peak":
+        full = at(windows.s_empty * (1.0 + windows.slope * (settings.design_length or 0.0)))
+        return windows_from(full / gain, windows.anchor, 0.0, settings, slope)
+    empty, growth = at(windows.s_empty), 0.0
+    if windows.s_full is not None:
+        growth = _growth(at(windows.s_full) / empty, gain)
+    return windows_from(empty, windows.anchor, growth, settings, slope)
+
+
+def _length_sd(windows: ClassWindows, settings: TechniqueSettings) -> float:
+    if settings.length_rel_sd is not None:
+        return settings.length_rel_sd
+    return 0.0 if windows.anchor != "full peak" else UNANCHORED_SD
+
+
+def _peak(
+    s: FloatArray, signal: FloatArray, expected: float, limits: tuple[float, float], near: float = AS_EXPECTED
+) -> float | None:
+    """Return the s of the species that is looked for: the largest of those near by, else of all in reach."""
+    off = s / expected - 1.0
+    for candidates in (
+        np.flatnonzero(np.abs(off) <= near),
+        np.flatnonzero((s >= limits[0] * expected) & (s <= limits[1] * expected)),
+    ):
+        if candidates.size:
+            return float(s[candidates[np.argmax(signal[candidates])]])
+    return None

@@ -1,0 +1,77 @@
+"""Channels: the scans of one cell, speed and wavelength. Those of one sample are fitted together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aavqc.auc.choices import choose_scans
+from aavqc.auc.column import Column, find_column
+from aavqc.auc.composition import extinction_at
+from aavqc.auc.grid import SignalGrid, on_grid
+from aavqc.auc.residuals import point_noise
+from aavqc.auc.settings import TechniqueSettings
+from aavqc.errors import AssayError
+from aavqc.records import Scan, VelocityScans
+
+MOST_WAVELENGTHS = 6
+"""Fitted together where none is named and none has extinction coefficients; of more, the shortest."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What one fit sees of a sample; ``cell`` counts the records, ``noise_sd`` is that of a point."""
+
+    record: VelocityScans
+    cell: int
+    column: Column
+    scans: tuple[Scan, ...]
+    grid: SignalGrid
+    noise: list[str]
+    noise_sd: float
+
+
+def channels_of(records: tuple[VelocityScans, ...], settings: TechniqueSettings) -> list[Channel]:
+    """Return the channels of a sample: of each record its wavelengths.
+
+    Wavelengths of one cell share the column that the first of them shows.
+
+    Raises
+    ------
+    AssayError
+        Another kind of experiment, scans that do not belong together, too few of them.
+    """
+    channels = []
+    for cell, record in enumerate(records):
+        column: Column | None = None
+        for wavelength in wavelengths_of(record, settings):
+            here = settings.model_copy(update={"wavelength": wavelength})
+            scans = choose_scans(record, here)
+            column = column or find_column(record, scans, here)
+            grid = on_grid(record, scans, column, here)
+            noise = settings.noise
+            if noise is None:
+                noise = ["ti", "ri"] if record.optics in ("interference", "intensity") else []
+            sd = point_noise(grid.signal, grid.seen) or 1e-6 * float(np.ptp(grid.signal)) or 1.0
+            channels.append(Channel(record, cell, column, scans, grid, list(noise), sd))
+    units = {c.grid.unit for c in channels}
+    if len(units) > 1:
+        raise AssayError("cells of several optics can't be fitted together", found=", ".join(sorted(units)))
+    return channels
+
+
+def wavelengths_of(record: VelocityScans, settings: TechniqueSettings) -> list[float | None]:
+    """Return the wavelengths to fit: the one asked for, else those with coefficients, else all."""
+    if settings.wavelength is not None or not record.wavelengths:
+        return [settings.wavelength]
+    known = [w for w in record.wavelengths if extinction_at(settings, w) is not None]
+    scattered = [w for w in record.wavelengths if w >= SCATTER_NM] if known else []
+    if known:
+        return [*known, *scattered]
+    every = list(record.wavelengths)
+    return list(every if len(every) <= MOST_WAVELENGTHS else every[:1])
+
+
+SCATTER_NM = 310.0
+"""From here on capsids absorb nothing: what is seen is light scattered."""
