@@ -133,7 +133,10 @@ def test_invariant_d_goes_on_with_one_frictional_ratio_beside_the_capsids() -> N
 
 def test_without_a_design_length_d_is_one_for_all() -> None:
     settings = build(TechniqueSettings, {"model": "cs_invariant_d"})
-    assert np.ptp(shape_of("cs_invariant_d", settings, 20.0).to_d(np.array([1.0, 50.0, 500.0]), 13.7, 0.0)) == 0.0
+    assert (
+        np.ptp(shape_of("cs_invariant_d", settings, 20.0).to_d(np.array([1.0, 50.0, 500.0]), 13.7, 0.0))
+        == 0.0
+    )
 
 
 def test_steps_stand_where_the_boundary_is_and_are_diluted() -> None:
