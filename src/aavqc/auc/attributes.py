@@ -12,6 +12,7 @@ import numpy as np
 from aavqc.attributes import Attribute
 from aavqc.auc.calibration import calibrated_draws
 from aavqc.auc.capsids import AVOGADRO, UNANCHORED_SD, Capsids, capsids_of, drawn_capsids, rigid_length
+from aavqc.auc.cells import over_cells
 from aavqc.auc.composition import ClassWindows, extinction_at, percentages
 from aavqc.auc.cs import Fitted, refit
 from aavqc.auc.detection import DETECTED, detection_limits
@@ -48,6 +49,7 @@ def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Ge
         ),
     ]
     limits: dict[str, float] = {}
+    found: Capsids | None = None
     if fit.windows is not None and fit.resolved is not None:
         channels = [f.channel for f in fit.fits]
         found = capsids_of(fit.resolved, channels, fit.windows, settings)
@@ -59,7 +61,8 @@ def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Ge
         extinction = extinction_at(settings, first.grid.wavelength_nm)
         rows += _of_distribution(fit.windows, d, draws, extinction)
     rows += legacy_rows(d.s, d.signal, settings.s_windows, d.amounts, draws)
-    return [_attribute(row, limits.get(row[0]), settings.coverage) for row in rows]
+    attributes = [_attribute(row, limits.get(row[0]), settings.coverage) for row in rows]
+    return attributes if found is None else over_cells(attributes, found, settings.coverage)
 
 
 def _attribute(row: Row, lod: float | None, coverage: float) -> Attribute:
@@ -144,6 +147,8 @@ def _species(
             errors = 1.0 + UNANCHORED_SD * rng.standard_normal(len(drawn))
             spread = np.array([rigid_length(c, k) for c in drawn]) * errors
             rows.append(("packaged_length", "nt", rigid_length(found, k), spread))
+    if found.by_cell is None or len(found.by_cell) > 1:
+        return rows  # cells may be loaded differently: there is no one titer
     titers: tuple[tuple[str, str, Callable[[Capsids], float]], ...] = (
         ("cp_titer_optical", "cp/mL", lambda c: float(_of(c.particles)[capsids].sum()) * per_ml),
         (

@@ -54,8 +54,8 @@ class Capsids:
     Attributes
     ----------
     windows : ClassWindows
-    particles : array, shape (n,), or None
-        Capsids of each species, mol/L, summed over cells; None without extinction coefficients.
+    by_cell : array, shape (cells, n), or None
+        Capsids of each species in mol/L; None without extinction coefficients.
     lengths : array, shape (n,)
         From s, in nt.
     signal : array, shape (n,)
@@ -68,8 +68,13 @@ class Capsids:
     s: FloatArray
     lengths: FloatArray
     signal: FloatArray
-    particles: FloatArray | None
+    by_cell: FloatArray | None
     bases: FloatArray | None
+
+    @property
+    def particles(self) -> FloatArray | None:
+        """Capsids of each species in mol/L, the mean of the cells."""
+        return None if self.by_cell is None else np.asarray(self.by_cell.mean(axis=0), dtype=np.float64)
 
     def percent(self, amounts: FloatArray) -> dict[str, float]:
         """Return the shares of the four classes in amounts, shape (n,), in percent."""
@@ -210,7 +215,7 @@ def _capsids(
     index = windows.index(s)
     # empties hold nothing, and what is slower than they are is no capsid with DNA
     lengths = np.where(index <= 1, np.where(index == 1, lengths, 0.0), lengths)
-    particles: FloatArray | None = None
+    by_cell: list[FloatArray] = []
     bases: FloatArray | None = None
     for cell in sorted({c.cell for c in channels}):
         here = [i for i, c in enumerate(channels) if c.cell == cell]
@@ -231,11 +236,11 @@ def _capsids(
         particle = capsid[:, None] + nucleotide[:, None] * lengths[None, :]
         weight = (particle / sd) ** 2
         n = (weight * absorbed / particle).sum(axis=0) / weight.sum(axis=0)
-        particles = n if particles is None else particles + n
+        by_cell.append(n)
         if len(rows) > 1:
             solved = _two_parts(absorbed, sd, capsid, nucleotide)
             bases = solved if bases is None else bases + solved
-    return Capsids(windows, s, lengths, amounts[0], particles, bases)
+    return Capsids(windows, s, lengths, amounts[0], np.array(by_cell) if by_cell else None, bases)
 
 
 def _two_parts(

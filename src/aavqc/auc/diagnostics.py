@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from aavqc.auc.calibration import calibration_diagnostics
+from aavqc.auc.capsids import Capsids, capsids_of
+from aavqc.auc.cells import scatter
 from aavqc.auc.composition import s20w_of
 from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.settings import TechniqueSettings
@@ -17,6 +19,9 @@ def diagnostics_of(fit: SampleFit, settings: TechniqueSettings) -> dict[str, Any
     """Return the diagnostics, keys as in the result document; those of the first channel on top."""
     first, found = fit.fits[0], fit.found
     several = len(fit.fits) > 1
+    capsids = None
+    if fit.resolved is not None and fit.windows is not None:
+        capsids = capsids_of(fit.resolved, [f.channel for f in fit.fits], fit.windows, settings)
     return {
         "model": fit.model,
         **_channel(fit, first),
@@ -36,9 +41,10 @@ def diagnostics_of(fit: SampleFit, settings: TechniqueSettings) -> dict[str, Any
             "class_bounds": settings.class_bounds,
             "design_length": settings.design_length,
         },
-        "peaks": _peaks(fit, settings),
+        "peaks": _peaks(fit, capsids, settings),
         "distribution": _distribution(fit),
         **({"channels": [_channel(fit, f) for f in fit.fits]} if several else {}),
+        **(scatter(capsids) if capsids is not None else {}),
         **fit.details,
     }
 
@@ -73,22 +79,34 @@ def _distribution(fit: SampleFit) -> dict[str, Any]:
     return {"s": d.s, "signal": d.signal, **more}
 
 
-def _peaks(fit: SampleFit, settings: TechniqueSettings) -> list[dict[str, Any]]:
-    """Return the species that were resolved, else the peaks of the distribution."""
-    if fit.resolved is not None:
-        signal = fit.resolved.amounts[0]
-        found = zip(fit.resolved.s.tolist(), signal.tolist(), (signal / signal.sum()).tolist(), strict=True)
-        rows = list(found)
-    else:
-        rows = [(p.s, p.signal, p.fraction) for p in fit.fits[0].peaks]
+def _peaks(fit: SampleFit, capsids: Capsids | None, settings: TechniqueSettings) -> list[dict[str, Any]]:
+    """Return the species that were resolved, with what they hold; else the peaks of the distribution."""
     temperature = fit.fits[0].grid.temperature_c
-    return [
-        {
+
+    def row(s: float, signal: float, fraction: float) -> dict[str, Any]:
+        return {
             "s": s,
             "s20w": s20w_of(s, fit.windows, settings, temperature),
             "signal": signal,
             "fraction": fraction,
             "class": fit.windows.name(s) if fit.windows is not None else None,
         }
-        for s, signal, fraction in rows
+
+    if fit.resolved is None:
+        return [row(p.s, p.signal, p.fraction) for p in fit.fits[0].peaks]
+    signal = fit.resolved.amounts[0]
+    rows = [
+        row(*x)
+        for x in zip(fit.resolved.s.tolist(), signal.tolist(), (signal / signal.sum()).tolist(), strict=True)
     ]
+    if capsids is None:
+        return rows
+    particles, bases = capsids.particles, capsids.bases
+    for k, one in enumerate(rows):
+        one["length_nt"] = float(capsids.lengths[k])
+        if particles is not None:
+            one["particles_mol_l"] = float(particles[k])
+        if bases is not None:
+            # each for itself: protein without DNA and DNA without protein show as such
+            one["capsids_mol_l"], one["nucleotides_mol_l"] = (float(x) for x in bases[k])
+    return rows

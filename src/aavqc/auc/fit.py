@@ -16,6 +16,7 @@ from aavqc.auc.ff0 import fit_ff0
 from aavqc.auc.grid import SignalGrid, range_remarks
 from aavqc.auc.models import Shape, model_of, shape_of
 from aavqc.auc.peaks import Peak, find_peaks, resolution
+from aavqc.auc.profile import profiles_of
 from aavqc.auc.resolve import Resolved, resolve, smeared_in
 from aavqc.auc.search import (
     COARSE_GAIN,
@@ -126,6 +127,10 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
             resolved = replace(resolved, smeared=smeared_in(resolved.s, _width(resolved, fits[0], shape)))
             windows = windows_of_species(resolved, settings) or windows
             found = resolved.found
+    if settings.profile:
+        thinned = replace(problem, channels=tuple(replace(c, grid=c.grid.thinned()) for c in channels))
+        at = s if resolved is None else resolved.s
+        details["profiles"] = profiles_of(thinned, found, at, settings.profile, settings.coverage)
     remarks = tuple(r for c in channels for r in range_remarks(c.scans, c.grid))
     if model == "lsg" and windows is not None:
         remarks = (*remarks, "ls-g*(s) takes no diffusion out: classes of capsids run into each other")
@@ -215,8 +220,10 @@ def _find_cell(
     problem: Problem, start: Parameters, free: list[Free], settings: TechniqueSettings
 ) -> tuple[float, float, Found]:
     """Find range of s, meniscus, bottom and shape, with a c(s) whatever the model."""
-    thinned = tuple(replace(c, grid=c.grid.thinned()) for c in problem.channels)
-    problem = replace(problem, channels=thinned)
+    # one channel a cell is enough to find it
+    first = {c.cell: c for c in reversed(problem.channels)}
+    channels = tuple(replace(first[i], grid=first[i].grid.thinned()) for i in sorted(first))
+    problem = replace(problem, channels=channels)
     if settings.s_range is not None:
         low, high = settings.s_range
         if not 0 < low < high < np.inf:

@@ -114,6 +114,9 @@ class TechniqueSettings(Settings):
     scans: Annotated[list[int], Field(min_length=2, max_length=3)] | None = Field(
         None, description="first,last[,step] of the scans to fit, counted from 1 at the wavelength fitted"
     )
+    profile: list[Literal["meniscus", "bottom", "shape"]] = Field(
+        [], description="parameters to give F-statistic limits for, at P = coverage"
+    )
     calibration: Calibration = Calibration()
     run_date: datetime.date | None = Field(
         None, description="day of the run, which scans do not bear: the calibration must be valid on it"

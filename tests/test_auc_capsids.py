@@ -1,0 +1,205 @@
+"""From species to capsids: composition, lengths and titers of simulated samples of known truth.
+
+The simulator is a finite-element scheme, not the fit's; truth is what its species hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import aavqc
+from aavqc.attributes import Attribute
+from aavqc.auc.capsids import Capsids, wavelength_slopes
+from aavqc.auc.cells import over_cells, scatter
+from aavqc.auc.composition import ClassWindows, lengths_at, windows_from
+from aavqc.auc.resolve import smeared_in
+from aavqc.auc.settings import TechniqueSettings
+from aavqc.settings import build
+from aavqc.simulate.auc import AucSimulation, simulate
+
+GIVEN = {
+    "design_length": 4700,
+    "extinction.capsid.260": 3.72e6,
+    "extinction.nucleotide.260": 8750,
+    "extinction.capsid.280": 6.61e6,
+    "extinction.nucleotide.280": 4700,
+}
+CLASSES = ("empty", "partial", "full", "overfull")
+THREE = ["0:0.25", "2300:0.15", "4700:0.60"]
+
+Run = Callable[..., tuple[dict[str, Any], Path]]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    def make(**given: Any) -> tuple[dict[str, Any], Path]:
+        folder = tmp_path_factory.mktemp("run")
+        truth = simulate(folder, AucSimulation(**{"seed": 7, "rpm": 15000, "species": THREE, **given}))
+        return truth, folder
+
+    return make
+
+
+def percents(sample: Any) -> np.ndarray:
+    return np.array([sample.attributes[f"percent_{c}"].value for c in CLASSES])
+
+
+def intervals(result: Any, truth: dict[str, float]) -> list[bool]:
+    found = result.attributes
+    return [
+        found[f"percent_{c}"].ci_low - 1e-9 <= v <= found[f"percent_{c}"].ci_high + 1e-9
+        for c, v in truth.items()
+    ]
+
+
+@pytest.mark.parametrize("wavelengths", [[260.0], [260.0, 280.0]])
+def test_composition_within_half_a_point(run: Run, wavelengths: list[float]) -> None:
+    truth, folder = run(od=0.6, wavelengths=wavelengths)
+    result = aavqc.analyze(folder, **GIVEN)
+    sample = result.samples[0]
+    assert percents(result) == pytest.approx([25.0, 15.0, 60.0, 0.0], abs=0.5)
+    assert sum(percents(result)) == pytest.approx(100.0)
+    assert sample.diagnostics["meniscus"] == pytest.approx(truth["meniscus"], abs=0.003)
+    found = [p["s"] for p in sample.diagnostics["peaks"]]
+    assert found == pytest.approx([s["s"] for s in truth["species"]], rel=0.005)
+    assert not sample.flags
+    assert result.attributes["percent_overfull"].qualifier == "ND"
+    assert result.attributes["cp_titer_optical"].value == pytest.approx(truth["capsids_per_ml"], rel=0.01)
+    held = sum(s["particle_fraction"] * s["packaged_nt"] for s in truth["species"]) / 4700
+    assert result.attributes["vg_titer_optical"].value == pytest.approx(
+        held * truth["capsids_per_ml"], rel=0.01
+    )
+    length = result.attributes["packaged_length"]
+    assert length.value == pytest.approx(4700, rel=0.05)
+    if len(wavelengths) > 1:
+        assert (length.ci_high - length.ci_low) / 2 < 0.02 * 4700
+        assert set(sample.diagnostics["distribution"]["by_wavelength"]) == {"260", "280"}
+        assert [c["wavelength_nm"] for c in sample.diagnostics["channels"]] == [260, 280]
+    else:
+        # by s alone the shell may grow and volumes err
+        assert (length.ci_high - length.ci_low) / 2 > 0.1 * 4700
+
+
+def test_dilute_samples_within_their_intervals(run: Run) -> None:
+    _, folder = run(seed=11, od=0.12, species=["0:0.50", "2300:0.15", "4700:0.35"])
+    result = aavqc.analyze(folder, **GIVEN)
+    assert percents(result) == pytest.approx([50.0, 15.0, 35.0, 0.0], abs=1.0)
+
+
+def test_full_capsids_that_are_larger_than_empty_ones(run: Run) -> None:
+    # the partial lies 10 % below the full, and both are slower than an unchanged shell would be
+    truth, folder = run(od=0.6, species=["0:0.25", "3200:0.15", "4700:0.60"], radius_growth=0.1)
+    s = [species["s"] for species in truth["species"]]
+    assert s[1] / s[2] == pytest.approx(0.90, abs=0.01)
+    result = aavqc.analyze(folder, noise="ti,ri", **GIVEN)
+    assert percents(result) == pytest.approx([25.0, 15.0, 60.0, 0.0], abs=3.0)
+    assert [f.id for f in result.samples[0].flags] == ["lengths_disagree"]
+
+
+def test_two_wavelengths_say_when_a_coefficient_is_wrong(run: Run) -> None:
+    _, folder = run(od=0.6, wavelengths=[260.0, 280.0])
+    wrong = {**GIVEN, "extinction.nucleotide.260": 8750 * 1.1, "extinction.nucleotide.280": 4700 * 1.1}
+    result = aavqc.analyze(folder, **wrong)
+    assert [f.id for f in result.samples[0].flags] == ["lengths_disagree"]
+    stated = aavqc.analyze(folder, **wrong, **{"extinction.rel_sd": 0.1})
+    assert all(intervals(stated, {"empty": 25.0, "partial": 15.0, "full": 60.0}))
+
+
+def test_a_smear_of_partials_is_said_and_covered(run: Run) -> None:
+    smear = [f"{500 + 500 * i}:0.025" for i in range(8)]
+    _, folder = run(seed=3, od=0.6, species=["0:0.25", *smear, "4700:0.55"])
+    result = aavqc.analyze(folder, **GIVEN)
+    assert "smear" in {f.id for f in result.samples[0].flags}
+    assert all(intervals(result, {"partial": 17.5, "full": 57.5}))
+
+
+def test_without_constants_no_particles_and_no_water(run: Run) -> None:
+    _, folder = run(od=0.6)
+    result = aavqc.analyze(folder, design_length=4700)
+    names = {a for a in result.attributes}
+    assert not names & {*(f"percent_{c}" for c in CLASSES), "cp_titer_optical", "vg_titer_optical"}
+    assert {f"percent_{c}_signal" for c in CLASSES} <= names
+    assert not any(name.startswith("s20w") for name in names)
+    said = " ".join(result.samples[0].warnings)
+    assert "no extinction coefficients at 260 nm" in said
+    assert "density and viscosity are not given" in said
+
+
+def test_cells_and_speeds_of_a_sample_in_one_fit(tmp_path: Path) -> None:
+    for name, seed, rpm, meniscus in (("fast", 3, 20000, 6.05), ("slow", 4, 12000, 6.07)):
+        simulate(tmp_path / name, AucSimulation(seed=seed, rpm=rpm, meniscus=meniscus, species=THREE))
+    result = aavqc.analyze(tmp_path, together=True, **GIVEN)
+    (sample,) = result.samples
+    channels = sample.diagnostics["channels"]
+    assert [round(c["rpm"]) for c in channels] == [20000, 12000]
+    assert [c["meniscus"] for c in channels] == pytest.approx([6.05, 6.07], abs=0.003)
+    full = result.attributes["percent_full"]
+    assert full.scope == "run"
+    assert percents(result) == pytest.approx([25.0, 15.0, 60.0, 0.0], abs=0.5)
+    values = sample.diagnostics["cells"]["percent_full"]["values"]
+    half = 12.7062047 * np.std(values, ddof=1) / np.sqrt(2)  # t of 1 degree of freedom
+    assert full.ci_high - full.value >= half * 0.999
+    assert "cp_titer_optical" not in result.attributes
+    assert {i.name for i in result.document().payload.inputs} >= {"fast/00001.RA1", "slow/00001.RA1"}
+
+
+def test_f_statistic_limits_hold_the_truth(run: Run) -> None:
+    truth, folder = run(od=0.6, scans=30, radial_step=0.006)
+    result = aavqc.analyze(folder, profile=["meniscus"], resolution=60, **GIVEN)
+    found = result.samples[0].diagnostics["profiles"]["meniscus"]
+    assert found["low"] < truth["meniscus"] < found["high"]
+    assert found["high"] - found["low"] < 0.02
+
+
+def test_lengths_of_a_shell_that_grows() -> None:
+    s_empty, slope, growth = 65.0, 1.4e-4, 0.2
+    for length in (470.0, 3995.0, 5170.0):
+        # by hand: r (1 + g (r − 1)) = 1 + slope · length
+        a, b, c = growth, 1 - growth, -(1 + slope * length)
+        r = (-b + np.sqrt(b * b - 4 * a * c)) / (2 * a)
+        assert lengths_at(np.array([s_empty * r]), s_empty, slope, growth)[0] == pytest.approx(length)
+    settings = build(TechniqueSettings, {"design_length": 4700})
+    edges = windows_from(s_empty, "empty peak", growth, settings, slope).edges
+    assert lengths_at(np.array(edges[1:4]), s_empty, slope, growth) == pytest.approx(
+        [470, 3995, 5170], rel=1e-4
+    )
+
+
+def test_peaks_are_no_smear() -> None:
+    width = np.full(6, 5.0)
+    assert smeared_in(np.array([65.0, 75.0, 85.0, 95.0, 105.0, 140.0]), width) == (0, 1, 2, 3)
+    assert smeared_in(np.array([65.0, 88.0, 97.0]), width[:3]) == ()
+    assert smeared_in(np.array([65.0]), width[:1]) == ()
+
+
+def test_cells_scatter_by_students_t() -> None:
+    windows = ClassWindows(65.0, 1.4e-4, (50.0, 70.0, 95.0, 115.0, 150.0), "empty peak")
+    s = np.array([65.0, 105.0])
+    by_cell = np.array([[0.20, 0.80], [0.25, 0.75], [0.30, 0.70]])
+    found = Capsids(windows, s, np.array([0.0, 4700.0]), s, by_cell, None)
+    fitted = Attribute(
+        name="percent_full",
+        technique="auc",
+        value=75.0,
+        unit="%",
+        ci_low=74.9,
+        ci_high=75.1,
+        coverage=0.95,
+        scope="fit",
+    )
+    (mended,) = over_cells([fitted], found, 0.95)
+    # mean 75, SD 5, t(2, 97.5 %) = 4.302653
+    assert mended.ci_high == pytest.approx(75 + 4.302653 * 5 / np.sqrt(3), rel=1e-5)
+    assert mended.scope == "run"
+    assert scatter(found)["cells"]["percent_full"]["cv_percent"] == pytest.approx(100 * 5 / 75)
+
+
+def test_slopes_are_known_near_260_and_280_nm_only() -> None:
+    assert wavelength_slopes(281.0)[1] < -0.03
+    assert wavelength_slopes(230.0) == (0.0, 0.0)
+    assert wavelength_slopes(None) == (0.0, 0.0)
