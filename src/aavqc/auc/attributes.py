@@ -8,17 +8,19 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aavqc.attributes import Attribute
 from aavqc.auc.calibration import calibrated_draws
-from aavqc.auc.capsids import AVOGADRO, UNANCHORED_SD, Capsids, capsids_of, drawn_capsids, rigid_length
+from aavqc.auc.capsids import AVOGADRO, UNANCHORED_SD, Capsids, capsids_of, drawn_capsids, rigid_lengths
 from aavqc.auc.cells import over_cells
-from aavqc.auc.composition import ClassWindows, extinction_at, percentages
+from aavqc.auc.composition import ClassWindows, coefficients_of, percentages
 from aavqc.auc.cs import Fitted, refit
 from aavqc.auc.detection import DETECTED, detection_limits
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.legacy import legacy_rows
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.auc.water import to_water
 from aavqc.capsid import CLASSES
 from aavqc.records import FloatArray
 
@@ -56,9 +58,13 @@ def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Ge
         drawn = drawn_capsids(fit.resolved, channels, fit.windows, settings, rng, REPLICATES)
         rows += _composition(found, drawn)
         rows += _species(found, drawn, settings, rng)
+        rows += [
+            (name, unit, value, calibrated(draws_))
+            for name, unit, value, draws_ in _in_water(found, drawn, settings, first.grid.temperature_c)
+        ]
         limits = detection_limits(fit, found, settings)
     elif fit.windows is not None:
-        extinction = extinction_at(settings, first.grid.wavelength_nm)
+        extinction = coefficients_of(settings, first.grid)
         rows += _of_distribution(fit.windows, d, draws, extinction)
     rows += legacy_rows(d.s, d.signal, settings.s_windows, d.amounts, draws)
     attributes = [_attribute(row, limits.get(row[0]), settings.coverage) for row in rows]
@@ -130,23 +136,20 @@ def _composition(found: Capsids, drawn: Sequence[Capsids]) -> list[Row]:
 def _species(
     found: Capsids, drawn: Sequence[Capsids], settings: TechniqueSettings, rng: np.random.Generator
 ) -> list[Row]:
-    """Return length of the main full species and the optical titers, where particles are known."""
-    if found.particles is None:
-        return []
+    """Return length of the full capsids and the optical titers, where particles are known."""
     rows: list[Row] = []
+    if found.particles is None:
+        return rows
     per_ml = AVOGADRO / 1000.0 * (settings.dilution_factor or 1.0)
     capsids = (found.windows.index(found.s) >= 1) & (found.windows.index(found.s) <= 4)
-    full = np.flatnonzero(found.windows.index(found.s) == 3)
-    if full.size:
-        k = int(full[np.argmax(found.particles[full])])
-        if found.bases is not None:
-            rows.append(
-                ("packaged_length", "nt", _by_light(found, k), np.array([_by_light(c, k) for c in drawn]))
-            )
-        elif found.windows.anchor != "full peak":
-            errors = 1.0 + UNANCHORED_SD * rng.standard_normal(len(drawn))
-            spread = np.array([rigid_length(c, k) for c in drawn]) * errors
-            rows.append(("packaged_length", "nt", rigid_length(found, k), spread))
+    full = _of_class(found, 3, settings.average)
+    if full.size and found.bases is not None:
+        value, spread = _by_light(found, full), np.array([_by_light(c, full) for c in drawn])
+        rows.append(("packaged_length", "nt", value, spread))
+    elif full.size and found.windows.anchor != "full peak":
+        errors = 1.0 + UNANCHORED_SD * rng.standard_normal(len(drawn))
+        spread = np.array([_averaged(c, full, rigid_lengths(c)) for c in drawn]) * errors
+        rows.append(("packaged_length", "nt", _averaged(found, full, rigid_lengths(found)), spread))
     if found.by_cell is None or len(found.by_cell) > 1:
         return rows  # cells may be loaded differently: there is no one titer
     titers: tuple[tuple[str, str, Callable[[Capsids], float]], ...] = (
@@ -166,11 +169,46 @@ def _species(
     return rows
 
 
-def _by_light(c: Capsids, k: int) -> float:
-    """Packaged length of a species by the wavelengths alone."""
-    if c.bases is None or c.bases[k, 0] <= 0:
+def _in_water(
+    found: Capsids, drawn: Sequence[Capsids], settings: TechniqueSettings, temperature_c: float
+) -> list[Row]:
+    """Return s20,w of each class that is there, where density and viscosity are known."""
+    rows: list[Row] = []
+    for i, name in enumerate(CLASSES):
+        which = _of_class(found, i + 1, settings.average)
+        factors = [to_water(settings, temperature_c, float(length)) for length in found.lengths]
+        known = np.array([factor for factor in factors if factor is not None])
+        if which.size and known.size:
+            value = _averaged(found, which, found.s * known)
+            rows.append(
+                (f"s20w_{name}", "S", value, np.array([_averaged(c, which, c.s * known) for c in drawn]))
+            )
+    return rows
+
+
+def _of_class(found: Capsids, index: int, average: str) -> NDArray[np.intp]:
+    """Return the species of a class: the main one for a mode, all for a weight average."""
+    which = np.flatnonzero(found.windows.index(found.s) == index)
+    if average == "weight" or not which.size:
+        return which
+    return which[[int(np.argmax(_weights(found)[which]))]]
+
+
+def _weights(c: Capsids) -> FloatArray:
+    return c.signal if c.particles is None else c.particles
+
+
+def _averaged(c: Capsids, which: NDArray[np.intp], values: FloatArray) -> float:
+    weights = _weights(c)[which]
+    total = float(weights.sum())
+    return float((weights * values[which]).sum() / total) if total > 0 else float(values[which].mean())
+
+
+def _by_light(c: Capsids, which: NDArray[np.intp]) -> float:
+    """Packaged length of some species by the wavelengths alone."""
+    if c.bases is None or c.bases[which, 0].sum() <= 0:
         return 0.0
-    return float(c.bases[k, 1] / c.bases[k, 0])
+    return float(c.bases[which, 1].sum() / c.bases[which, 0].sum())
 
 
 def _of(particles: FloatArray | None) -> FloatArray:

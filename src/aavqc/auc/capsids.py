@@ -15,8 +15,8 @@ import numpy as np
 from aavqc.auc.channels import SCATTER_NM, Channel
 from aavqc.auc.composition import (
     ClassWindows,
+    coefficients_of,
     expected_empty,
-    extinction_at,
     gain_per_nucleotide,
     lengths_at,
     search_reach,
@@ -130,10 +130,9 @@ def capsids_of(
     return _capsids(resolved, resolved.amounts, resolved.s, channels, windows, settings, None)
 
 
-def rigid_length(found: Capsids, k: int) -> float:
-    """Return the length (nt) of a species by its s alone, in a shell that stays as it is."""
-    w = found.windows
-    return float(lengths_at(found.s[k : k + 1], w.s_empty, w.slope, 0.0)[0])
+def rigid_lengths(found: Capsids) -> FloatArray:
+    """Return the length (nt) of each species by its s alone, in a shell that stays as it is."""
+    return lengths_at(found.s, found.windows.s_empty, found.windows.slope, 0.0)
 
 
 def drawn_capsids(
@@ -219,9 +218,7 @@ def _capsids(
     bases: FloatArray | None = None
     for cell in sorted({c.cell for c in channels}):
         here = [i for i, c in enumerate(channels) if c.cell == cell]
-        known = [
-            (i, e) for i in here if (e := extinction_at(settings, channels[i].grid.wavelength_nm)) is not None
-        ]
+        known = [(i, e) for i in here if (e := coefficients_of(settings, channels[i].grid)) is not None]
         if not known:
             continue
         rows = [i for i, _ in known]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aavqc.auc.grid import SignalGrid
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.water import to_water
 from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS, VBAR_DNA, capsid_mass, length_bounds
@@ -199,6 +200,21 @@ def extinction_at(settings: TechniqueSettings, wavelength: float | None) -> tupl
             return None
         found.append(table[min(near, key=lambda nm: abs(float(nm) - wavelength))])
     return found[0], found[1]
+
+
+def coefficients_of(settings: TechniqueSettings, grid: SignalGrid) -> tuple[float, float] | None:
+    """Return the signal of 1 mol/L of capsids and of nucleotides in 1 cm, in the grid's unit.
+
+    Extinction coefficients for absorbance; for interference fringes are path × increment ×
+    concentration / wavelength. None where a constant is not given.
+    """
+    if grid.unit != "fringes":
+        return extinction_at(settings, grid.wavelength_nm)
+    protein, dna = settings.increment.protein, settings.increment.dna
+    if protein is None or dna is None or grid.wavelength_nm is None:
+        return None
+    per_gram = 1e-3 / (grid.wavelength_nm * 1e-7)  # mol/L × g/mol is g/L; nm in cm
+    return protein * capsid_mass(settings.serotype).mean * per_gram, dna * NUCLEOTIDE_MASS * per_gram
 
 
 def percentages(

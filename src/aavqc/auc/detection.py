@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aavqc.auc.capsids import Capsids
-from aavqc.auc.composition import extinction_at
+from aavqc.auc.composition import coefficients_of
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.resolve import Resolved
 from aavqc.auc.search import Problem, joint_slopes
@@ -72,7 +72,7 @@ def _particle_sd(fit: SampleFit, sd: FloatArray, length: float, settings: Techni
     """Return the SD of the particles of a species of known length, all wavelengths together."""
     weight = 0.0
     for f, one in zip(fit.fits, sd.tolist(), strict=True):
-        known = extinction_at(settings, f.grid.wavelength_nm)
+        known = coefficients_of(settings, f.grid)
         if known is not None:
             weight += (settings.path_length_cm * (known[0] + known[1] * length) / one) ** 2
     return float(weight**-0.5) if weight > 0 else 0.0

@@ -10,7 +10,7 @@ import numpy as np
 from aavqc.auc.calibration import calibration_diagnostics
 from aavqc.auc.capsids import Capsids, capsids_of
 from aavqc.auc.cells import scatter
-from aavqc.auc.composition import s20w_of
+from aavqc.auc.composition import coefficients_of, s20w_of
 from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.settings import TechniqueSettings
 
@@ -41,6 +41,7 @@ def diagnostics_of(fit: SampleFit, settings: TechniqueSettings) -> dict[str, Any
             "class_bounds": settings.class_bounds,
             "design_length": settings.design_length,
         },
+        "average": settings.average,
         "peaks": _peaks(fit, capsids, settings),
         "distribution": _distribution(fit),
         **({"channels": [_channel(fit, f) for f in fit.fits]} if several else {}),
@@ -79,6 +80,15 @@ def _distribution(fit: SampleFit) -> dict[str, Any]:
     return {"s": d.s, "signal": d.signal, **more}
 
 
+def _dna_share(parts: FloatArray, fit: SampleFit, settings: TechniqueSettings) -> float | None:
+    """Return the share of a species' signal in the first channel that is DNA's: 0 protein, 1 free DNA."""
+    known = coefficients_of(settings, fit.fits[0].grid)
+    if known is None:
+        return None
+    protein, dna = (float(x) for x in np.maximum(parts, 0.0) * known)
+    return dna / (protein + dna) if protein + dna > 0 else None
+
+
 def _peaks(fit: SampleFit, capsids: Capsids | None, settings: TechniqueSettings) -> list[dict[str, Any]]:
     """Return the species that were resolved, with what they hold; else the peaks of the distribution."""
     temperature = fit.fits[0].grid.temperature_c
@@ -109,4 +119,5 @@ def _peaks(fit: SampleFit, capsids: Capsids | None, settings: TechniqueSettings)
         if bases is not None:
             # each for itself: protein without DNA and DNA without protein show as such
             one["capsids_mol_l"], one["nucleotides_mol_l"] = (float(x) for x in bases[k])
+            one["dna_share_of_signal"] = _dna_share(bases[k], fit, settings)
     return rows

@@ -8,7 +8,7 @@ import numpy as np
 
 from aavqc.attributes import Attribute
 from aavqc.auc.agreement import composition_flags
-from aavqc.auc.composition import extinction_at
+from aavqc.auc.composition import coefficients_of
 from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.misfit import misfit_flags
 from aavqc.auc.settings import TechniqueSettings
@@ -80,7 +80,7 @@ def warnings_of(records: Sequence[VelocityScans], fit: SampleFit, settings: Tech
     elif fit.windows is None:
         said.append("no capsid peak near its expected s: no composition is computed")
     else:
-        known = [extinction_at(settings, f.grid.wavelength_nm) for f in fit.fits]
+        known = [coefficients_of(settings, f.grid) for f in fit.fits]
         if not any(known):
             said.append(
                 f"no extinction coefficients at {_wavelength(fit.fits[0])}: percentages are of signal, "

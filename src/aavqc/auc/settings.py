@@ -59,6 +59,13 @@ class Calibration(Document):
     temperature_sd: float | None = Field(None, ge=0, le=10, description="°C")
 
 
+class Increment(Document):
+    """Refractive increments in mL/g, for interference: usual are 0.185–0.190 and 0.170."""
+
+    protein: float | None = Field(None, gt=0.05, lt=0.5)
+    dna: float | None = Field(None, gt=0.05, lt=0.5)
+
+
 class TechniqueSettings(Settings):
     """Settings of technique ``auc``; what is None is found from the data, and said."""
 
@@ -111,6 +118,10 @@ class TechniqueSettings(Settings):
     together: bool = Field(False, description="all cells and runs of the path are one sample: one fit")
     linear_limit: float = Field(1.2, gt=0.0, le=10.0, description="OD; absorbance above is flagged")
     extinction: Extinction = Extinction()
+    increment: Increment = Increment()
+    average: Literal["mode", "weight"] = Field(
+        "mode", description="of s20w_* and packaged_length: the class's main species, or all by particles"
+    )
     scans: Annotated[list[int], Field(min_length=2, max_length=3)] | None = Field(
         None, description="first,last[,step] of the scans to fit, counted from 1 at the wavelength fitted"
     )
