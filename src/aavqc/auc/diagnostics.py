@@ -13,6 +13,7 @@ from aavqc.auc.cells import scatter
 from aavqc.auc.composition import coefficients_of, s20w_of
 from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.records import FloatArray
 
 
 def diagnostics_of(fit: SampleFit, settings: TechniqueSettings) -> dict[str, Any]:

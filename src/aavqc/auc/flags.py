@@ -8,6 +8,7 @@ import numpy as np
 
 from aavqc.attributes import Attribute
 from aavqc.auc.agreement import composition_flags
+from aavqc.auc.channels import SCATTER_NM
 from aavqc.auc.composition import coefficients_of
 from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.misfit import misfit_flags
@@ -36,7 +37,11 @@ def sample_flags(fit: SampleFit, attributes: Sequence[Attribute], settings: Tech
     flags: dict[str, Flag] = {}
     for one in fit.fits:
         where = "" if len(fit.fits) == 1 else f"{_wavelength(one)}, {one.channel.record.name}: "
-        for flag in flags_of(one, one.channel.record, settings):
+        seen = flags_of(one, one.channel.record, settings)
+        if (one.grid.wavelength_nm or 0.0) >= SCATTER_NM and len(fit.fits) > 1:
+            # where capsids absorb nothing there may be nothing to see
+            seen = [flag for flag in seen if flag.id != "no_boundary"]
+        for flag in seen:
             if flag.id not in flags:
                 flags[flag.id] = flag.model_copy(update={"message": where + flag.message})
     return [*flags.values(), *composition_flags(fit, attributes, settings)]
