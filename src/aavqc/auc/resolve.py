@@ -22,7 +22,7 @@ from aavqc.records import FloatArray
 KEEP = 10.0
 """χ² that a species must take away to be kept: about three standard deviations of s and amount."""
 
-RUNS_INTO, LONG = 2.3, 4
+RUNS_INTO, LONG = 3.0, 4
 """Species nearer to the next than so many diffusional widths, so many in a row, are a smear."""
 
 FINE = 1e-6
