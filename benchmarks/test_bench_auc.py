@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+import aavqc
 from aavqc.auc.cs import basis, fit_columns, project
 from aavqc.auc.grid import SignalGrid
 from aavqc.auc.models import diffusion_from_frictional_ratio
 from aavqc.kernels import as_input
 from aavqc.kernels.lamm import lamm_basis
+from aavqc.simulate.auc import AucSimulation, simulate
 from aavqc.simulate.sedimentation import ramp_omega2_t
 
 SCANS, RADII, S_VALUES = 100, 1000, 150
@@ -139,3 +142,35 @@ def test_auc_noise_of_a_ragged_rectangle(benchmark: Callable[..., object]) -> No
         "ratio_to_floor": took / floor,
     }
     benchmark.pedantic(lambda: project(values, ["ti", "ri"], seen), rounds=2)  # type: ignore[attr-defined]
+
+
+@pytest.mark.benchmark(group="auc")
+@pytest.mark.parametrize("wavelengths", [[260.0], [230.0, 260.0, 280.0]])
+def test_auc_capsids_of_a_cell(
+    benchmark: Callable[..., object], tmp_path: Path, wavelengths: list[float]
+) -> None:
+    """A whole AAV fit, meniscus and radius fitted, intervals included: 60 scans a wavelength.
+
+    Floor: one basis of 100 × 1000 points a wavelength; the search solves some twenty thinned ones.
+    """
+    known = {
+        f"extinction.{name}.{nm:g}": value
+        for nm in wavelengths
+        for name, value in (("capsid", 6.61e6), ("nucleotide", 4700.0 if nm != 260 else 8750.0))
+    }
+    coefficients = {
+        name: {f"{nm:g}": known[f"extinction.{name}.{nm:g}"] for nm in wavelengths}
+        for name in ("capsid", "nucleotide")
+    }
+    simulate(tmp_path, AucSimulation(seed=7, wavelengths=wavelengths, extinction=coefficients))
+    record = aavqc.read(tmp_path)
+
+    def fit() -> object:
+        return aavqc.analyze(record, design_length=4700, **known)
+
+    took = median_time(fit, 3)
+    run, s, d = grid()
+    with threadpool_limits(limits=1, user_api="blas"):
+        floor = len(wavelengths) * median_time(lambda: basis(run, s, d, 6.05, 7.2), 3)
+    benchmark.extra_info |= {"seconds": took, "ratio_to_one_basis": took / floor}  # type: ignore[attr-defined]
+    benchmark.pedantic(fit, rounds=1)  # type: ignore[attr-defined]
