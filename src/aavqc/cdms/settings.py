@@ -24,4 +24,6 @@ class TechniqueSettings(Settings):
     report_by: Literal["mixture", "window", "deconvolution"] = Field(
         "window", description="whose shares are reported; this version has window alone"
     )
-    mass_unit: Literal["Da", "kDa", "MDa"] = "MDa"
+    mass_unit: Literal["Da", "kDa", "MDa"] | None = Field(
+        None, description="of masses in a list that states none, and of reported masses (MDa where not set)"
+    )
