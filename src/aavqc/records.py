@@ -25,7 +25,11 @@ Optics = Literal["absorbance", "interference", "intensity", "fluorescence"]
 
 def readonly(values: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:
     """Return a C-contiguous read-only copy of an array."""
-    array = np.array(values, dtype=dtype, order="C")
+    return frozen(np.array(values, dtype=dtype, order="C"))
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Make an array read-only in place; for one that nobody else holds."""
     array.setflags(write=False)
     return array
 
@@ -212,7 +216,7 @@ class IonTable(Record):
         so charge is proportional to intensity × injection time.
     multi_ion : bool array or None
         The vendor's mark for signals of more than one ion.
-    extra : mapping of str to array
+    extra : mapping of str to float32 or float64 array
         Further columns of the file (lifetimes, R², signal to noise).
     rows_read : int
         Rows or peaks in the file, before any was left out.
@@ -232,7 +236,7 @@ class IonTable(Record):
     injection_time_ms: Column | None = None
     flux_scaled: bool = False
     multi_ion: NDArray[np.bool_] | None = None
-    extra: Mapping[str, FloatArray] = field(default_factory=dict)
+    extra: Mapping[str, Column] = field(default_factory=dict)
     rows_read: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     acquisition: Mapping[str, Any] = field(default_factory=dict)

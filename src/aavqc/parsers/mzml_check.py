@@ -123,19 +123,19 @@ class _Structure:
     def __post_init__(self) -> None:
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
+        self.parser.buffer_size = SUSPICIOUS_TEXT
         self.parser.StartDoctypeDeclHandler = self.doctype
         self.parser.StartElementHandler = self.start
-        self.parser.CharacterDataHandler = self.text
         self.parser.EndElementHandler = self.end
 
     def doctype(self, *_: object) -> None:
         raise self.error("a document type declaration is refused", "mzML, which has none", None)
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if self.inside[-1] not in _PARENTS.get(tag, self.inside):
+        if self.inside[-1] == "binary" or self.inside[-1] not in _PARENTS.get(tag, self.inside):
             raise self.error(
-                f"misplaced element {tag}",
-                f"it inside {' or '.join(_PARENTS[tag])}",
+                f"misplaced element {tag[:40]}",
+                f"it inside {' or '.join(_PARENTS.get(tag, ('another',)))}",
                 f"inside {self.inside[-1][:40] or 'nothing'}",
             )
         self.inside.append(tag)
@@ -146,19 +146,18 @@ class _Structure:
                     "no length of a spectrum", "a whole number in defaultArrayLength", repr(length[:40])
                 )
             self.declared.append((self.parser.CurrentLineNumber, int(length[:18])))
-
-    def text(self, text: str) -> None:
-        if self.inside[-1] == "binary" and "spectrum" in self.inside:
-            self.encoded.append(text)
+        reading = tag == "binary" and "spectrum" in self.inside
+        self.parser.CharacterDataHandler = self.encoded.append if reading else None
 
     def end(self, _: str) -> None:
         self.inside.pop()
         if not self.encoded:
             return
-        text = "".join(self.encoded)
+        self.parser.CharacterDataHandler = None
+        text = "".join(self.encoded) if sum(map(len, self.encoded)) > SUSPICIOUS_TEXT else ""
         self.encoded.clear()
         line, length = self.declared[-1]
-        if len(text) > SUSPICIOUS_TEXT and _unfolds_beyond(text, length):
+        if text and _unfolds_beyond(text, length):
             raise self.error(
                 "array unfolds beyond the spectrum's length", f"{length} peaks as in line {line}", "more"
             )
