@@ -64,6 +64,7 @@ def formats() -> tuple[Format, ...]:
     from aavqc.parsers import (
         beckman,
         distribution,
+        ion_dmt,
         ion_list,
         mwrs,
         mzml,
@@ -73,7 +74,7 @@ def formats() -> tuple[Format, ...]:
     )
 
     # Tables of scans may have columns "intensity" and "scan", as ion lists do, but a radius too.
-    modules = (beckman, openauc, mwrs, mzml, quantasoft, scan_table, ion_list, distribution)
+    modules = (beckman, openauc, mwrs, mzml, ion_dmt, quantasoft, scan_table, ion_list, distribution)
     found = [module.FORMAT for module in modules]
     for entry in sorted(entry_points(group="aavqc.parsers"), key=lambda e: e.name):
         try:

@@ -28,6 +28,7 @@ ROLES = {
     "injectiontimes": "injection_time_s",
     "injectiontimeseconds": "injection_time_s",
     "inverseinjectiontimeseconds": "inverse_injection_time",
+    "storigroupid": "group",
     "ismultiionproduct": "multi_ion",
     "rsquared": "r_squared",
     "slopersquared": "r_squared",
@@ -43,7 +44,7 @@ ROLES = {
 }
 """Column name (lower case, letters and digits only) → what it is."""
 
-UNUSED = frozenset({"id", "storigroupid", "ionnumber", "segnumber", "frequency"})
+UNUSED = frozenset({"id", "ionnumber", "segnumber", "frequency"})
 """Columns that are known and not used; any other is named in a remark."""
 
 POSITIONS = ("mz", "intensity", "scan", "inverse_injection_time", "time_s")
