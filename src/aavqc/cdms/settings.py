@@ -37,3 +37,7 @@ class TechniqueSettings(Settings):
     min_s_to_n: float | None = Field(None, gt=0, description="signal to noise of the ion's peak")
     min_r_squared: float | None = Field(None, gt=0, le=1, description="of the ion's signal over time")
     min_lifetime_s: float | None = Field(None, gt=0, description="from the ion's birth to its death")
+    contrast_slope: float | None = Field(
+        None, gt=0, description="mass photometry: contrast a kDa, instead of the instrument's calibration"
+    )
+    contrast_intercept: float = Field(0.0, description="mass photometry: contrast at mass 0")

@@ -66,6 +66,7 @@ def formats() -> tuple[Format, ...]:
         distribution,
         ion_dmt,
         ion_list,
+        mass_list,
         mwrs,
         mzml,
         openauc,
@@ -73,8 +74,12 @@ def formats() -> tuple[Format, ...]:
         scan_table,
     )
 
-    # Tables of scans may have columns "intensity" and "scan", as ion lists do, but a radius too.
-    modules = (beckman, openauc, mwrs, mzml, ion_dmt, quantasoft, scan_table, ion_list, distribution)
+    # Tables of scans may have columns "intensity" and "scan", as ion lists do, but a radius too;
+    # ion lists may have a column of masses.
+    modules = (
+        *(beckman, openauc, mwrs, mzml, ion_dmt, quantasoft, scan_table),
+        *(ion_list, mass_list, distribution),
+    )
     found = [module.FORMAT for module in modules]
     for entry in sorted(entry_points(group="aavqc.parsers"), key=lambda e: e.name):
         try:
