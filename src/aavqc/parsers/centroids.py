@@ -126,7 +126,7 @@ class Centroids:
         self._scaled = bool(np.isfinite(injection).any())
         used = [(scan, it) for (_, scan), it in zip(waiting, injection, strict=True)]
         signals = [
-            scan["intensity"] * (it if self._scaled else 1.0)
+            scan["intensity"] * (it / 1000 if self._scaled else 1.0)
             for scan, it in used
             if np.isfinite(it) or not self._scaled
         ]
@@ -136,7 +136,7 @@ class Centroids:
 
     def _keep(self, at: int, mz: NDArray[np.float64], columns: Mapping[str, NDArray[Any]]) -> None:
         intensity = columns["intensity"]
-        factor = self._injection_ms[at] if self._scaled else 1.0
+        factor = self._injection_ms[at] / 1000 if self._scaled else 1.0
         loud = None if self.noise_below is None else ~(intensity * factor < self.noise_below)
         if loud is not None and not loud.all():  # most are noise: the checks below see the rest
             silent = ~loud & (intensity > 0) & np.isfinite(mz) & (mz > 0)
@@ -191,7 +191,7 @@ def noise_ends(signals: Sequence[NDArray[Any]]) -> float | None:
     Parameters
     ----------
     signals : sequence of arrays
-        Of each scan: intensity × injection time, or intensity where times are unknown.
+        Of each scan: intensity × injection time in s, or intensity where times are unknown.
 
     Examples
     --------

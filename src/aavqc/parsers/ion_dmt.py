@@ -18,7 +18,7 @@ from aavqc.parsers.columns import columns_by_role, plain_name
 from aavqc.parsers.dmt_facts import acquisition_facts
 from aavqc.parsers.formats import Export, Format, each_file_a_record
 from aavqc.parsers.ion_record import ion_table
-from aavqc.parsers.ion_text import ROLES
+from aavqc.parsers.ion_text import ROLES, UNUSED
 from aavqc.parsers.sources import SourceFile
 from aavqc.records import FloatArray, IonTable
 
@@ -147,8 +147,7 @@ def _columns(database: sqlite3.Connection, file: SourceFile) -> tuple[dict[str, 
             expected={"mz": "Mz", "intensity": "Slope"}[missing[0]],
             found=", ".join(names)[:200],
         )
-    known = {"id", "ionnumber", "segnumber"}
-    unused = [n for n, role in zip(names, roles, strict=True) if role is None and plain_name(n) not in known]
+    unused = [n for n, role in zip(names, roles, strict=True) if role is None and plain_name(n) not in UNUSED]
     listed = ", ".join('"' + names[i].replace('"', '""') + '"' for i in wanted.values())
     cursor = database.execute(f"SELECT {listed} FROM Ion")
     blocks: list[FloatArray] = [np.empty((0, len(wanted)))]

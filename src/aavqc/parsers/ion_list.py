@@ -44,7 +44,7 @@ def read(export: Export) -> IonTable:
     (file,) = export.files
     remarks: list[str] = []
     if _is_zip(file.head):
-        columns = npz_columns(file.read(), file.name)
+        columns = npz_columns(file.read(), file.name, remarks)
     else:
         columns = text_columns(file.text(), file.name, remarks)
     return ion_table(export, columns, remarks)
@@ -79,7 +79,7 @@ FORMAT = Format(
     extensions=(".csv", ".tsv", ".dat", ".npz"),
     claims=(r".*\.npz",),
     reads="m/z with intensity, slope or charge; scan, time, injection time, R², lifetimes, S/N, multi-ion",
-    unread="columns of other names are named in a remark; of an npz only the array 'data' is read",
+    unread="columns of other names are named in a remark; beside an npz's array 'data' nothing is read",
     sniff=sniff,
     group=each_file_a_record("ion-list", "cdms"),
     read=read,

@@ -74,7 +74,7 @@ def ion_table(
         intensity=None if intensity is None else readonly(intensity[keep]),
         charge=_complete(kept("charge"), "charge", remarks),
         scan=_scans(kept("scan"), kept("group"), remarks),
-        time_s=_complete(kept("time_s"), "time", remarks),
+        time_s=_complete(_seconds(kept("time_s"), kept("time_min")), "time", remarks),
         injection_time_ms=_injection_time(kept, remarks),
         multi_ion=None if multi is None else readonly(multi > 0, np.bool_),
         extra=extra,
@@ -93,6 +93,10 @@ def _complete(values: FloatArray | None, what: str, remarks: list[str]) -> Float
         remarks.append(f"column {what} is not used: it has gaps")
         return None
     return readonly(values)
+
+
+def _seconds(time_s: FloatArray | None, time_min: FloatArray | None) -> FloatArray | None:
+    return 60 * time_min if time_s is None and time_min is not None else time_s
 
 
 def _scans(

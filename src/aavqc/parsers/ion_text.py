@@ -22,12 +22,16 @@ ROLES = {
     "time": "time_s",
     "times": "time_s",
     "retentiontime": "time_s",
+    "rtmin": "time_min",
+    "timemin": "time_min",
     "injectiontime": "injection_time_ms",
     "injectiontimems": "injection_time_ms",
     "injectiontimes": "injection_time_s",
     "injectiontimeseconds": "injection_time_s",
     "inverseinjectiontimeseconds": "inverse_injection_time",
     "storigroupid": "group",
+    "ionnumber": "ion",
+    "segnumber": "segment",
     "ismultiionproduct": "multi_ion",
     "rsquared": "r_squared",
     "slopersquared": "r_squared",
@@ -43,7 +47,7 @@ ROLES = {
 }
 """Column name (lower case, letters and digits only) → what it is."""
 
-UNUSED = frozenset({"id", "ionnumber", "segnumber", "frequency"})
+UNUSED = frozenset({"id", "frequency"})
 """Columns that are known and not used; any other is named in a remark."""
 
 POSITIONS = ("mz", "intensity", "scan", "inverse_injection_time", "time_s")
@@ -64,10 +68,10 @@ def text_columns(text: str, name: str, remarks: list[str]) -> dict[str, NDArray[
     layout = find_layout(lines[:200])
     if layout is None:
         raise InputError("no ion list", file=name, line=1, expected="columns mz and intensity or charge")
-    return read_rows(lines, layout, _wanted(layout, name, remarks), name, _MARKS)
+    return read_rows(lines, layout, wanted_columns(layout, name, remarks), name, _MARKS)
 
 
-def _wanted(layout: Layout, name: str, remarks: list[str]) -> dict[str, int]:
+def wanted_columns(layout: Layout, name: str, remarks: list[str]) -> dict[str, int]:
     """Say which column is what; refuse a list without m/z, or with neither intensity nor charge."""
     plain = [plain_name(c) for c in layout.columns]
     second = "intensity" if "slope" in plain else None
