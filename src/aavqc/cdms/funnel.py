@@ -84,12 +84,17 @@ def select(record: IonTable, charge: FloatArray, settings: TechniqueSettings) ->
     funnel.drop(f"charge below {LEAST_CHARGE:g} e", noise)
     if settings.z_range is not None:
         funnel.drop("charge outside z_range", _outside(charge, settings.z_range, "z_range"))
-    with np.errstate(over="ignore"):
-        mass = charge * (record.mz - PROTON_MASS)
-    funnel.drop("mass is not a positive number", ~(np.isfinite(mass) & (mass > 0)))
     index = np.flatnonzero(funnel.keep)
-    steps = [*funnel.steps, {"step": "used", "ions": int(index.size)}]
-    return Ions(record.mz[index], charge[index], mass[index], index, steps, funnel.flags)
+    with np.errstate(over="ignore"):
+        mass = charge[index] * (record.mz[index] - PROTON_MASS)
+    heavy = np.isfinite(mass) & (mass > 0)
+    steps = [
+        *funnel.steps,
+        {"step": "dropped: mass is not a positive number", "ions": int(np.count_nonzero(~heavy))},
+        {"step": "used", "ions": int(np.count_nonzero(heavy))},
+    ]
+    index = index[heavy]
+    return Ions(record.mz[index], charge[index], mass[heavy], index, steps, funnel.flags)
 
 
 class _Funnel:

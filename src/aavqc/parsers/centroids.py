@@ -207,7 +207,8 @@ def noise_ends(signals: Sequence[NDArray[Any]]) -> float | None:
     steps = np.floor(_BINS_AN_OCTAVE * np.log2(every)).astype(np.int64)
     first = int(steps.min())
     counts = np.bincount(steps - first)
-    mode = float(2.0 ** ((int(counts.argmax()) + first + 0.5) / _BINS_AN_OCTAVE))
+    bin_centre = 2.0 ** ((int(counts.argmax()) + first + 0.5) / _BINS_AN_OCTAVE)
+    mode = float(np.median(every[(every > bin_centre / 1.3) & (every < bin_centre * 1.3)]))
     below = np.count_nonzero(every < mode / 2) / every.size
     inside = np.count_nonzero(every < BAND_ENDS * mode) - below * every.size
     if below > MOST_BELOW or inside < max(LEAST_A_SCAN * len(signals), LEAST_SHARE * every.size):
