@@ -114,3 +114,15 @@ def test_a_filter_that_the_file_has_no_column_for_is_flagged(setting: str) -> No
 def test_a_range_that_is_none_is_refused(setting: str) -> None:
     with pytest.raises(UsageError, match=setting):
         funnel(table(), **{setting: [5, 1]})
+
+
+def test_mz_below_the_charge_is_left_out_and_flagged() -> None:
+    mz = np.linspace(20_000, 30_000, N)
+    mz[:20] = 140.0
+    sample = analyze(table(mz=readonly(mz)), charge_slope=1e5).samples[0]
+    rows = {row["step"]: row["ions"] for row in sample.diagnostics["funnel"]}
+    assert rows["dropped: m/z below the charge"] == 20
+    flag = next(f for f in sample.flags if f.id == "mz_below_charge")
+    assert flag.value == pytest.approx(10.0)
+    swapped = table(mz=readonly(np.full(N, 150.0)), intensity=readonly(np.full(N, 25_000e5)))
+    assert analyze(swapped, charge_slope=1e5).samples[0].status == "invalid"

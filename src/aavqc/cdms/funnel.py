@@ -22,6 +22,10 @@ LEAST_CHARGE = 10.0
 """Signals below so many charges are noise: a single centroid's noise is some 3 to 5 e."""
 
 
+FEW = 0.01
+"""Share of ions that may have an m/z below their charge without a flag."""
+
+
 @dataclass(frozen=True)
 class Ions:
     """The ions that are used, and the funnel that led to them.
@@ -35,7 +39,7 @@ class Ions:
     funnel : list of {step, ions}
         ``read``, then each reason with the ions that it took, then ``used``; read = sum of the rest.
     flags : list of Flag
-        Filters that were asked for and that the file has no column for.
+        Filters that the file has no column for; m/z below the charge.
     """
 
     mz: FloatArray
@@ -82,6 +86,7 @@ def select(record: IonTable, charge: FloatArray, settings: TechniqueSettings) ->
         if limit is not None and funnel.has(values, name, needed):
             funnel.drop(f"{needed} below {limit:g}", ~(values >= limit))
     funnel.drop(f"charge below {LEAST_CHARGE:g} e", noise)
+    funnel.drop_implausible(record.mz < charge)
     if settings.z_range is not None:
         funnel.drop("charge outside z_range", _outside(charge, settings.z_range, "z_range"))
     index = np.flatnonzero(funnel.keep)
@@ -111,6 +116,25 @@ class _Funnel:
     def drop(self, reason: str, bad: NDArray[np.bool_]) -> None:
         self.steps.append({"step": f"dropped: {reason}", "ions": int(np.count_nonzero(self.keep & bad))})
         self.keep &= ~bad
+
+    def drop_implausible(self, bad: NDArray[np.bool_]) -> None:
+        """Drop ions of fewer Th than charges: no large ion has; most likely the columns are swapped."""
+        left = int(np.count_nonzero(self.keep))
+        share = np.count_nonzero(self.keep & bad) / left if left else 0.0
+        self.drop("m/z below the charge", bad)
+        if share > FEW:
+            message = (
+                f"{100 * share:.0f} % of the ions have an m/z below their charge: are the columns swapped?"
+            )
+            self.flags.append(
+                Flag(
+                    id="mz_below_charge",
+                    severity="warning",
+                    message=message,
+                    value=100 * share,
+                    limit=100 * FEW,
+                )
+            )
 
     def has(self, values: object, setting: str, needed: str) -> bool:
         """Tell whether the file has what a filter needs; flag it where it has not."""
