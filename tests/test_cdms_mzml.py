@@ -155,3 +155,12 @@ def test_an_element_inside_binary_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.mzML").write_bytes(whole.replace(b"<binary>", b"<binary><x/>", 1))
     with pytest.raises(InputError, match="misplaced element x"):
         read(tmp_path / "b.mzML")
+
+
+def test_times_that_can_be_none_are_unknown(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    path = write(tmp_path / "a.mzML", [(*ions(rng, 9), 1e300), (*ions(rng, 9), -5.0), (*ions(rng, 9), 50.0)])
+    record = table(path)
+    assert record.mz.size == 9
+    assert record.dropped == {"injection time of the scan is unknown": 18}
+    assert table(write(tmp_path / "b.mzML", [(*ions(rng, 9), 1e300)])).injection_time_ms is None

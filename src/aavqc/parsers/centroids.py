@@ -35,6 +35,9 @@ BAND_ENDS = 2.0
 """Upper end over the most frequent signal. Noise amplitudes are Rayleigh's: cut at 4 SD, as the
 instrument does, e⁻²⁴ of them are left at twice that."""
 
+LONGEST = 1e9
+"""Times beyond it, in ms or s, are none."""
+
 NOISE = "in the noise band"
 _BINS_AN_OCTAVE = 8
 
@@ -57,6 +60,7 @@ class Centroids:
         self._time_s: list[float] = []
         self._injection_ms: list[float] = []
         self._kept: list[int] = []
+        self._scaled = False
         self.noise_below: float | None = None
         self.dropped: dict[str, int] = {}
         self.read = 0
@@ -72,8 +76,9 @@ class Centroids:
         """Take one scan; ``columns`` has ``intensity`` and the extra ones, as long as ``mz``."""
         at = len(self._scan)
         self._scan.append(scan)
-        self._time_s.append(time_s)
-        self._injection_ms.append(np.nan if injection_ms is None else injection_ms)
+        self._time_s.append(time_s if 0 <= time_s < LONGEST else np.nan)
+        injection_ms = injection_ms or 0.0
+        self._injection_ms.append(injection_ms if 0 < injection_ms < LONGEST else np.nan)
         self._kept.append(0)
         self.read += mz.size
         if self._waiting is None:
@@ -107,7 +112,7 @@ class Centroids:
             intensity=columns.pop("intensity"),
             charge=None,
             scan=frozen(np.repeat(np.array(self._scan, np.int32), self._kept)),
-            time_s=self._of_each_ion(time) if np.isfinite(time).all() and (time >= 0).all() else None,
+            time_s=self._of_each_ion(time) if np.isfinite(time).all() else None,
             injection_time_ms=None if np.isnan(injection).any() else self._of_each_ion(injection),
             flux_scaled=True,
             extra=columns,
@@ -122,24 +127,21 @@ class Centroids:
         if self._waiting is None:
             return
         waiting, self._waiting = self._waiting, None
-        injection = np.array([self._injection_ms[at] for at, _ in waiting])
-        self._scaled = bool(np.isfinite(injection).any())
-        used = [(scan, it) for (_, scan), it in zip(waiting, injection, strict=True)]
-        signals = [
-            scan["intensity"] * (it / 1000 if self._scaled else 1.0)
-            for scan, it in used
-            if np.isfinite(it) or not self._scaled
-        ]
-        self.noise_below = noise_ends(signals)
+        self._scaled = bool(np.isfinite([self._injection_ms[at] for at, _ in waiting]).any())
+        known = [(at, scan) for at, scan in waiting if np.isfinite(self._factor(at))]
+        self.noise_below = noise_ends([_scaled(scan["intensity"], self._factor(at)) for at, scan in known])
         for at, scan in waiting:
             self._keep(at, scan["mz"], {k: v for k, v in scan.items() if k != "mz"})
 
+    def _factor(self, at: int) -> float:
+        """Return what makes a signal of an intensity: the time in s; NaN for a scan that has none."""
+        return self._injection_ms[at] / 1000 if self._scaled else 1.0
+
     def _keep(self, at: int, mz: NDArray[np.float64], columns: Mapping[str, NDArray[Any]]) -> None:
         intensity = columns["intensity"]
-        factor = self._injection_ms[at] / 1000 if self._scaled else 1.0
-        loud = None if self.noise_below is None else ~(intensity * factor < self.noise_below)
-        if loud is not None and not loud.all():  # most are noise: the checks below see the rest
-            silent = ~loud & (intensity > 0) & np.isfinite(mz) & (mz > 0)
+        if self.noise_below is not None:  # nearly all of a scan: the checks below see the rest
+            silent = _scaled(intensity, self._factor(at)) < self.noise_below
+            silent &= (intensity > 0) & np.isfinite(mz) & (mz > 0)
             self._count(NOISE, int(np.count_nonzero(silent)))
             mz, columns = mz[~silent], {k: v[~silent] for k, v in columns.items()}
             intensity = columns["intensity"]
@@ -214,6 +216,11 @@ def noise_ends(signals: Sequence[NDArray[Any]]) -> float | None:
     if below > MOST_BELOW or inside < max(LEAST_A_SCAN * len(signals), LEAST_SHARE * every.size):
         return None
     return BAND_ENDS * mode
+
+
+def _scaled(intensity: NDArray[Any], factor: float) -> NDArray[Any]:
+    with np.errstate(over="ignore"):
+        return intensity * factor
 
 
 class _Growing:
