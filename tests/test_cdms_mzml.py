@@ -121,12 +121,23 @@ def test_a_list_without_a_noise_band_is_kept_whole(tmp_path: Path) -> None:
     assert not record.dropped
 
 
-def test_bands_that_no_noise_makes_are_not_taken_for_one() -> None:
+def test_the_band_ends_at_twice_its_most_frequent_signal_with_or_without_a_threshold() -> None:
     rng = np.random.default_rng(5)
+    far = np.full(20, 30_000.0)
+    # beyond 4 SD the density of a Rayleigh amplitude falls from there on: its mode is at 4 to 4.2 SD
+    assert noise_ends([np.r_[far, noise_of(rng, 3000)]]) == pytest.approx(2 * 4.1 * SIGMA, rel=0.1)
+    whole = SIGMA * np.sqrt(2 * rng.exponential(size=3000))
+    assert noise_ends([np.r_[far, whole]]) is not None
+
+
+def test_what_may_be_ions_is_no_noise_band() -> None:
+    rng = np.random.default_rng(5)
+    far = np.full(20, 5e6)
     assert noise_ends([]) is None
-    assert noise_ends([noise_of(rng, 3000)]) is not None
-    assert noise_ends([rng.normal(30_000, 900, 60) for _ in range(50)]) is None  # few a scan: single ions
-    assert noise_ends([rng.lognormal(6, 1.5, 3000)]) is None  # no sharp floor
+    assert noise_ends([rng.normal(30_000, 900, 60) for _ in range(50)]) is None  # few a scan
+    assert noise_ends([rng.normal(30_000, 900, 5000)]) is None  # all in one scan, and nothing beyond
+    assert noise_ends([noise_of(rng, 3000)]) is None
+    assert noise_ends([np.r_[far, rng.lognormal(6, 1.5, 3000)]]) is None  # a factor of four holds a third
 
 
 def test_injection_times_that_vary_give_one_charge(tmp_path: Path) -> None:

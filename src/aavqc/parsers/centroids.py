@@ -1,10 +1,10 @@
 """Centroids of charge-detection spectra, gathered scan by scan into an ion table.
 
-A spectrum holds tens of ions among thousands of centroids of thermal noise. The noise has a
-sharp floor, the software's own threshold, and falls off so fast that it is over at twice its
-most frequent signal; single ions lie beyond. So the band is found in the first centroids,
-and the rest of it is left out as it arrives: a run of millions of centroids is held as its
-ions alone. Where there is no such band, every centroid is kept.
+A spectrum holds tens of ions among thousands of centroids of thermal noise. The noise falls
+off so fast that it is over at twice its most frequent signal; single ions lie beyond. So the
+band is found in the first centroids, and the rest of it is left out as it arrives: a run of
+millions of centroids is held as its ions alone. Where there is no such band, or nothing beyond
+it, every centroid is kept.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ LEAST_A_SCAN = 200.0
 """Centroids of noise in a scan: so many single ions at once would be one cloud of charge."""
 
 LEAST_SHARE = 0.5
-"""Of all centroids, in the band."""
-
-MOST_BELOW = 0.02
-"""Share of centroids below half the band's most frequent signal: its floor is sharp."""
+"""Of all centroids, in the band: within a factor of two of its most frequent signal."""
 
 BAND_ENDS = 2.0
 """Upper end over the most frequent signal. Noise amplitudes are Rayleigh's: cut at 4 SD, as the
 instrument does, e⁻²⁴ of them are left at twice that."""
+
+FAR, LEAST_FAR = 4.0, 1e-4
+"""So many times the most frequent signal, and the share of centroids that must lie beyond: where
+there are none, what fills the band may be the ions themselves."""
 
 LONGEST = 1e9
 """Times beyond it, in ms or s, are none."""
@@ -199,6 +200,7 @@ def noise_ends(signals: Sequence[NDArray[Any]]) -> float | None:
     --------
     >>> rng = np.random.default_rng(1)
     >>> noise = 180 * np.sqrt(16 + 2 * rng.exponential(size=(100, 2000)))  # Rayleigh beyond 4 SD
+    >>> noise[:, 0] = 30_000  # an ion
     >>> noise_ends([*noise]) is not None, noise_ends([*noise[:, :50]]) is None
     (True, True)
     """
@@ -211,9 +213,10 @@ def noise_ends(signals: Sequence[NDArray[Any]]) -> float | None:
     counts = np.bincount(steps - first)
     bin_centre = 2.0 ** ((int(counts.argmax()) + first + 0.5) / _BINS_AN_OCTAVE)
     mode = float(np.median(every[(every > bin_centre / 1.3) & (every < bin_centre * 1.3)]))
-    below = np.count_nonzero(every < mode / 2) / every.size
-    inside = np.count_nonzero(every < BAND_ENDS * mode) - below * every.size
-    if below > MOST_BELOW or inside < max(LEAST_A_SCAN * len(signals), LEAST_SHARE * every.size):
+    inside = np.count_nonzero((every > mode / BAND_ENDS) & (every < BAND_ENDS * mode))
+    if inside < max(LEAST_A_SCAN * len(signals), LEAST_SHARE * every.size):
+        return None
+    if np.count_nonzero(every > FAR * mode) < LEAST_FAR * every.size:
         return None
     return BAND_ENDS * mode
 
