@@ -163,3 +163,9 @@ def test_errors_name_file_line_and_what_was_found(text: str, line: int, part: st
 def test_an_ion_list_with_masses_stays_an_ion_list(text: str) -> None:
     record: Any = read(io.BytesIO(text.encode()), name="ions.csv")
     assert record.format == "ion-list"
+
+
+def test_hdf5_of_a_mass_photometer_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match="HDF5") as caught:
+        read(io.BytesIO(b"\x89HDF\r\n\x1a\n" + bytes(2000)), name="eventsFitted.h5")
+    assert caught.value.hint == "export the events as CSV"

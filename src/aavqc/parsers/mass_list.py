@@ -26,6 +26,8 @@ ROLES = {
 }
 """Column name (lower case, letters and digits only) → what it is."""
 
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
 SPECTRUM = frozenset({"intensity", "intensities", "count", "counts", "density", "abundance", "signal"})
 """Columns that make a list of masses a spectrum, whose rows are no particles."""
 
@@ -36,9 +38,16 @@ def read(export: Export) -> MassList:
     Raises
     ------
     InputError
-        A row is broken, or the rows are points of a spectrum and no particles.
+        A row is broken, the rows are points of a spectrum and no particles, or it is HDF5.
     """
     (file,) = export.files
+    if file.head.startswith(_HDF5):
+        raise InputError(
+            "HDF5 events of a mass photometer",
+            file=file.name,
+            expected="a text with columns contrasts and masses_kDa",
+            hint="export the events as CSV",
+        )
     lines = split_lines(file.text())
     layout = find_header(lines[:200], ROLES)
     if not isinstance(layout, Layout):
@@ -52,6 +61,8 @@ def read(export: Export) -> MassList:
 
 def sniff(head: bytes, basename: str) -> bool:
     """Tell a list of masses by its header, with a number below it and no m/z beside it."""
+    if head.startswith(_HDF5):
+        return basename.lower() == "eventsfitted.h5"
     if b"\0" in head:
         return False
     lines = split_lines(head.decode("utf-8-sig", "replace"))

@@ -105,6 +105,7 @@ FORMAT = Format(
     extensions=(".csv", ".tsv", ".txt"),
     reads="m/z, slope, scan, R², times of birth and death; all files of a folder as one run",
     unread="frequency",
+    support="experimental",
     sniff=sniff,
     group=group_files,
     read=read,
