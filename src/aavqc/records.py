@@ -18,12 +18,19 @@ from aavqc.attributes import Technique
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+Column = NDArray[np.floating[Any]]
+"""Numbers at the precision of their file: 32-bit signals stay so, for there may be millions."""
+
 Optics = Literal["absorbance", "interference", "intensity", "fluorescence"]
 
 
 def readonly(values: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:
     """Return a C-contiguous read-only copy of an array."""
-    array = np.array(values, dtype=dtype, order="C")
+    return frozen(np.array(values, dtype=dtype, order="C"))
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Make an array read-only in place; for one that nobody else holds."""
     array.setflags(write=False)
     return array
 
@@ -221,39 +228,43 @@ class IonTable(Record):
     ----------
     mz : array
         m/z in Th.
-    intensity : array or None
+    intensity : float32 or float64 array, or None
         In the file's own unit, which the charge calibration refers to.
     charge : array or None
         The file's own charges, in e, not rounded.
-    scan : int64 array or None
-    time_s : array or None
+    scan : int32 or int64 array or None
+    time_s : float32 or float64 array, or None
         Acquisition time of the ion's scan.
-    injection_time_ms : array or None
+    injection_time_ms : float32 or float64 array, or None
     flux_scaled : bool
         Intensity was divided by injection time when it was written (Orbitrap spectra),
         so charge is proportional to intensity × injection time.
     multi_ion : bool array or None
         The vendor's mark for signals of more than one ion.
-    extra : mapping of str to array
+    extra : mapping of str to float32 or float64 array
         Further columns of the file (lifetimes, R², signal to noise).
     rows_read : int
         Rows or peaks in the file, before any was left out.
     dropped : mapping of str to int
         Rows that are no ion (intensity 0 …), by reason.
+    acquisition : mapping of str to JSON values
+        What the vendor's software states of how it found the ions: parameters, log,
+        rejections, default calibration.
     """
 
     technique: ClassVar[Technique] = "cdms"
     mz: FloatArray
-    intensity: FloatArray | None
+    intensity: Column | None
     charge: FloatArray | None
-    scan: NDArray[np.int64] | None = None
-    time_s: FloatArray | None = None
-    injection_time_ms: FloatArray | None = None
+    scan: NDArray[np.integer[Any]] | None = None
+    time_s: Column | None = None
+    injection_time_ms: Column | None = None
     flux_scaled: bool = False
     multi_ion: NDArray[np.bool_] | None = None
-    extra: Mapping[str, FloatArray] = field(default_factory=dict)
+    extra: Mapping[str, Column] = field(default_factory=dict)
     rows_read: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
+    acquisition: Mapping[str, Any] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata that ``aavqc inspect`` prints."""
@@ -275,7 +286,7 @@ class IonTable(Record):
             facts["mz"] = [float(self.mz.min()), float(self.mz.max())]
         if self.scan is not None:
             facts["scans"] = int(np.unique(self.scan).size)
-        return facts
+        return facts | dict(self.acquisition)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -362,7 +373,7 @@ class DropletPlate(Record):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Distribution(Record):
-    """A distribution of sedimentation coefficients that another program fitted.
+    """A distribution that another program made: of sedimentation coefficients.
 
     Attributes
     ----------
@@ -372,15 +383,15 @@ class Distribution(Record):
         Signal per unit of ``x``, not negative.
     kind : str
         Such as ``c(s)``.
-    unit : str
-        Of ``x``: ``S``.
+    unit : str or None
+        Of ``x``, such as ``S``; None where the export does not state it.
     """
 
     technique: ClassVar[Technique] = "auc"
     x: FloatArray
     y: FloatArray
     kind: str
-    unit: str
+    unit: str | None
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata that ``aavqc inspect`` prints."""
@@ -391,6 +402,46 @@ class Distribution(Record):
             "x": [float(self.x[0]), float(self.x[-1])],
             "maximum_at": float(self.x[np.argmax(self.y)]),
         }
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class MassList(Distribution):
+    """Particles that another program weighed one by one; there is no m/z and no charge.
+
+    Attributes
+    ----------
+    x : array, shape (n,)
+        Masses, ascending, in ``unit``: ``Da``, ``kDa``, ``MDa`` or None (not stated). Contrasts
+        (unit ``1``) where the export has no masses.
+    y : array, shape (n,)
+        Particles at each ``x``.
+    kind : {'mass', 'contrast'}
+    instrument : {'cdms', 'mass_photometry'}
+        Mass photometry has a calibration of its own: a slope of charges means nothing to it.
+    contrast : array, shape (n,), or None
+        Of each particle, positive where it landed (mass photometry with masses).
+    rows_read, dropped
+        As of :class:`IonTable`.
+    """
+
+    technique: ClassVar[Technique] = "cdms"
+    instrument: Literal["cdms", "mass_photometry"]
+    contrast: FloatArray | None = None
+    rows_read: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata that ``aavqc inspect`` prints."""
+        facts: dict[str, Any] = {
+            "kind": self.kind,
+            "unit": self.unit or "not stated",
+            "instrument": self.instrument,
+            "particles": int(self.y.sum()),
+            "rows_read": self.rows_read,
+        }
+        if self.x.size:
+            facts["x"] = [float(self.x[0]), float(self.x[-1])]
+        return facts
 
 
 def _stated(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,9 +124,10 @@ def _share(
 
 
 def _mass(name: str, triple: Triple, settings: TechniqueSettings) -> Attribute:
-    scale = float(UNITS[settings.mass_unit][1])
+    unit = settings.mass_unit or "MDa"
+    scale = float(UNITS[unit][1])
     scaled = (triple[0] / scale, triple[1] / scale, triple[2] / scale)
-    return _attribute(name, scaled, settings.mass_unit, settings)
+    return _attribute(name, scaled, unit, settings)
 
 
 def _attribute(name: str, triple: Triple, unit: str, settings: TechniqueSettings) -> Attribute:

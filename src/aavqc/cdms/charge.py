@@ -70,7 +70,7 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
             )
         )
         return Charges(None, facts, flags)
-    intensity = record.intensity
+    intensity = record.intensity.astype(np.float64)
     if record.flux_scaled and record.injection_time_ms is not None:
         intensity = intensity * (record.injection_time_ms / 1000)
         facts["injection_time_used"] = True

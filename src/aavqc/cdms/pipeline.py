@@ -59,7 +59,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     peaks = mass_peaks(ions.mass)
     found = windows(ions.mass, settings)
     blur, source = checks.blur_of(ions, peaks, settings)
-    flags = [*calibrated.flags, *checks.count_flags(record, ions, found)]
+    flags = [*calibrated.flags, *ions.flags, *checks.count_flags(record, ions, found)]
     scale = checks.scale_flag(peaks, settings)
     flags += [] if scale is None else [scale]
     warnings = list(record.remarks)
@@ -91,6 +91,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
         diagnostics=plain(
             {
                 "funnel": ions.funnel,
+                "acquisition": dict(record.acquisition),
                 "calibration": calibration,
                 "peaks": [_peak(p, ions.mass.size) for p in peaks],
                 "methods": {
@@ -117,6 +118,7 @@ def _without_charges(record: IonTable, calibration: dict[str, Any], flags: list[
         status="invalid",
         diagnostics={
             "funnel": funnel,
+            "acquisition": plain(record.acquisition),
             "calibration": calibration,
             "peaks": [],
             "methods": {"window": None, "mixture": None, "deconvolution": None},

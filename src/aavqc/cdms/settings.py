@@ -24,4 +24,20 @@ class TechniqueSettings(Settings):
     report_by: Literal["mixture", "window", "deconvolution"] = Field(
         "window", description="whose shares are reported; this version has window alone"
     )
-    mass_unit: Literal["Da", "kDa", "MDa"] = "MDa"
+    mass_unit: Literal["Da", "kDa", "MDa"] | None = Field(
+        None, description="of masses in a list that states none, and of reported masses (MDa where not set)"
+    )
+    z_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="charges to use, e"
+    )
+    neighbour_distance: float | None = Field(
+        None, gt=0, description="leave out ions with another of the same scan within this distance, Th"
+    )
+    min_intensity: float | None = Field(None, gt=0, description="in the unit of charge_slope")
+    min_s_to_n: float | None = Field(None, gt=0, description="signal to noise of the ion's peak")
+    min_r_squared: float | None = Field(None, gt=0, le=1, description="of the ion's signal over time")
+    min_lifetime_s: float | None = Field(None, gt=0, description="from the ion's birth to its death")
+    contrast_slope: float | None = Field(
+        None, gt=0, description="mass photometry: contrast a kDa, instead of the instrument's calibration"
+    )
+    contrast_intercept: float = Field(0.0, description="mass photometry: contrast at mass 0")

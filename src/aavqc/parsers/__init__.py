@@ -64,16 +64,25 @@ def formats() -> tuple[Format, ...]:
     from aavqc.parsers import (
         beckman,
         distribution,
+        ion_dmt,
         ion_list,
+        ion_parquet,
+        mass_list,
         mwrs,
         mzml,
         openauc,
         quantasoft,
         scan_table,
+        stori_text,
+        thermo_raw,
     )
 
-    # Tables of scans may have columns "intensity" and "scan", as ion lists do, but a radius too.
-    modules = (beckman, openauc, mwrs, mzml, quantasoft, scan_table, ion_list, distribution)
+    # Tables of scans may have columns "intensity" and "scan", as ion lists do, but a radius too;
+    # ion lists may have a column of masses.
+    modules = (
+        *(beckman, openauc, mwrs, mzml, thermo_raw, ion_dmt, ion_parquet),
+        *(quantasoft, scan_table, stori_text, ion_list, mass_list, distribution),
+    )
     found = [module.FORMAT for module in modules]
     for entry in sorted(entry_points(group="aavqc.parsers"), key=lambda e: e.name):
         try:

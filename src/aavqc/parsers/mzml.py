@@ -12,54 +12,46 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aavqc.errors import InputError
+from aavqc.parsers.centroids import Centroids
 from aavqc.parsers.formats import Export, Format, each_file_a_record
-from aavqc.parsers.ion_rows import ions_kept
 from aavqc.parsers.mzml_check import check_structure
 from aavqc.parsers.sources import SourceFile
-from aavqc.records import FloatArray, IonTable, readonly
+from aavqc.records import IonTable
 
 _ROOT = re.compile(rb"<(?:indexed)?mzML[\s>]")
 
 
-@dataclass
 class _Spectra:
-    """Consumer of the stream of spectra: keeps the peaks of MS1, a scan at a time."""
+    """Consumer of the stream of spectra: hands the centroids of MS1 on, a scan at a time."""
 
-    mz: list[FloatArray] = field(default_factory=list)
-    intensity: list[FloatArray] = field(default_factory=list)
-    time_s: list[float] = field(default_factory=list)
-    injection_ms: list[float | None] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    profile: int = 0
-    undeclared: int = 0
-    other_levels: int = 0
-    chromatograms: int = 0
+    def __init__(self) -> None:
+        self.centroids = Centroids()
+        self.sizes: list[int] = []
+        self.first_level = 0
+        self.profile = 0
+        self.undeclared = 0
 
     def consumeSpectrum(self, spectrum: Any) -> None:  # noqa: N802 - name set by pyOpenMS
         """Take one spectrum."""
         self.sizes.append(spectrum.size())
         if spectrum.getMSLevel() != 1:
-            self.other_levels += 1
             return
+        self.first_level += 1
         kind = spectrum.getType().name
         self.profile += kind == "PROFILE"
         self.undeclared += kind not in ("PROFILE", "CENTROID")
         mz, intensity = spectrum.get_peaks()
-        self.mz.append(np.array(mz, dtype=np.float64))
-        self.intensity.append(np.array(intensity, dtype=np.float64))
-        self.time_s.append(float(spectrum.getRT()))
-        self.injection_ms.append(_injection_time(spectrum))
+        time_s, injection = float(spectrum.getRT()), _injection_time(spectrum)
+        self.centroids.add(self.first_level, time_s, injection, mz, {"intensity": intensity})
 
     def consumeChromatogram(self, chromatogram: Any) -> None:  # noqa: N802 - name set by pyOpenMS
-        """Count a chromatogram; it holds no ions."""
-        self.chromatograms += 1
+        """Pass by a chromatogram; it holds no ions."""
 
     def setExpectedSize(self, spectra: int, chromatograms: int) -> None:  # noqa: N802 - name set by pyOpenMS
         """Nothing to prepare."""
@@ -102,51 +94,19 @@ def read(export: Export) -> IonTable:
             found=f"{spectra.profile} spectra in profile mode",
             hint="centroid them when converting (msconvert: peakPicking vendor)",
         )
-    if not spectra.mz:
+    if not spectra.first_level:
         raise InputError("no MS1 spectra", file=file.name, expected="spectra of MS level 1")
-    return _record(export, spectra)
+    remarks = []
+    if spectra.undeclared:
+        remarks.append(f"{spectra.undeclared} spectra do not say whether they are centroids; taken as such")
+    if others := len(spectra.sizes) - spectra.first_level:
+        remarks.append(f"{others} spectra of other MS levels are not used")
+    return spectra.centroids.table(export, remarks)
 
 
 def sniff(head: bytes, basename: str) -> bool:
     """Tell mzML by its root element."""
     return _ROOT.search(head) is not None
-
-
-def _record(export: Export, spectra: _Spectra) -> IonTable:
-    counts = [m.size for m in spectra.mz]
-    mz, intensity = np.concatenate(spectra.mz), np.concatenate(spectra.intensity)
-    injection = np.repeat([np.nan if t is None else t for t in spectra.injection_ms], counts)
-    unknown = not np.isfinite(injection).any()
-    reasons = {
-        "m/z or intensity is not a finite number": ~(np.isfinite(mz) & np.isfinite(intensity)),
-        "m/z is not positive": mz <= 0,
-        "intensity is not positive": intensity <= 0,
-    }
-    if not unknown:
-        reasons["injection time of the scan is unknown"] = ~np.isfinite(injection)
-    keep, dropped = ions_kept(reasons)
-    time = np.repeat(spectra.time_s, counts)[keep]
-    remarks = []
-    if spectra.undeclared:
-        remarks.append(f"{spectra.undeclared} spectra do not say whether they are centroids; taken as such")
-    if spectra.other_levels:
-        remarks.append(f"{spectra.other_levels} spectra of other MS levels are not used")
-    return IonTable(
-        name=export.name,
-        sample_id=export.sample_id,
-        format=export.format,
-        inputs=(export.files[0].input,),
-        mz=readonly(mz[keep]),
-        intensity=readonly(intensity[keep]),
-        charge=None,
-        scan=readonly(np.repeat(np.arange(1, len(counts) + 1), counts)[keep], np.int64),
-        time_s=readonly(time) if np.isfinite(time).all() and (time >= 0).all() else None,
-        injection_time_ms=None if unknown else readonly(injection[keep]),
-        flux_scaled=True,
-        rows_read=int(mz.size),
-        dropped=dropped,
-        remarks=tuple(remarks),
-    )
 
 
 def _injection_time(spectrum: Any) -> float | None:

@@ -52,6 +52,8 @@ _PARENTS = {
 }
 """Element → what it may stand in; the C++ reader crashes on some that stand elsewhere."""
 
+_BINARY = b"<binary>"
+
 _ENCODING = re.compile(rb"encoding\s*=\s*[\"']([^\"']*)[\"']")
 
 
@@ -82,10 +84,10 @@ def check_structure(file: SourceFile, copy_to: int = -1) -> list[tuple[int, int]
                 size += len(block)
                 if size > max(MAX_FOLD * file.size, BLOCK):
                     raise InputError("unfolds suspiciously large", file=file.name, found=f"{file.size} bytes")
-                structure.parser.Parse(block, False)
+                structure.feed(block)
                 if copy_to >= 0:
                     os.write(copy_to, block)
-        structure.parser.Parse(b"", True)
+        structure.close()
     except expat.ExpatError as error:
         raise InputError(
             "no well-formed XML",
@@ -119,26 +121,66 @@ class _Structure:
     declared: list[tuple[int, int]] = field(default_factory=list)
     inside: list[str] = field(default_factory=lambda: [""])
     encoded: list[str] = field(default_factory=list)
+    held: bytes = b""
+    passing: bool = False
+    reading: bool = False
 
     def __post_init__(self) -> None:
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
+        self.parser.buffer_size = SUSPICIOUS_TEXT
         self.parser.StartDoctypeDeclHandler = self.doctype
         self.parser.StartElementHandler = self.start
-        self.parser.CharacterDataHandler = self.text
         self.parser.EndElementHandler = self.end
+
+    def feed(self, block: bytes) -> None:
+        """Parse a block; encoded numbers, all but a few of a file's bytes, pass by the parser.
+
+        They end at the next tag, which the parser sees; their line ends it gets, to count lines.
+        """
+        data, at = self.held + block, 0
+        self.held = b""
+        while at < len(data):
+            if self.passing:
+                end = data.find(b"<", at)
+                stop = len(data) if end < 0 else end
+                self.passed(data, at, stop)
+                self.passing, at = end < 0, stop
+                continue
+            found = data.find(_BINARY, at)
+            if found < 0:
+                stop = max(len(data) - len(_BINARY) + 1, at)
+                self.parser.Parse(data[at:stop], False)
+                self.held = data[stop:]
+                return
+            self.parser.Parse(data[at : found + len(_BINARY)], False)
+            self.passing, at = True, found + len(_BINARY)
+
+    def passed(self, data: bytes, start: int, stop: int) -> None:
+        """Keep encoded numbers only where they are long enough to be tried."""
+        if lines := data.count(b"\n", start, stop):
+            self.parser.Parse(b"\n" * lines, False)
+        goes_on = stop == len(data)
+        if self.reading and (stop - start > SUSPICIOUS_TEXT or goes_on or self.encoded):
+            self.encoded.append(data[start:stop].decode("ascii", "replace"))
+
+    def close(self) -> None:
+        """Parse what is left."""
+        self.parser.Parse(self.held, True)
 
     def doctype(self, *_: object) -> None:
         raise self.error("a document type declaration is refused", "mzML, which has none", None)
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if self.inside[-1] not in _PARENTS.get(tag, self.inside):
+        inside = self.inside
+        parent, allowed = inside[-1], _PARENTS.get(tag)
+        if parent == "binary" or (allowed is not None and parent not in allowed):
             raise self.error(
-                f"misplaced element {tag}",
-                f"it inside {' or '.join(_PARENTS[tag])}",
-                f"inside {self.inside[-1][:40] or 'nothing'}",
+                f"misplaced element {tag[:40]}",
+                f"it inside {' or '.join(allowed or ('another',))}",
+                f"inside {parent[:40] or 'nothing'}",
             )
-        self.inside.append(tag)
+        inside.append(tag)
         if tag == "spectrum":
             length = attributes.get("defaultArrayLength", "")
             if not (length.isascii() and length.isdigit()):
@@ -146,19 +188,20 @@ class _Structure:
                     "no length of a spectrum", "a whole number in defaultArrayLength", repr(length[:40])
                 )
             self.declared.append((self.parser.CurrentLineNumber, int(length[:18])))
-
-    def text(self, text: str) -> None:
-        if self.inside[-1] == "binary" and "spectrum" in self.inside:
-            self.encoded.append(text)
+        elif tag == "binary" and "spectrum" in inside:
+            self.reading = True
+            self.parser.CharacterDataHandler = self.encoded.append
 
     def end(self, _: str) -> None:
         self.inside.pop()
-        if not self.encoded:
+        if not self.reading:
             return
-        text = "".join(self.encoded)
+        self.reading = False
+        self.parser.CharacterDataHandler = None
+        text = "".join(self.encoded) if sum(map(len, self.encoded)) > SUSPICIOUS_TEXT else ""
         self.encoded.clear()
         line, length = self.declared[-1]
-        if len(text) > SUSPICIOUS_TEXT and _unfolds_beyond(text, length):
+        if text and _unfolds_beyond(text, length):
             raise self.error(
                 "array unfolds beyond the spectrum's length", f"{length} peaks as in line {line}", "more"
             )

@@ -1,0 +1,45 @@
+"""Ions too near to another of their scan: their signals beat, and neither charge can be trusted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aavqc.records import FloatArray
+
+
+def crowded(
+    mz: FloatArray, scan: NDArray[np.integer[Any]] | None, signal: NDArray[np.bool_], distance: float
+) -> NDArray[np.bool_]:
+    """Tell which ions have another of the same scan within a distance of them.
+
+    Parameters
+    ----------
+    mz : array, shape (n,)
+        Th, in any order.
+    scan : integer array, shape (n,)
+    signal : bool array, shape (n,)
+        False for noise, which is nobody's neighbour.
+    distance : float
+        Th.
+
+    Returns
+    -------
+    bool array, shape (n,)
+
+    Examples
+    --------
+    >>> crowded(np.array([100.0, 100.4, 100.1]), np.array([1, 1, 2]), np.ones(3, bool), 0.5).tolist()
+    [True, True, False]
+    """
+    near = np.zeros(mz.size, bool)
+    if scan is None:
+        return near
+    at = np.flatnonzero(signal)
+    at = at[np.lexsort((mz[at], scan[at]))]
+    close = (np.diff(mz[at]) <= distance) & (np.diff(scan[at]) == 0)
+    near[at[:-1][close]] = True
+    near[at[1:][close]] = True
+    return near
