@@ -71,17 +71,32 @@ def utf16_error(name: str) -> InputError:
 
 def read_json(path: Path, model: type[Model]) -> Model:
     """Read a JSON file into a document model."""
-    text = read_text(path)
+    return validate(model, parse_json(read_text(path), path.name, InputError), path.name, InputError)
+
+
+def parse_json(text: str, name: str, kind: type[AavqcError]) -> Any:
+    """Return the content of JSON text; a key twice, no finite number, no text are errors."""
     try:
-        data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        data = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_refuse_twice
+        )
         json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except json.JSONDecodeError as error:
-        raise InputError(
-            "no valid JSON", file=path.name, line=error.lineno, column=error.colno, found=error.msg
+        raise kind(
+            "no valid JSON", file=name, line=error.lineno, column=error.colno, found=error.msg
         ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError("no usable JSON", file=path.name, found=str(error)[:80]) from error
-    return validate(model, data, path.name, InputError)
+        raise kind("no usable JSON", file=name, found=str(error)[:80]) from error
+    return data
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in table:
+            raise ValueError(f"the key {key[:40]!r} stands twice in one object")
+        table[key] = value
+    return table
 
 
 def _refuse_constant(word: str) -> float:
@@ -162,13 +177,48 @@ def _expected(message: str, model: type[BaseModel] | None) -> str:
 
 
 def line_of(text: str, location: tuple[int | str, ...]) -> int | None:
-    """Find the line of a key in TOML text: the n-th table of an array, then the key in it.
+    """Find the line of a key in TOML or JSON text, else that of the table that should hold it.
 
     Examples
     --------
     >>> line_of("[[tests]]\\nid = 'a'\\n[[tests]]\\nid = 'b'", ("tests", 1, "id"))
     4
+    >>> line_of('{"tests": [{"id": "a"},\\n{"id": "b"}]}', ("tests", 1, "id"))
+    2
     """
+    return _json_line(text, location) if text.lstrip()[:1] == "{" else _toml_line(text, location)
+
+
+def _json_line(text: str, location: tuple[int | str, ...]) -> int:
+    """Follow the brackets of valid JSON; the deepest part of the location that is met counts."""
+    path: list[int | str] = []
+    best, line = 0, 1
+    for token in _JSON_TOKEN.finditer(text):
+        word = token[0]
+        if word == ":":
+            continue
+        if word in "]}":
+            path.pop()
+            continue
+        if word == ",":
+            if isinstance(path[-1], int):
+                path[-1] += 1
+            continue
+        if token["key"] is not None:
+            path[-1] = json.loads(token["key"])
+        if len(path) > best and tuple(path) == location[: len(path)]:
+            best, line = len(path), text.count("\n", 0, token.start()) + 1
+        if word in "[{":
+            path.append(0 if word == "[" else "")
+    return line
+
+
+_JSON_TOKEN = re.compile(
+    r"""(?P<key>"(?:\\.|[^"\\])*")(?=\s*:)|"(?:\\.|[^"\\])*"|[{}\[\]:,]|[^\s{}\[\]:,"]+"""
+)
+
+
+def _toml_line(text: str, location: tuple[int | str, ...]) -> int | None:
     lines = text.splitlines()
     start = 0
     for part, following in zip(location, (*location[1:], None), strict=False):
