@@ -50,7 +50,7 @@ D = Decimal
         ("1.0E13 ± 25 %", (D("7.5E12"), True), (D("1.25E13"), True), None),
     ],
 )
-def test_grammar(text: str, low: object, high: object, unit: str | None) -> None:
+def test_r10_grammar(text: str, low: object, high: object, unit: str | None) -> None:
     assert bounds(parse_limit(text)) == (low, high, unit)
 
 

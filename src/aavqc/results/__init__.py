@@ -4,7 +4,23 @@ This package knows attributes and never asks which instrument they came from.
 """
 
 from aavqc.results.candidates import Candidate, Observation, candidates_of
+from aavqc.results.changes import ManualChange, manual_change
 from aavqc.results.evaluation import Evaluation, Verdict
+from aavqc.results.links import Change, Links, Retest
+from aavqc.results.selection import select
 from aavqc.results.specification import Specification
 
-__all__ = ["Candidate", "Evaluation", "Observation", "Specification", "Verdict", "candidates_of"]
+__all__ = [
+    "Candidate",
+    "Change",
+    "Evaluation",
+    "Links",
+    "ManualChange",
+    "Observation",
+    "Retest",
+    "Specification",
+    "Verdict",
+    "candidates_of",
+    "manual_change",
+    "select",
+]

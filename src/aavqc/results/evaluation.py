@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,8 +74,12 @@ class Verdict:
     n : int
         Results used.
     cv_percent : float or None
+    risk : float or None
+        Probability that the true value lies outside the limit, where the test asks for it.
     sources : list of Source
     trace : list of Step
+    set_aside : list of Source
+        Results that a retest with an assignable cause, or a new evaluation, stands for.
     established_condition, reporting_category
         As the specification has them (ICH Q12); not interpreted.
     """
@@ -98,6 +102,8 @@ class Verdict:
     cv_percent: float | None = None
     sources: list[Source]
     trace: list[Step]
+    risk: float | None = None
+    set_aside: list[Source] = field(default_factory=list)
     established_condition: bool | None = None
     reporting_category: str | None = None
 
@@ -167,9 +173,14 @@ class Evaluation(Document):
 
 
 def conclude(
-    test: SpecifiedTest, chosen: Sequence[Candidate], outcome: Outcome, trace: list[Step], **found: Any
+    test: SpecifiedTest,
+    chosen: Sequence[Candidate],
+    outcome: Outcome,
+    trace: list[Step],
+    aside: Sequence[Candidate] = (),
+    **found: Any,
 ) -> Verdict:
-    """Make a verdict from the test, the results that were chosen for it and what was found."""
+    """Make a verdict from the test, the results chosen for it or set aside, and what was found."""
     technique = test.technique
     if technique is None and chosen and chosen[0].attribute is not None:
         technique = chosen[0].attribute.technique
@@ -184,6 +195,7 @@ def conclude(
         n=len(chosen),
         sources=[_source(c) for c in chosen],
         trace=trace,
+        set_aside=[_source(c) for c in aside],
         established_condition=test.established_condition,
         reporting_category=test.reporting_category,
         **found,

@@ -20,6 +20,7 @@ MODELS: dict[str, tuple[str, str, Mode]] = {
     "method": ("aavqc.documents", "Method", "validation"),
     "samples": ("aavqc.documents", "SheetRow", "validation"),
     "specification": ("aavqc.results", "Specification", "validation"),
+    "links": ("aavqc.results", "Links", "validation"),
     "evaluation": ("aavqc.results", "Evaluation", "serialization"),
 }
 
