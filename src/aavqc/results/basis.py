@@ -52,7 +52,7 @@ class Basis:
         """Return a plain number such as the end of an interval, None beyond what floats hold."""
         if unit == self.unit:
             return value
-        scaled = CONTEXT.multiply(exact(value), self._factor(unit))
+        scaled = CONTEXT.multiply(exact(value), self._factor(unit) or _ONE)
         return plain(scaled if self.strength is None else _share(scaled, self.strength))
 
     def rescaled(self, value: Extent, to: Limit) -> Extent:
@@ -66,9 +66,9 @@ class Basis:
         factor = _factor(self.unit, to.unit, self.test, self.attribute)
         return Extent(CONTEXT.multiply(value.low, factor), CONTEXT.multiply(value.high, factor))
 
-    def _factor(self, unit: str) -> Decimal:
+    def _factor(self, unit: str) -> Decimal | None:
         return (
-            _ONE if unit == self.measured_in else _factor(unit, self.measured_in, self.test, self.attribute)
+            None if unit == self.measured_in else _factor(unit, self.measured_in, self.test, self.attribute)
         )
 
 

@@ -95,16 +95,18 @@ def candidates(given: Mapping[str, Attribute] | Iterable[Judgeable]) -> list[Can
     items: Iterable[object] = given.values() if isinstance(given, Mapping) else given
     if isinstance(items, (str, bytes)):
         raise UsageError("not a list of results", expected="attributes, candidates or samples", found="text")
-    return [candidate for item in items for candidate in _candidates(item)]
+    found: list[Candidate] = []
+    for item in items:
+        found += _candidates(item)
+    return found
 
 
-def ordered(found: Iterable[Candidate]) -> list[Candidate]:
+def ordered(found: list[Candidate]) -> list[Candidate]:
     """Sort by identity, then by content: any order of the input gives the same list.
 
     Only what is judged together needs an order: to sort a whole lot takes as long as to judge it.
     """
-    several = list(found)
-    return sorted(several, key=_order) if len(several) > 1 else several
+    return sorted(found, key=_order) if len(found) > 1 else found
 
 
 def _candidates(item: object) -> Iterable[Candidate]:

@@ -182,8 +182,8 @@ def conclude(
 ) -> Verdict:
     """Make a verdict from the test, the results chosen for it or set aside, and what was found."""
     technique = test.technique
-    if technique is None and chosen and chosen[0].attribute is not None:
-        technique = chosen[0].attribute.technique
+    if technique is None and chosen:
+        technique = chosen[0].technique
     return Verdict(
         test=test.id,
         attribute=test.attribute,
@@ -203,11 +203,13 @@ def conclude(
 
 
 def _source(c: Candidate) -> Source:
-    identity = (c.sample_id, c.result_id, c.preparation, c.replicate)
-    if isinstance(c.attribute, Attribute):
-        a = c.attribute
-        return Source(*identity, a.value, a.unit, a.qualifier, a.bound, None)
-    return Source(*identity, None, None, None, None, c.attribute.text if c.attribute else None)
+    a = c.attribute
+    if isinstance(a, Attribute):
+        return Source(
+            c.sample_id, c.result_id, c.preparation, c.replicate, a.value, a.unit, a.qualifier, a.bound, None
+        )
+    text = a.text if a else None
+    return Source(c.sample_id, c.result_id, c.preparation, c.replicate, None, None, None, None, text)
 
 
 def evaluate(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from numbers import Real
 
 from aavqc.attributes import Attribute
@@ -23,8 +24,8 @@ def judge(
     criterion: Criterion,
     named: Sequence[Candidate],
     invalid: Sequence[Candidate],
-    followed: Followed,
-    earlier: Sequence[float] = (),
+    followed: Followed | None,
+    earlier: Sequence[float],
 ) -> Verdict:
     """Judge one test.
 
@@ -35,7 +36,7 @@ def judge(
         All results of the test's attribute, in any order.
     invalid : sequence of Candidate
         All that is of an invalid sample, with a value for the test, another's or none.
-    followed : Followed
+    followed : Followed or None
         What is set aside for a later result, and what is contested by a retest.
     earlier : sequence of float
         Results of earlier lots, in the unit in which the test judges, for the trend.
@@ -46,26 +47,33 @@ def judge(
         The limit's unit and the attribute's do not measure the same thing.
     """
     test = criterion.test
-    chosen = ordered(c for c in named if _selected(c, test))
-    aside = [c for c, _ in followed.aside if _named(c, test) and _selected(c, test)]
-    links = dict.fromkeys(why for c, why in followed.aside if c in aside)
-    links |= dict.fromkeys(followed.contested[c] for c in chosen if c in followed.contested)
-    before = [Step("link", why) for why in links]
+    chosen = ordered([c for c in named if _selected(c, test)])
+    trace: list[Step] = []
+    aside: list[Candidate] = []
+    if followed is not None:
+        aside = [c for c, _ in followed.aside if _named(c, test) and _selected(c, test)]
+        links = dict.fromkeys(why for c, why in followed.aside if c in aside)
+        links |= dict.fromkeys(followed.contested[c] for c in chosen if c in followed.contested)
+        trace += [Step("link", why) for why in links]
+        if any(c in followed.contested for c in chosen):
+            criterion = replace(criterion, test=test.model_copy(update={"aggregate": "each"}))
     stopped = _stop(test, chosen, named, invalid, followed)
     if stopped is not None:
-        return conclude(test, chosen, stopped[0], [*before, Step(*stopped[1:])], aside)
+        return conclude(test, chosen, stopped[0], [*trace, Step(*stopped[1:])], aside)
     n = len(chosen)
-    if any(c in followed.contested for c in chosen):
-        criterion = replace(criterion, test=test.model_copy(update={"aggregate": "each"}))
-    trace = [
-        *before,
-        Step("suitability", "the sample is valid" if n == 1 else f"{n} results of valid samples"),
-        Step("replicates", f"n = {n}, at least {test.replicates.min}"),
-    ]
+    trace += _suitable(n, test.replicates.min)
     attributes = [a for c in chosen if isinstance(a := c.attribute, Attribute) and _is_number(a.value)]
     if len(attributes) == n and criterion.limit.kind in ("range", "report"):
         return judge_numbers(criterion, chosen, attributes, trace, aside, earlier)
     return _judge_words(criterion, chosen, trace, aside)
+
+
+@lru_cache(maxsize=256)
+def _suitable(n: int, least: int) -> tuple[Step, Step]:
+    return (
+        Step("suitability", "the sample is valid" if n == 1 else f"{n} results of valid samples"),
+        Step("replicates", f"n = {n}, at least {least}"),
+    )
 
 
 def _named(candidate: Candidate, test: SpecifiedTest) -> bool:
@@ -88,7 +96,7 @@ def _stop(
     chosen: Sequence[Candidate],
     named: Sequence[Candidate],
     invalid: Sequence[Candidate],
-    followed: Followed,
+    followed: Followed | None,
 ) -> tuple[Outcome, str, str] | None:
     """Say why no value is judged, None where one is."""
     unsuitable = _unsuitable(test, invalid)
@@ -107,15 +115,15 @@ def _stop(
         identities = [_identity(c, followed) for c in chosen if c.sample_id is not None]
         if len(set(identities)) < len(identities):
             return "INCOMPLETE", "duplicate", "two results of one sample, preparation and replicate"
-    n = sum(c not in followed.retests for c in chosen)
+    n = len(chosen) if followed is None else sum(c not in followed.retests for c in chosen)
     if n < test.replicates.min:
         return "INCOMPLETE", "replicates", f"n = {n}, at least {test.replicates.min} needed"
     return None
 
 
-def _identity(c: Candidate, followed: Followed) -> tuple[str | None, ...]:
+def _identity(c: Candidate, followed: Followed | None) -> tuple[str | None, ...]:
     """Tell replicates apart; a retest and its original are no slip of the sample sheet."""
-    link = c.result_id if c in followed.contested else None
+    link = c.result_id if followed is not None and c in followed.contested else None
     return c.sample_id, c.preparation, c.replicate, link
 
 
@@ -125,12 +133,12 @@ def _unsuitable(test: SpecifiedTest, invalid: Sequence[Candidate]) -> str | None
     An invalid assay may have withheld any value. What a technique can measure is not known
     here, so a test that names none may have rested on any.
     """
-    found = ordered(c for c in invalid if test.technique is None or c.technique in (None, test.technique))
+    found = [c for c in invalid if test.technique is None or c.technique in (None, test.technique)]
     if not found:
         return None
     names = dict.fromkeys(
         " ".join(filter(None, (c.sample_id or "without a name", c.technique and f"({c.technique})")))
-        for c in found
+        for c in ordered(found)
     )
     text = f"invalid: sample {', '.join(names)}; no value is judged"
     hint = "; name the test's technique if it is another" if test.technique is None else ""

@@ -98,7 +98,7 @@ class Followed:
     retests: frozenset[Candidate]
 
 
-def follow(candidates: Sequence[Candidate], links: Links | None) -> Followed:
+def follow(candidates: Sequence[Candidate], links: Links) -> Followed:
     """Sort candidates by the links between them.
 
     Raises
@@ -106,8 +106,6 @@ def follow(candidates: Sequence[Candidate], links: Links | None) -> Followed:
     UsageError
         A link names a result that is not there.
     """
-    if links is None or not (links.retests or links.changes):
-        return Followed(list(candidates), [], {}, frozenset())
     there = {c.result_id for c in candidates}
     named = [(r.original, r.retest) for r in links.retests] + [(c.before, c.after) for c in links.changes]
     for missing in (name for pair in named for name in pair if name not in there):

@@ -9,7 +9,7 @@ from aavqc.attributes import Attribute
 from aavqc.results.acceptance import Criterion
 from aavqc.results.basis import Basis, basis_of, plain
 from aavqc.results.candidates import Candidate
-from aavqc.results.comparison import Comparison, censored_text, compare
+from aavqc.results.comparison import Comparison, answer, censored_text, compare
 from aavqc.results.evaluation import Outcome, Step, Verdict, conclude
 from aavqc.results.expectation import judge_trend, weigh_risk
 from aavqc.results.limits import Limit
@@ -104,7 +104,7 @@ def _internal(
     found: Outcome | None = None
     for key, inner in criterion.internal:
         bound = inner.in_percent if inner.in_percent is not None and basis.unit == "%" else inner
-        answers = [compare(basis.rescaled(v, bound), bound).answer for v in judged]
+        answers = [answer(basis.rescaled(v, bound), bound) for v in judged]
         if "outside" in answers:
             shown = f"{worst.rounded} {basis.unit}"
             trace.append(Step(key, f"{shown} is outside the {key} limit {inner.text}"))

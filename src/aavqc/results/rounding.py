@@ -15,6 +15,7 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
+from functools import lru_cache
 from typing import Literal
 
 from aavqc.quantities import Number
@@ -155,4 +156,9 @@ def exponent_of(value: Decimal) -> int:
 
 
 def _quantise(value: Decimal, exponent: int) -> Decimal:
-    return value.quantize(Decimal((0, (1,), exponent)), context=_QUANTISE)
+    return value.quantize(_quantum(exponent), context=_QUANTISE)
+
+
+@lru_cache(maxsize=2048)
+def _quantum(exponent: int) -> Decimal:
+    return Decimal((0, (1,), exponent))

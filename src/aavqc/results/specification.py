@@ -143,10 +143,11 @@ class Specification(Document):
         history = earlier or {}
         for unknown in history.keys() - {t.id for t in self.tests}:
             raise UsageError("earlier results of no test", found=repr(unknown))
-        followed = follow(candidates(attributes), links)
+        given = candidates(attributes)
+        followed = follow(given, links) if links is not None else None
         named: dict[str, list[Candidate]] = {}
         invalid = []
-        for candidate in followed.counting:
+        for candidate in followed.counting if followed else given:
             if candidate.sample_status == "invalid":
                 invalid.append(candidate)
             if candidate.attribute is not None:
