@@ -1,12 +1,15 @@
-"""Read JSON and TOML with errors that name the line; write files whole or not at all."""
+"""Read JSON and TOML with errors that name the line; write CSV, and files whole or not at all."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
 import re
 import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -236,6 +239,25 @@ def _toml_line(text: str, location: tuple[int | str, ...]) -> int | None:
             if key.match(lines[i]):
                 return i + 1
     return start + 1 if lines and start else None
+
+
+def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Return rows as CSV text: comma, LF, floats in their shortest exact form."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row.get(column)) for column in columns])
+    return stream.getvalue()
+
+
+def _cell(value: object) -> str:
+    """Text of a cell; text that a spreadsheet would take for a formula is defused."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

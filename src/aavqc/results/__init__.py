@@ -5,13 +5,15 @@ This package knows attributes and never asks which instrument they came from.
 
 from aavqc.results.candidates import Candidate, Observation, candidates_of
 from aavqc.results.changes import ManualChange, manual_change
-from aavqc.results.evaluation import Evaluation, Verdict
+from aavqc.results.elsewhere import load_results
+from aavqc.results.evaluation import Certificate, Evaluation, Verdict
 from aavqc.results.links import Change, Links, Retest
 from aavqc.results.selection import select
 from aavqc.results.specification import Specification
 
 __all__ = [
     "Candidate",
+    "Certificate",
     "Change",
     "Evaluation",
     "Links",
@@ -21,6 +23,7 @@ __all__ = [
     "Specification",
     "Verdict",
     "candidates_of",
+    "load_results",
     "manual_change",
     "select",
 ]

@@ -14,7 +14,8 @@ from aavqc.documents import Document, canonical
 from aavqc.errors import EXIT_INCOMPLETE, EXIT_INVALID, EXIT_OK, EXIT_OOS
 from aavqc.results.acceptance import SpecifiedTest
 from aavqc.results.candidates import Candidate
-from aavqc.textfiles import read_json, write_bytes
+from aavqc.results.changes import ManualChange
+from aavqc.textfiles import read_json, to_csv, write_bytes
 
 Outcome = Literal["PASS", "OOS", "OOT", "INVALID", "INDETERMINATE", "INCOMPLETE", "REPORTED"]
 
@@ -74,6 +75,8 @@ class Verdict:
     n : int
         Results used.
     cv_percent : float or None
+    detection : str or None
+        Of a single result below its limits of detection or quantification, in words.
     risk : float or None
         Probability that the true value lies outside the limit, where the test asks for it.
     sources : list of Source
@@ -102,6 +105,7 @@ class Verdict:
     cv_percent: float | None = None
     sources: list[Source]
     trace: list[Step]
+    detection: str | None = None
     risk: float | None = None
     set_aside: list[Source] = field(default_factory=list)
     established_condition: bool | None = None
@@ -109,8 +113,9 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """The last step: what decided."""
-        return self.trace[-1].text if self.trace else ""
+        """The last step: what decided. That a value conforms only after rounding is always said."""
+        told = [step for step in self.trace[:-1] if step.code == "conforms_after_rounding"]
+        return "; ".join(step.text for step in [*told, *self.trace[-1:]])
 
 
 class SpecificationUsed(Document):
@@ -121,6 +126,48 @@ class SpecificationUsed(Document):
     status: str
     purpose: str
     sha256: str = Field(description="of the canonical document, defaults included")
+
+
+class CertificateRow(Document):
+    """A test as a certificate of analysis shows it."""
+
+    test: str
+    attribute: str
+    technique: str | None
+    target: str | None
+    procedure: str | None
+    limit: str
+    result: str | None = Field(description="as reported: rounded, with its unit or its words")
+    verdict: Outcome
+    note: str | None = Field(description="why it is no plain PASS")
+    established_condition: bool | None
+    reporting_category: str | None
+
+
+class Certificate(Document):
+    """The table of a certificate of analysis (``aavqc.certificate/1``): data, no release."""
+
+    schema_: Literal["aavqc.certificate/1"] = Field("aavqc.certificate/1", alias="schema")
+    lot: str | None
+    specification: SpecificationUsed
+    overall: Outcome
+    statement: str
+    rows: list[CertificateRow]
+
+    def save(self, path: str | Path) -> None:
+        """Write CSV where the name ends so, else the canonical JSON."""
+        path = Path(path)
+        csv = path.suffix.lower() == ".csv"
+        write_bytes(path, self.to_csv().encode() if csv else canonical(self) + b"\n")
+
+    def to_csv(self, *, header: bool = True) -> str:
+        """Return the rows as CSV, each with lot and specification."""
+        used = {
+            "lot": self.lot, "specification": self.specification.id, "version": self.specification.version
+        }  # fmt: skip
+        rows = [{**used, **row.model_dump()} for row in self.rows]
+        text = to_csv([*used, *CertificateRow.model_fields], rows)
+        return text if header else text.partition("\n")[2]
 
 
 class Evaluation(Document):
@@ -136,6 +183,7 @@ class Evaluation(Document):
     statement: str
     verdicts: list[Verdict]
     warnings: list[str] = Field([], description="why the specification was not in force")
+    changes: list[ManualChange] = Field([], description="evaluations of the same raw data by hand")
 
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
@@ -150,6 +198,18 @@ class Evaluation(Document):
     def exit_code(self) -> int:
         """0 all pass (OOT and REPORTED too), 1 OOS, 4 invalid, 5 incomplete or indeterminate."""
         return EXIT_CODES[self.overall]
+
+    @property
+    def certificate(self) -> Certificate:
+        """The rows of a certificate of analysis."""
+        return Certificate(
+            schema="aavqc.certificate/1",
+            lot=self.lot,
+            specification=self.specification,
+            overall=self.overall,
+            statement=self.statement,
+            rows=[_certified(v) for v in self.verdicts],
+        )
 
     def __getitem__(self, test: str) -> Verdict:
         """Return the verdict on a test by its id."""
@@ -166,8 +226,9 @@ class Evaluation(Document):
             "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]])
             for row in rows
         ]
-        warnings = [f"Warning: {text}" for text in self.warnings]
-        return "\n".join([head, *(line.rstrip() for line in lines), *warnings, self.statement])
+        notes = [f"Changed by hand: {_changed(change)}" for change in self.changes]
+        notes += [f"Warning: {text}" for text in self.warnings]
+        return "\n".join([head, *(line.rstrip() for line in lines), *notes, self.statement])
 
     __repr__ = __str__
 
@@ -231,7 +292,39 @@ def evaluate(
     )
 
 
+def _changed(change: ManualChange) -> str:
+    settings = ", ".join(f"{s.setting} {s.old} → {s.new}" for s in change.settings)
+    return f"{settings} ({change.actor}: {change.reason})"
+
+
+def _certified(v: Verdict) -> CertificateRow:
+    return CertificateRow(
+        test=v.test,
+        attribute=v.attribute,
+        technique=v.technique,
+        target=v.target,
+        procedure=v.procedure,
+        limit=v.limit,
+        result=v.detection or _result(v),
+        verdict=v.verdict,
+        note=v.reason if _told(v) else None,
+        established_condition=v.established_condition,
+        reporting_category=v.reporting_category,
+    )
+
+
+def _result(verdict: Verdict) -> str | None:
+    if verdict.rounded is None:
+        return None
+    unit = verdict.unit if verdict.unit != "1" else None
+    return " ".join(filter(None, (verdict.rounded, unit)))
+
+
+def _told(verdict: Verdict) -> bool:
+    """Whether there is more to say than PASS."""
+    return verdict.verdict != "PASS" or verdict.trace[-1].code != "limit"
+
+
 def _row(verdict: Verdict) -> tuple[str, str, str, str, str]:
-    result = " ".join(filter(None, (verdict.rounded, verdict.unit))) if verdict.rounded else "–"
-    told = verdict.verdict != "PASS" or verdict.trace[-1].code == "conforms_after_rounding"
-    return verdict.test, result, verdict.limit, verdict.verdict, verdict.reason if told else ""
+    reason = verdict.reason if _told(verdict) else ""
+    return verdict.test, _result(verdict) or "–", verdict.limit, verdict.verdict, reason

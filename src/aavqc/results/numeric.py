@@ -63,6 +63,7 @@ def judge_numbers(
         outcome = judge_trend(criterion, judged, basis.unit, earlier, trace) or outcome
     if len(values) == 1:
         found |= _interval(first, basis)
+        found["detection"] = _detection(first)
     if value.measured:
         found["aggregated"] = plain(value.low)
     return conclude(test, chosen, outcome, trace, aside, rounded=comparison.rounded, **found)
@@ -139,6 +140,17 @@ def _interval(attribute: Attribute, basis: Basis) -> dict[str, Any]:
         "coverage": attribute.coverage,
         "scope": attribute.scope,
     }
+
+
+def _detection(a: Attribute) -> str | None:
+    """Name a value below its limits of detection and quantification as laboratories do."""
+    if a.qualifier == "ND":
+        return "Not detected"
+    if a.qualifier is not None:
+        return None
+    if a.lod is not None and a.value < a.lod:
+        return "<LLOD" if a.lod == a.loq else "Not detected"
+    return "Detected but <LLOQ" if a.loq is not None and a.value < a.loq else None
 
 
 def _to_report(value: Extent) -> str:

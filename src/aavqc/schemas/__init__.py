@@ -21,6 +21,8 @@ MODELS: dict[str, tuple[str, str, Mode]] = {
     "samples": ("aavqc.documents", "SheetRow", "validation"),
     "specification": ("aavqc.results", "Specification", "validation"),
     "links": ("aavqc.results", "Links", "validation"),
+    "other": ("aavqc.results.elsewhere", "OtherResults", "validation"),
+    "certificate": ("aavqc.results", "Certificate", "serialization"),
     "evaluation": ("aavqc.results", "Evaluation", "serialization"),
 }
 
