@@ -94,7 +94,7 @@ def test_certificate_as_csv_and_json(out: Path, tmp_path: Path, capfd: pytest.Ca
     code, text = check(capfd, out, *specs, "--other", OTHER, "--csv")
     rows = {(r["specification"], r["test"]): r for r in csv.DictReader(io.StringIO(text))}
     assert code == 0
-    assert len(rows) == 17
+    assert len(rows) == 23
     hcp = rows["EX-P3", "host-cell-protein"]
     assert (hcp["result"], hcp["verdict"], hcp["limit"]) == ("<6 ng/mL", "PASS", "NMT 50 ng/mL")
     assert rows["EX-P1", "titer"]["procedure"] == "EX-TP-003 v1"

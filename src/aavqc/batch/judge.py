@@ -12,9 +12,11 @@ from aavqc.results import (
     Links,
     ManualChange,
     Specification,
+    agreement,
     candidates_of,
     manual_change,
 )
+from aavqc.results.links import follow
 
 _EXPECTED = "the id of a result that is judged"
 
@@ -71,6 +73,7 @@ def judge_results(
         if retest.original not in ids:
             raise UsageError(f"a link names the result {retest.original!r}", expected=_EXPECTED)
     changes = _changes(results, links)
+    designs = _designs(results)
     evaluations = []
     for lot, candidates in sorted(samples.items(), key=lambda item: item[0] or ""):
         there = {c.result_id for c in candidates if c.result_id is not None}
@@ -78,8 +81,22 @@ def judge_results(
         changed = [change for change in changes if change.result_before in there]
         for specification in (lots or {}).get(lot or "") or specifications:
             evaluation = specification.check(candidates, lot=lot, links=found_links)
-            evaluations.append(evaluation.model_copy(update={"changes": changed}))
+            counting = specification.stated(follow(candidates, found_links).counting)
+            compared = agreement(counting, design_length=designs.get(lot, designs.get(None)))
+            more = {"changes": changed, "agreement": compared if compared.comparisons else None}
+            evaluations.append(evaluation.model_copy(update=more))
     return evaluations
+
+
+def _designs(results: Mapping[str, ResultDocument]) -> dict[str | None, float]:
+    """Return the length that each lot packages by design, where its methods are of one mind."""
+    found: dict[str | None, set[float]] = {}
+    for document in results.values():
+        length = document.payload.method.settings.get("design_length")
+        if length is not None:
+            for lot in {sample.lot for sample in document.samples}:
+                found.setdefault(lot, set()).add(float(length))
+    return {lot: lengths.pop() for lot, lengths in found.items() if len(lengths) == 1}
 
 
 def _add(samples: dict[str | None, list[Candidate]], other: Mapping[str | None, Sequence[Candidate]]) -> None:

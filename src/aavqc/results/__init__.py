@@ -3,6 +3,8 @@
 This package knows attributes and never asks which instrument they came from.
 """
 
+from aavqc.results.absorbance import titers_from_absorbance
+from aavqc.results.agreement import Agreement, agreement
 from aavqc.results.candidates import Candidate, Observation, candidates_of
 from aavqc.results.changes import ManualChange, manual_change
 from aavqc.results.elsewhere import load_results
@@ -12,6 +14,7 @@ from aavqc.results.selection import select
 from aavqc.results.specification import Specification
 
 __all__ = [
+    "Agreement",
     "Candidate",
     "Certificate",
     "Change",
@@ -22,8 +25,10 @@ __all__ = [
     "Retest",
     "Specification",
     "Verdict",
+    "agreement",
     "candidates_of",
     "load_results",
     "manual_change",
     "select",
+    "titers_from_absorbance",
 ]

@@ -13,6 +13,7 @@ from aavqc.attributes import Attribute, Scope
 from aavqc.documents import Document, canonical
 from aavqc.errors import EXIT_INCOMPLETE, EXIT_INVALID, EXIT_OK, EXIT_OOS
 from aavqc.results.acceptance import SpecifiedTest
+from aavqc.results.agreement import Agreement
 from aavqc.results.candidates import Candidate
 from aavqc.results.changes import ManualChange
 from aavqc.textfiles import read_json, to_csv, write_bytes
@@ -184,6 +185,7 @@ class Evaluation(Document):
     verdicts: list[Verdict]
     warnings: list[str] = Field([], description="why the specification was not in force")
     changes: list[ManualChange] = Field([], description="evaluations of the same raw data by hand")
+    agreement: Agreement | None = Field(None, description="of the lot's methods; information, no verdict")
 
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
@@ -226,7 +228,9 @@ class Evaluation(Document):
             "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]])
             for row in rows
         ]
-        notes = [f"Changed by hand: {_changed(change)}" for change in self.changes]
+        compared = self.agreement.comparisons if self.agreement else []
+        notes = [f"Methods: {c.statement}" for c in compared if c.answer != "not assessable"]
+        notes += [f"Changed by hand: {_changed(change)}" for change in self.changes]
         notes += [f"Warning: {text}" for text in self.warnings]
         return "\n".join([head, *(line.rstrip() for line in lines), *notes, self.statement])
 

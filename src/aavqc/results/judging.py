@@ -47,11 +47,11 @@ def judge(
         The limit's unit and the attribute's do not measure the same thing.
     """
     test = criterion.test
-    chosen = ordered([c for c in named if _selected(c, test)])
+    chosen = ordered([c for c in named if selects(test, c)])
     trace: list[Step] = []
     aside: list[Candidate] = []
     if followed is not None:
-        aside = [c for c, _ in followed.aside if _named(c, test) and _selected(c, test)]
+        aside = [c for c, _ in followed.aside if _named(c, test) and selects(test, c)]
         links = dict.fromkeys(why for c, why in followed.aside if c in aside)
         links |= dict.fromkeys(followed.contested[c] for c in chosen if c in followed.contested)
         trace += [Step("link", why) for why in links]
@@ -80,7 +80,7 @@ def _named(candidate: Candidate, test: SpecifiedTest) -> bool:
     return candidate.attribute is not None and candidate.attribute.name == test.attribute
 
 
-def _selected(candidate: Candidate, test: SpecifiedTest) -> bool:
+def selects(test: SpecifiedTest, candidate: Candidate) -> bool:
     """Tell whether a result of the test's attribute is the test's; what it does not state may be."""
     attribute = candidate.attribute
     return (

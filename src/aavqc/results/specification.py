@@ -16,9 +16,10 @@ from aavqc.quantities import ALIASES, UNITS, parse_unit
 from aavqc.results.acceptance import Criterion, SpecifiedTest, criterion
 from aavqc.results.candidates import Candidate, Judgeable, candidates
 from aavqc.results.evaluation import Evaluation, SpecificationUsed, evaluate
-from aavqc.results.judging import judge
+from aavqc.results.judging import judge, selects
 from aavqc.results.limits import Grammar
 from aavqc.results.links import Links, follow
+from aavqc.results.precision import with_precision
 from aavqc.results.rounding import Rule
 from aavqc.textfiles import line_of, parse_json, read_text, read_toml, validate
 
@@ -157,6 +158,17 @@ class Specification(Document):
             for c in self._criteria
         ]
         return evaluate(verdicts, self._used, lot, self._not_in_force(on))
+
+    def stated(self, attributes: Mapping[str, Attribute] | Iterable[Judgeable]) -> list[Attribute]:
+        """Return the numbers of valid samples, with the precision that a test states of its procedure."""
+        found = []
+        for c in candidates(attributes):
+            if not isinstance(c.attribute, Attribute) or c.sample_status == "invalid":
+                continue
+            tests = (k for k in self._criteria if k.test.attribute == c.attribute.name and selects(k.test, c))
+            precision = next((k.precision for k in tests if k.precision is not None), None)
+            found.append(with_precision(c.attribute, precision) if precision else c.attribute)
+        return found
 
     @property
     def sha256(self) -> str:
