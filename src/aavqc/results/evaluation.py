@@ -41,7 +41,11 @@ class Step:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+# The two that follow are made for every test of every lot. They are not frozen because a frozen
+# dataclass takes three times as long to make; nothing changes one once it is made.
+
+
+@dataclass(slots=True)
 class Source:
     """A result that a verdict rests on, as it was measured."""
 
@@ -56,7 +60,7 @@ class Source:
     text: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Verdict:
     """What became of one test.
 
@@ -260,7 +264,7 @@ def conclude(
         n=len(chosen),
         sources=[_source(c) for c in chosen],
         trace=trace,
-        set_aside=[_source(c) for c in aside],
+        set_aside=[_source(c) for c in aside] if aside else [],
         established_condition=test.established_condition,
         reporting_category=test.reporting_category,
         **found,

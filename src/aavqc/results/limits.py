@@ -74,6 +74,10 @@ class Limit:
     label: tuple[Decimal, str | None] | None = None
     in_percent: Limit | None = None
 
+    def __hash__(self) -> int:
+        """Hash the text alone: it stands for nearly all of the rest, and its hash is kept."""
+        return hash(self.text)
+
     @property
     def numeric(self) -> bool:
         """Whether it judges numbers."""

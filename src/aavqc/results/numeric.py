@@ -89,13 +89,15 @@ def _limits(
         shown = "; ".join(_to_report(value) for value in judged)
         trace.append(Step("report", f"{shown} {basis.unit} reported, no limit"))
         return "REPORTED", Comparison("inside", shown, True), judged[0]
-    compared = [compare(v, limit) for v in judged]
-    at = min(range(len(judged)), key=lambda i: _WORST[compared[i].answer]) if len(judged) > 1 else 0
-    for comparison, each in zip(compared, judged, strict=True):
-        trace.append(Step("round", f"{_raw(each)} → {comparison.rounded} {basis.unit}"))
-    outcome, step = _limit_step(limit, compared[at], judged[at], basis.unit)
+    compared = []
+    for value in judged:
+        comparison = compare(value, limit)
+        trace.append(Step("round", f"{_raw(value)} → {comparison.rounded} {basis.unit}"))
+        compared.append((comparison, value))
+    worst, value = compared[0] if len(compared) == 1 else min(compared, key=lambda c: _WORST[c[0].answer])
+    outcome, step = _limit_step(limit, worst, value, basis.unit)
     trace.append(step)
-    return outcome, compared[at], judged[at]
+    return outcome, worst, value
 
 
 def _internal(

@@ -29,7 +29,7 @@ class Extent(NamedTuple):
     @property
     def measured(self) -> bool:
         """Whether it is a point."""
-        return self.low == self.high
+        return self.low is self.high or self.low == self.high
 
 
 def extent(attribute: Attribute, factor: Decimal | None = None) -> Extent:

@@ -119,7 +119,7 @@ def round_to(value: Decimal, to: Precision) -> Decimal:
     Decimal('1.0E+13')
     """
     if to.exponent is not None:
-        return _quantise(value, to.exponent)
+        return value.quantize(_quantum(to.exponent), None, _QUANTISE)
     if to.significant is None or not value:
         return value
     rounded = _quantise(value, value.adjusted() - to.significant + 1)
@@ -156,7 +156,7 @@ def exponent_of(value: Decimal) -> int:
 
 
 def _quantise(value: Decimal, exponent: int) -> Decimal:
-    return value.quantize(_quantum(exponent), context=_QUANTISE)
+    return value.quantize(_quantum(exponent), None, _QUANTISE)
 
 
 @lru_cache(maxsize=2048)
