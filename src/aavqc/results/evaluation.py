@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -241,13 +241,26 @@ class Evaluation(Document):
     __repr__ = __str__
 
 
+Interval = tuple[float | None, float | None, float | None, Scope | None]
+"""Lower and upper bound, coverage, scope."""
+
+NOT_STATED: Interval = (None, None, None, None)
+
+
 def conclude(
     test: SpecifiedTest,
     chosen: Sequence[Candidate],
     outcome: Outcome,
     trace: list[Step],
-    aside: Sequence[Candidate] = (),
-    **found: Any,
+    aside: Sequence[Candidate],
+    *,
+    rounded: str | None = None,
+    unit: str | None = None,
+    aggregated: float | None = None,
+    interval: Interval = NOT_STATED,
+    cv_percent: float | None = None,
+    detection: str | None = None,
+    risk: float | None = None,
 ) -> Verdict:
     """Make a verdict from the test, the results chosen for it or set aside, and what was found."""
     technique = test.technique
@@ -261,13 +274,22 @@ def conclude(
         procedure=test.procedure,
         limit=test.limit,
         verdict=outcome,
+        rounded=rounded,
+        unit=unit,
+        aggregated=aggregated,
+        ci_low=interval[0],
+        ci_high=interval[1],
+        coverage=interval[2],
+        scope=interval[3],
         n=len(chosen),
-        sources=[_source(c) for c in chosen],
+        cv_percent=cv_percent,
+        sources=[_source(chosen[0])] if len(chosen) == 1 else [_source(c) for c in chosen],
         trace=trace,
+        detection=detection,
+        risk=risk,
         set_aside=[_source(c) for c in aside] if aside else [],
         established_condition=test.established_condition,
         reporting_category=test.reporting_category,
-        **found,
     )
 
 

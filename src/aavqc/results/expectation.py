@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aavqc.attributes import Attribute
-from aavqc.results.acceptance import Criterion
+from aavqc.results.acceptance import Criterion, Trend
 from aavqc.results.basis import Basis, plain
 from aavqc.results.evaluation import Outcome, Step
 from aavqc.results.limits import Limit
@@ -51,12 +51,9 @@ def weigh_risk(
 
 
 def judge_trend(
-    criterion: Criterion, judged: Sequence[Extent], unit: str, earlier: Sequence[float], trace: list[Step]
+    trend: Trend, judged: Sequence[Extent], unit: str, earlier: Sequence[float], trace: list[Step]
 ) -> Outcome | None:
     """Return OOT where a value lies outside the control limits of earlier lots."""
-    trend = criterion.test.trend
-    if trend is None:
-        return None
     if len(earlier) < trend.min:
         text = f"{len(earlier)} earlier results, at least {trend.min} needed: not judged"
         trace.append(Step("trend", text))

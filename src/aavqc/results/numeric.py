@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from aavqc.attributes import Attribute
 from aavqc.results.acceptance import Criterion
 from aavqc.results.basis import Basis, basis_of, plain
 from aavqc.results.candidates import Candidate
 from aavqc.results.comparison import Comparison, answer, censored_text, compare
-from aavqc.results.evaluation import Outcome, Step, Verdict, conclude
+from aavqc.results.evaluation import NOT_STATED, Interval, Outcome, Step, Verdict, conclude
 from aavqc.results.expectation import judge_trend, weigh_risk
 from aavqc.results.limits import Limit
 from aavqc.results.replicates import Extent, aggregate, variation
@@ -35,38 +34,49 @@ def judge_numbers(
     if limit.in_percent is not None and first.unit == "%":
         limit = limit.in_percent
     basis = basis_of(limit, first.unit, test.id, test.attribute)
+    unit = basis.unit
     judged = values = [basis.extent(a) for a in attributes]
-    found: dict[str, Any] = {"unit": basis.unit}
-    if len(values) > 1:
-        cv = variation(values)
-        found["cv_percent"] = None if cv is None else float(cv)
+    several = len(values) > 1
+    cv = variation(values) if several else None
+    cv_percent = None if cv is None else float(cv)
     if criterion.max_cv is not None:
-        outcome, text = _variability(criterion, values)
+        stopped, text = _variability(criterion, values)
         trace.append(Step("cv", text))
-        if outcome is not None:
-            return conclude(test, chosen, outcome, trace, aside, **found)
-    if len(values) > 1 and test.aggregate != "each":
+        if stopped is not None:
+            return conclude(test, chosen, stopped, trace, aside, unit=unit, cv_percent=cv_percent)
+    if several and test.aggregate != "each":
         one = aggregate(values, test.aggregate)
         if one is None:
             trace.append(Step("aggregate", "no geometric mean: a value is not above 0"))
-            return conclude(test, chosen, "INDETERMINATE", trace, aside, **found)
+            return conclude(test, chosen, "INDETERMINATE", trace, aside, unit=unit, cv_percent=cv_percent)
         judged = [one]
         name = test.aggregate.replace("_", " ")
-        trace.append(Step("aggregate", f"{name} of {len(values)}: {_raw(one)} {basis.unit}"))
+        trace.append(Step("aggregate", f"{name} of {len(values)}: {_raw(one)} {unit}"))
     outcome, comparison, value = _limits(limit, judged, basis, trace)
-    if criterion.test.risk is not None and outcome in ("PASS", "OOS"):
-        found["risk"], may_pass = weigh_risk(criterion, limit, basis, judged, attributes, trace)
-        if outcome == "PASS" and not may_pass:
-            outcome = "INDETERMINATE"
+    risk, may_pass = None, True
+    if test.risk is not None and outcome in ("PASS", "OOS"):
+        risk, may_pass = weigh_risk(criterion, limit, basis, judged, attributes, trace)
+    if outcome == "PASS" and not may_pass:
+        outcome = "INDETERMINATE"
     if outcome in ("PASS", "REPORTED"):
-        outcome = _internal(criterion, judged, basis, comparison, trace) or outcome
-        outcome = judge_trend(criterion, judged, basis.unit, earlier, trace) or outcome
-    if len(values) == 1:
-        found |= _interval(first, basis)
-        found["detection"] = _detection(first)
-    if value.measured:
-        found["aggregated"] = plain(value.low)
-    return conclude(test, chosen, outcome, trace, aside, rounded=comparison.rounded, **found)
+        if criterion.internal:
+            outcome = _internal(criterion, judged, basis, comparison, trace) or outcome
+        if test.trend is not None:
+            outcome = judge_trend(test.trend, judged, unit, earlier, trace) or outcome
+    return conclude(
+        test,
+        chosen,
+        outcome,
+        trace,
+        aside,
+        rounded=comparison.rounded,
+        unit=unit,
+        aggregated=plain(value.low) if value.measured else None,
+        interval=NOT_STATED if several else _interval(first, basis),
+        cv_percent=cv_percent,
+        detection=None if several else _detection(first),
+        risk=risk,
+    )
 
 
 def _variability(criterion: Criterion, values: Sequence[Extent]) -> tuple[Outcome | None, str]:
@@ -129,19 +139,15 @@ def _limit_step(limit: Limit, worst: Comparison, value: Extent, unit: str) -> tu
     return "PASS", Step("conforms_after_rounding", text)
 
 
-def _interval(attribute: Attribute, basis: Basis) -> dict[str, Any]:
+def _interval(attribute: Attribute, basis: Basis) -> Interval:
     """Return the interval of a single result; none outside the range where it can be quantified."""
     low, high = attribute.ci_low, attribute.ci_high
     if low is None or high is None or attribute.qualifier is not None:
-        return {}
+        return NOT_STATED
     if attribute.loq is not None and attribute.value < attribute.loq:
-        return {}
-    return {
-        "ci_low": basis.number(low, attribute.unit),
-        "ci_high": basis.number(high, attribute.unit),
-        "coverage": attribute.coverage,
-        "scope": attribute.scope,
-    }
+        return NOT_STATED
+    unit = attribute.unit
+    return basis.number(low, unit), basis.number(high, unit), attribute.coverage, attribute.scope
 
 
 def _detection(a: Attribute) -> str | None:
