@@ -89,6 +89,13 @@ def test_r14_one_lot_against_several_specifications(out: Path, capfd: pytest.Cap
     assert check(capfd, out, "--spec", SPECIFICATIONS, "--tested", "1 March")[0] == 2
 
 
+@pytest.mark.req("SPEC-R18")
+def test_r18_the_order_of_files_changes_nothing(out: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    files = sorted((out / "results").glob("*.json"))
+    spec = ("--spec", SPECIFICATIONS / "phase-3.toml", "--other", OTHER, "--json")
+    assert check(capfd, *files, *spec) == check(capfd, *reversed(files), *spec)
+
+
 def test_certificate_as_csv_and_json(out: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     specs = ("--spec", SPECIFICATIONS / "phase-3.toml", "--spec", SPECIFICATIONS / "phase-1.toml")
     code, text = check(capfd, out, *specs, "--other", OTHER, "--csv")
