@@ -7,7 +7,11 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("aavqc", deadline=None)  # times belong into benchmarks
+hypothesis.settings.load_profile("aavqc")
 
 ROOT = Path(__file__).resolve().parents[1]
 

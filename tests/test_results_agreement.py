@@ -205,7 +205,7 @@ def test_shares_come_back_from_their_coordinates() -> None:
     assert all(0 < low < share < high < 1 for share, low, high in back)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.permutations(range(12)))
 def test_the_order_of_attributes_changes_nothing(order: list[int]) -> None:
     given = shares("auc", 12, 8, 77, 3) + shares("cdms", 14, 9, 74, 3) + shares("mp", 30, 8, 59, 3)

@@ -84,6 +84,7 @@ def test_categories_and_label() -> None:
         "(1.0, 1.0)",
         "[1.0; 2.0",
         "4700 ± -10 %",
+        "70.0 ± 1E99 nt",
         "70 vg/mL – 80 cp/mL",
         "80 – 120 % of label",
         "80 – 120 vg/mL of label",

@@ -51,6 +51,7 @@ class CombinedShare(Document):
 class Agreement(Document):
     """What the methods of one lot say about each other, and together."""
 
+    algorithm: Literal["results.agreement/1"] = "results.agreement/1"
     comparisons: list[MethodComparison]
     combined: list[CombinedShare] = Field(
         [], description="weighted least squares with method biases as nuisance: information only"

@@ -78,7 +78,7 @@ def _uncertainty(
         return None
     scale = basis.number(1.0, one.unit)
     judged = plain(value.low)
-    if scale is None or judged is None:
+    if not scale or judged is None:
         return None
     if criterion.precision is not None:
         one = with_precision(replace(one, value=judged / scale), criterion.precision)

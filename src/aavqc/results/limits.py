@@ -221,6 +221,8 @@ def _computed(value: Decimal, target: Number, tolerance: Number | None) -> Numbe
     else:
         given = [exponent_of(n.value) for n in (target, tolerance) if n is not None and not n.scientific]
         last = min(exponent_of(bare), 0, *given)
+    if bare.adjusted() - last >= MAX_DIGITS:
+        raise SpecificationError("a tolerance too large or too small for its target", found=target.text)
     written = bare.quantize(Decimal((0, (1,), last)), context=CONTEXT)
     sign, digits, _ = written.as_tuple()
     if target.scientific:
