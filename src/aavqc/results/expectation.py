@@ -8,12 +8,12 @@ from dataclasses import replace
 from aavqc.attributes import Attribute
 from aavqc.results.acceptance import Criterion, Trend
 from aavqc.results.basis import Basis, plain
-from aavqc.results.evaluation import Outcome, Step
 from aavqc.results.limits import Limit
 from aavqc.results.precision import with_precision
 from aavqc.results.replicates import Extent
 from aavqc.results.risk import Uncertainty, guard_band, risk_outside, uncertainty_of
 from aavqc.results.trend import control_limits
+from aavqc.results.verdict import Outcome, Step
 
 
 def weigh_risk(

@@ -14,10 +14,10 @@ from numbers import Real
 from aavqc.attributes import Attribute
 from aavqc.results.acceptance import Criterion, SpecifiedTest
 from aavqc.results.candidates import Candidate, Observation, ordered
-from aavqc.results.evaluation import Outcome, Step, Verdict, conclude
 from aavqc.results.limits import Limit
 from aavqc.results.links import Followed
 from aavqc.results.numeric import judge_numbers
+from aavqc.results.verdict import Outcome, Step, Verdict, conclude
 
 
 def judge(

@@ -9,11 +9,11 @@ from aavqc.results.acceptance import Criterion
 from aavqc.results.basis import Basis, basis_of, plain
 from aavqc.results.candidates import Candidate
 from aavqc.results.comparison import Comparison, answer, censored_text, compare
-from aavqc.results.evaluation import NOT_STATED, Interval, Outcome, Step, Verdict, conclude
 from aavqc.results.expectation import judge_trend, weigh_risk
 from aavqc.results.limits import Limit
 from aavqc.results.replicates import Extent, aggregate, variation
 from aavqc.results.rounding import Precision, exponent_of, round_to, write
+from aavqc.results.verdict import NOT_STATED, Interval, Outcome, Step, Verdict, conclude
 
 _RAW = Precision(None, None, False)
 _REPORTED = Precision(None, 4, False)

@@ -15,7 +15,8 @@ from aavqc.errors import SpecificationError, UnitError, UsageError
 from aavqc.quantities import ALIASES, UNITS, parse_unit
 from aavqc.results.acceptance import Criterion, SpecifiedTest, criterion
 from aavqc.results.candidates import Candidate, Judgeable, candidates
-from aavqc.results.evaluation import Evaluation, SpecificationUsed, evaluate
+from aavqc.results.certificate import SpecificationUsed
+from aavqc.results.evaluation import Evaluation, evaluate
 from aavqc.results.judging import judge, selects
 from aavqc.results.limits import Grammar
 from aavqc.results.links import Links, follow
