@@ -124,3 +124,17 @@ def test_the_example_specification(example_lot: Path) -> None:
     evaluation = spec.check(found, lot="EX24-001")
     assert (evaluation.overall, evaluation.exit_code) == ("PASS", 0)
     assert spec.check(found[1:]).overall == "INCOMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (HEAD + 'marked = "EU"\n' + TEST, "did you mean market"),
+        (HEAD + TEST.replace("limit", "limits"), "did you mean limit"),
+        (HEAD + TEST + "replicates = { minimum = 2 }\n", "did you mean min"),
+        (HEAD + TEST + "trend = { last = 20 }\n", "one of: min"),
+    ],
+)
+def test_an_unknown_key_brings_the_nearest_ones(tmp_path: Path, text: str, hint: str) -> None:
+    with pytest.raises(SpecificationError, match=hint):
+        load(tmp_path, text)

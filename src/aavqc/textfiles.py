@@ -9,13 +9,13 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from aavqc.errors import AavqcError, InputError, SpecificationError, UsageError
+from aavqc.errors import AavqcError, InputError, SpecificationError, UsageError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -154,15 +154,18 @@ def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], t
     except UsageError as error:  # a value that its own type refuses, such as a unit
         raise kind(error.message, file=name, expected=error.expected, found=error.found) from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # a key that is missing is often one that is written otherwise: that one comes first
+        first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         found = "nothing" if first["type"] == "missing" else _shown(first["input"])
+        unknown = first["type"] == "extra_forbidden"
         raise kind(
             where or "the document",
             file=name,
             line=line_of(text, first["loc"]),
-            expected=_expected(first["msg"], model if first["type"] == "extra_forbidden" else None),
+            expected="no such key" if unknown else first["msg"][0].lower() + first["msg"][1:],
             found=found if len(found) < 80 else found[:77] + "…",
+            hint=nearest(str(first["loc"][-1])[:40], _keys(model, first["loc"][:-1])) if unknown else None,
         ) from error
 
 
@@ -173,10 +176,21 @@ def _shown(value: Any) -> str:
         return f"a {type(value).__name__} too large to show"
 
 
-def _expected(message: str, model: type[BaseModel] | None) -> str:
-    if model is not None:
-        return "no such key"
-    return message[0].lower() + message[1:]
+def _keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the table at a location of a model."""
+    for part in location:
+        if isinstance(part, str):
+            field = {f.alias or name: f for name, f in model.model_fields.items()}.get(part)
+            model = next(_models(field.annotation), model) if field is not None else model
+    return [f.alias or name for name, f in model.model_fields.items()]
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models within an annotation such as ``tuple[Model, ...]`` or ``Model | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
 
 
 def line_of(text: str, location: tuple[int | str, ...]) -> int | None:
