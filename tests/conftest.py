@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("aavqc", deadline=None)  # times belong into benchmarks
+hypothesis.settings.load_profile("aavqc")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,3 +43,30 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         reporter.write_line(f"FAILED kernels with more than one signature: {several}", red=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """After ``pytest -m req``: the traceability matrix, each requirement with its tests."""
+    if config.option.markexpr != "req":
+        return
+    rows: dict[str, Counter[str]] = {}
+    for outcome in ("passed", "failed", "skipped", "error"):
+        for report in terminalreporter.getreports(outcome):
+            for requirement in dict(report.user_properties).get("req", "").split():
+                name = report.nodeid.partition("[")[0]
+                rows.setdefault(f"{requirement}  {name}", Counter())[outcome] += 1
+    terminalreporter.section("traceability: requirement, test, outcomes")
+    for row in sorted(rows, key=_natural):
+        counts = ", ".join(f"{n} {outcome}" for outcome, n in rows[row].items())
+        terminalreporter.write_line(f"{row}  {counts}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Carry the requirements of a test into its report, from any worker."""
+    named = " ".join(mark.args[0] for mark in item.iter_markers("req"))
+    if named:
+        item.user_properties.append(("req", named))
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"([0-9]+)", text)]

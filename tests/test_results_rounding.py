@@ -43,12 +43,12 @@ def judge(limit: str, value: float, **fields: object) -> tuple[str, str | None]:
 
 @pytest.mark.req("SPEC-R3")
 @pytest.mark.parametrize(("limit", "value", "rounded", "verdict"), USP)
-def test_usp_table(limit: str, value: float, rounded: str, verdict: str) -> None:
+def test_r3_usp_table(limit: str, value: float, rounded: str, verdict: str) -> None:
     assert judge(limit, value) == (verdict, rounded)
 
 
 @pytest.mark.req("SPEC-R1")
-def test_a_limit_is_significant_to_its_last_digit() -> None:
+def test_r1_a_limit_is_significant_to_its_last_digit() -> None:
     assert judge("NMT 0.02", 0.0204) == ("PASS", "0.02")
     assert judge("NMT 0.020", 0.0206) == ("OOS", "0.021")
 
@@ -58,13 +58,13 @@ def test_a_limit_is_significant_to_its_last_digit() -> None:
     ("limit", "value", "rounded"),
     [("0.15", 0.145, "0.15"), ("140", 139.5, "140"), ("140", 1234.5, "1230"), ("105.0", 98.28568, "98.29")],
 )
-def test_ph_eur_rounds_to_significant_figures(limit: str, value: float, rounded: str) -> None:
+def test_r4_ph_eur_rounds_to_significant_figures(limit: str, value: float, rounded: str) -> None:
     to = precision(parse_number(limit), "pheur")
     assert write(round_to(exact(value), to), to) == rounded
 
 
 @pytest.mark.req("SPEC-R4")
-def test_the_rule_is_the_specifications() -> None:
+def test_r4_the_rule_is_the_specifications() -> None:
     assert judge("NLT 95.0", 94.96, rounding="usp") == ("PASS", "95.0")
     assert judge("NLT 95.0", 94.96, rounding="none") == ("OOS", "94.96")
     # 3 significant figures of 9.996 are 10.0; one decimal place is 10.0 too, of 9.94 it is 9.9
@@ -75,7 +75,7 @@ def test_the_rule_is_the_specifications() -> None:
 
 
 @pytest.mark.req("SPEC-R5")
-def test_floats_that_are_ties_on_paper() -> None:
+def test_r5_floats_that_are_ties_on_paper() -> None:
     assert 1.005 * 100 < 100.5
     assert judge("NMT 100", 1.005 * 100) == ("OOS", "101")
     assert judge("NMT 0.3", 0.1 + 0.2) == ("PASS", "0.3")
@@ -93,14 +93,14 @@ def test_floats_that_are_ties_on_paper() -> None:
         (1.04e13, "1.0E13", "PASS"),
     ],
 )
-def test_a_limit_with_a_power_of_ten_counts_figures_in_the_values_decade(
+def test_r6_a_limit_with_a_power_of_ten_counts_figures_in_the_values_decade(
     value: float, rounded: str, verdict: str
 ) -> None:
     assert judge("NLT 1.0E13 vg/mL", value) == (verdict, rounded)
 
 
 @pytest.mark.req("SPEC-R6")
-def test_named_decimal_places_win() -> None:
+def test_r6_named_decimal_places_win() -> None:
     assert judge("NLT 1.0E13", 9.5e12, decimal_places=1) == ("PASS", "1.0E13")
     assert judge("NLT 1.0E13", 9.4e12, decimal_places=1) == ("OOS", "9E12")
     assert judge("NMT 5", 5.04, decimal_places=1) == ("PASS", "5.0")
@@ -113,7 +113,7 @@ def test_named_decimal_places_win() -> None:
     n=st.integers(0, 6),
     ulps=st.integers(-1, 1),
 )
-def test_a_float_that_comes_near_a_decimal_is_that_decimal(k: int, n: int, ulps: int) -> None:
+def test_r5_a_float_that_comes_near_a_decimal_is_that_decimal(k: int, n: int, ulps: int) -> None:
     """A tie k·10^-n + half a unit, one unit in the last place off, is still a tie."""
     tie = (Fraction(k) + Fraction(1, 2)) / 10**n
     value = float(tie)
@@ -126,7 +126,7 @@ def test_a_float_that_comes_near_a_decimal_is_that_decimal(k: int, n: int, ulps:
 
 
 @pytest.mark.req("SPEC-R5")
-def test_the_callers_decimal_context_changes_nothing() -> None:
+def test_r5_the_callers_decimal_context_changes_nothing() -> None:
     def run() -> object:
         spec = Specification(
             id="S",

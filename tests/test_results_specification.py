@@ -76,7 +76,7 @@ def test_the_hash_is_of_the_content_not_of_the_layout(tmp_path: Path) -> None:
 
 
 @pytest.mark.req("SPEC-R14")
-def test_a_specification_that_is_not_in_force_says_so(tmp_path: Path) -> None:
+def test_r14_a_specification_that_is_not_in_force_says_so(tmp_path: Path) -> None:
     approved = HEAD + 'status = "approved"\neffective_from = 2026-01-01\neffective_to = 2026-06-30\n' + TEST
     spec = load(tmp_path, approved)
     assert spec.check([]).warnings == []
@@ -92,7 +92,7 @@ def test_a_specification_that_is_not_in_force_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.req("SPEC-R15")
-def test_an_established_condition_is_carried_into_the_verdict(tmp_path: Path) -> None:
+def test_r15_an_established_condition_is_carried_into_the_verdict(tmp_path: Path) -> None:
     text = HEAD + TEST + 'established_condition = true\nreporting_category = "PAS"\n'
     found = load(tmp_path, text).check([])["full"]
     assert (found.established_condition, found.reporting_category) == (True, "PAS")
@@ -100,7 +100,7 @@ def test_an_established_condition_is_carried_into_the_verdict(tmp_path: Path) ->
 
 
 @pytest.mark.req("SPEC-R16")
-def test_a_declared_spelling_is_used(tmp_path: Path) -> None:
+def test_r16_a_declared_spelling_is_used(tmp_path: Path) -> None:
     text = HEAD + 'aliases = { "GC/mL" = "vg/mL" }\n' + TEST.replace("70.0 %", "5.0E12 GC/mL")
     titer = Attribute(name="percent_full", technique="ddpcr", value=1e13, unit="vg/mL")
     assert load(tmp_path, text).check([titer]).overall == "PASS"
@@ -124,3 +124,17 @@ def test_the_example_specification(example_lot: Path) -> None:
     evaluation = spec.check(found, lot="EX24-001")
     assert (evaluation.overall, evaluation.exit_code) == ("PASS", 0)
     assert spec.check(found[1:]).overall == "INCOMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (HEAD + 'marked = "EU"\n' + TEST, "did you mean market"),
+        (HEAD + TEST.replace("limit", "limits"), "did you mean limit"),
+        (HEAD + TEST + "replicates = { minimum = 2 }\n", "did you mean min"),
+        (HEAD + TEST + "trend = { last = 20 }\n", "one of: min"),
+    ],
+)
+def test_an_unknown_key_brings_the_nearest_ones(tmp_path: Path, text: str, hint: str) -> None:
+    with pytest.raises(SpecificationError, match=hint):
+        load(tmp_path, text)

@@ -52,7 +52,7 @@ CENSORED = [
 
 @pytest.mark.req("SPEC-R7")
 @pytest.mark.parametrize(("limit", "qualifier", "expected"), CENSORED)
-def test_censored_values(limit: str, qualifier: str, expected: tuple[str, ...]) -> None:
+def test_r7_censored_values(limit: str, qualifier: str, expected: tuple[str, ...]) -> None:
     for bound, outcome in zip((5.0, 10.0, 15.0), expected, strict=True):
         # the point estimate, on the good side of everything, must not be looked at
         found = verdict(limit, full(10.0, qualifier=qualifier, bound=bound))
@@ -61,14 +61,14 @@ def test_censored_values(limit: str, qualifier: str, expected: tuple[str, ...]) 
 
 
 @pytest.mark.req("SPEC-R7")
-def test_a_censored_bound_is_rounded_before_it_passes() -> None:
+def test_r7_a_censored_bound_is_rounded_before_it_passes() -> None:
     assert verdict("NMT 0.02", full(qualifier="<", bound=0.024)).verdict == "PASS"
     assert verdict("NMT 0.02", full(qualifier="<", bound=0.026)).verdict == "INDETERMINATE"
     assert verdict("NMT 0.02", full(qualifier="<", bound=0.024)).rounded == "<0.02"
 
 
 @pytest.mark.req("SPEC-R7")
-def test_a_mean_with_a_censored_value_is_censored() -> None:
+def test_r7_a_mean_with_a_censored_value_is_censored() -> None:
     low = full(0.0, qualifier="<", bound=4.0)
     assert verdict("NMT 5", low, full(6.0), aggregate="mean").verdict == "PASS"
     assert verdict("NMT 4", low, full(6.0), aggregate="mean").verdict == "INDETERMINATE"
@@ -78,7 +78,7 @@ def test_a_mean_with_a_censored_value_is_censored() -> None:
 
 
 @pytest.mark.req("SPEC-R11")
-def test_an_invalid_sample_is_not_judged() -> None:
+def test_r11_an_invalid_sample_is_not_judged() -> None:
     found = verdict("NLT 90.0 %", Candidate(full(10.0), "S1", "invalid"), Candidate(full(95.0), "S2"))
     assert (found.verdict, found.rounded, codes(found)) == ("INVALID", None, ["suitability"])
     assert "S1 (auc)" in found.reason
@@ -87,7 +87,7 @@ def test_an_invalid_sample_is_not_judged() -> None:
 
 
 @pytest.mark.req("SPEC-R11")
-def test_an_invalid_assay_does_not_disappear_behind_a_valid_one() -> None:
+def test_r11_an_invalid_assay_does_not_disappear_behind_a_valid_one() -> None:
     good = Candidate(full(95.0), "S2")
     empty = Sample(sample_id="S1", record="r", status="invalid")
     partly = empty.model_copy(update={"attributes": [full(name="percent_empty")]})
@@ -99,7 +99,7 @@ def test_an_invalid_assay_does_not_disappear_behind_a_valid_one() -> None:
 
 
 @pytest.mark.req("SPEC-R11")
-def test_an_invalid_assay_of_another_technique_marks_no_test() -> None:
+def test_r11_an_invalid_assay_of_another_technique_marks_no_test() -> None:
     empty = Sample(sample_id="S1", record="r", status="invalid")
     cdms = candidates_of([empty], "job", "cdms")
     assert verdict("NLT 90.0 %", *cdms, technique="auc").verdict == "INCOMPLETE"
@@ -118,7 +118,7 @@ def test_an_invalid_assay_of_another_technique_marks_no_test() -> None:
 
 
 @pytest.mark.req("SPEC-R11")
-def test_variability_comes_before_the_value() -> None:
+def test_r11_variability_comes_before_the_value() -> None:
     wide = [full(v) for v in (60.0, 80.0, 100.0)]  # SD 20 of a mean of 80: CV 25 %
     found = verdict("NLT 90.0 %", *wide, aggregate="mean", replicates={"max_cv": "20 %"})
     assert found.verdict == "INVALID"
@@ -130,13 +130,13 @@ def test_variability_comes_before_the_value() -> None:
 
 
 @pytest.mark.req("SPEC-R11")
-def test_too_few_replicates_are_incomplete() -> None:
+def test_r11_too_few_replicates_are_incomplete() -> None:
     assert verdict("NLT 70 %", full(), replicates={"min": 2}).verdict == "INCOMPLETE"
     assert verdict("NLT 70 %", full(), full(81.0), replicates={"min": 2}).verdict == "PASS"
 
 
 @pytest.mark.req("SPEC-R11")
-def test_each_judges_every_result_and_the_mean_judges_one() -> None:
+def test_r11_each_judges_every_result_and_the_mean_judges_one() -> None:
     values = full(69.0), full(75.0)
     found = verdict("NLT 70.0 %", *values)
     assert (found.verdict, found.rounded, found.n) == ("OOS", "69.0", 2)
@@ -145,7 +145,7 @@ def test_each_judges_every_result_and_the_mean_judges_one() -> None:
 
 
 @pytest.mark.req("SPEC-R2")
-def test_aggregates_are_rounded_once_at_the_end() -> None:
+def test_r2_aggregates_are_rounded_once_at_the_end() -> None:
     # rounded first: 70.0 and 69.9, mean 69.95, rounded again 70.0
     assert verdict("NLT 70.0 %", full(69.95), full(69.94), aggregate="mean").verdict == "OOS"
     found = verdict("report", full(2.0), full(8.0), aggregate="geometric_mean")
@@ -155,7 +155,7 @@ def test_aggregates_are_rounded_once_at_the_end() -> None:
 
 
 @pytest.mark.req("SPEC-R13")
-def test_internal_limits_make_an_oot_never_an_oos() -> None:
+def test_r13_internal_limits_make_an_oot_never_an_oos() -> None:
     test = {"limit": "NLT 70.0 %", "action": "NLT 75.0 %", "alert": "NLT 78.0 %"}
     spec = specification(test)
     expected = {
@@ -173,14 +173,14 @@ def test_internal_limits_make_an_oot_never_an_oos() -> None:
 
 
 @pytest.mark.req("SPEC-R13")
-def test_internal_limits_may_use_another_unit() -> None:
+def test_r13_internal_limits_may_use_another_unit() -> None:
     mass = Attribute(name="percent_full", technique="cdms", value=3.80e6, unit="Da")
     test = {"limit": "3.6 – 3.9 MDa", "action": "3650 – 3790 kDa"}
     assert specification(test).check([mass])["t0"].verdict == "OOT"
 
 
 @pytest.mark.req("SPEC-R18")
-def test_what_is_missing_or_ambiguous_never_passes() -> None:
+def test_r18_what_is_missing_or_ambiguous_never_passes() -> None:
     assert verdict("NLT 70 %").verdict == "INCOMPLETE"
     assert verdict("report").verdict == "INCOMPLETE"
     assert verdict("NLT 70 %", required=False).verdict == "REPORTED"
@@ -195,7 +195,7 @@ def test_what_is_missing_or_ambiguous_never_passes() -> None:
 
 
 @pytest.mark.req("SPEC-R18")
-def test_the_same_result_twice_is_no_second_replicate() -> None:
+def test_r18_the_same_result_twice_is_no_second_replicate() -> None:
     twice = [Candidate(full(), "S1", result_id=r) for r in "ab"]
     assert verdict("NLT 70 %", *twice).verdict == "INCOMPLETE"
     apart = [Candidate(full(), "S1", replicate=r) for r in "12"]
@@ -203,13 +203,13 @@ def test_the_same_result_twice_is_no_second_replicate() -> None:
 
 
 @pytest.mark.req("SPEC-R16")
-def test_names_are_exact() -> None:
+def test_r16_names_are_exact() -> None:
     optical = Attribute(name="vg_titer_optical", technique="auc", value=1e13, unit="vg/mL")
     assert verdict("NLT 5E12 vg/mL", optical, attribute="vg_titer").verdict == "INCOMPLETE"
 
 
 @pytest.mark.req("SPEC-R9")
-def test_what_is_no_number_never_passes_a_numeric_test() -> None:
+def test_r9_what_is_no_number_never_passes_a_numeric_test() -> None:
     for text in ("n/a", "", "80.0", "conforms", "<LOQ", "NaN"):
         found = verdict("NLT 0", Observation(name="percent_full", technique="auc", text=text))
         assert (found.verdict, found.rounded) == ("INDETERMINATE", text or None)
@@ -233,13 +233,13 @@ def test_what_is_no_number_never_passes_a_numeric_test() -> None:
         ("report", "clear", "REPORTED"),
     ],
 )
-def test_categories(limit: str, text: str, outcome: str) -> None:
+def test_r9_categories(limit: str, text: str, outcome: str) -> None:
     seen = Observation(name="percent_full", technique="visual", text=text)
     assert verdict(limit, seen).verdict == outcome
 
 
 @pytest.mark.req("SPEC-R9")
-def test_a_number_conforms_to_no_category() -> None:
+def test_r9_a_number_conforms_to_no_category() -> None:
     assert verdict("conforms", full()).verdict == "INDETERMINATE"
     assert verdict("one of: 80.0; 81.0", full()).verdict == "INDETERMINATE"
 
@@ -262,12 +262,12 @@ def test_a_number_conforms_to_no_category() -> None:
         ("80.0 ± 5.0 %", 85.05, "OOS"),
     ],
 )
-def test_open_and_closed_bounds(limit: str, value: float, outcome: str) -> None:
+def test_r10_open_and_closed_bounds(limit: str, value: float, outcome: str) -> None:
     assert verdict(limit, full(value)).verdict == outcome
 
 
 @pytest.mark.req("SPEC-R9")
-def test_relative_tolerance_and_share_of_label() -> None:
+def test_r9_relative_tolerance_and_share_of_label() -> None:
     length = Attribute(name="packaged_length", technique="cdms", value=4229.5, unit="nt")
     for value, outcome in ((4229.5, "PASS"), (4229.4, "OOS"), (5170.4, "PASS"), (5170.5, "OOS")):
         found = verdict("4700 ± 10 %", replace(length, value=value), attribute="packaged_length")
@@ -283,7 +283,7 @@ def test_relative_tolerance_and_share_of_label() -> None:
 
 
 @pytest.mark.req("SPEC-R16")
-def test_units_convert_exactly_or_not_at_all() -> None:
+def test_r16_units_convert_exactly_or_not_at_all() -> None:
     mass = Attribute(name="m", technique="cdms", value=3749999.0, unit="Da")
     found = verdict("NMT 3.7 MDa", mass, attribute="m")
     assert (found.verdict, found.rounded, found.unit) == ("PASS", "3.7", "MDa")
@@ -299,7 +299,7 @@ def test_units_convert_exactly_or_not_at_all() -> None:
 
 
 @pytest.mark.req("SPEC-R17")
-def test_the_trace_says_when_only_rounding_made_it_conform() -> None:
+def test_r17_the_trace_says_when_only_rounding_made_it_conform() -> None:
     found = verdict("NLT 70.0 %", full(69.96))
     assert (found.verdict, codes(found)[-1]) == ("PASS", "conforms_after_rounding")
     assert found.reason == "70.0 % conforms to NLT 70.0 % after rounding, raw 69.96 %"
@@ -307,7 +307,7 @@ def test_the_trace_says_when_only_rounding_made_it_conform() -> None:
 
 
 @pytest.mark.req("SPEC-R17")
-def test_a_verdict_carries_its_sources_and_interval() -> None:
+def test_r17_a_verdict_carries_its_sources_and_interval() -> None:
     one = full(81.26, ci_low=80.1, ci_high=82.4, coverage=0.95, scope="run")
     found = verdict("NLT 70.0 %", Candidate(one, "EX-1", preparation="P1", result_id="abc"), procedure="TP-1")
     assert (found.ci_low, found.ci_high, found.coverage, found.scope) == (80.1, 82.4, 0.95, "run")
@@ -355,7 +355,7 @@ def test_what_can_be_checked() -> None:
         ({"a": None, "b": "<90"}, "INDETERMINATE", 5),
     ],
 )
-def test_the_overall_verdict_is_the_worst(values: dict[str, Any], overall: str, exit_code: int) -> None:
+def test_r11_the_overall_verdict_is_the_worst(values: dict[str, Any], overall: str, exit_code: int) -> None:
     spec = specification(
         *(
             {"id": k, "attribute": k, "technique": f"of_{k}", "limit": "NLT 70.0 %", "alert": "NLT 75.0 %"}

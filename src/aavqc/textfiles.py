@@ -1,18 +1,21 @@
-"""Read JSON and TOML with errors that name the line; write files whole or not at all."""
+"""Read JSON and TOML with errors that name the line; write CSV, and files whole or not at all."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
 import re
 import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from aavqc.errors import AavqcError, InputError, SpecificationError, UsageError
+from aavqc.errors import AavqcError, InputError, SpecificationError, UsageError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -71,17 +74,32 @@ def utf16_error(name: str) -> InputError:
 
 def read_json(path: Path, model: type[Model]) -> Model:
     """Read a JSON file into a document model."""
-    text = read_text(path)
+    return validate(model, parse_json(read_text(path), path.name, InputError), path.name, InputError)
+
+
+def parse_json(text: str, name: str, kind: type[AavqcError]) -> Any:
+    """Return the content of JSON text; a key twice, no finite number, no text are errors."""
     try:
-        data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        data = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_refuse_twice
+        )
         json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except json.JSONDecodeError as error:
-        raise InputError(
-            "no valid JSON", file=path.name, line=error.lineno, column=error.colno, found=error.msg
+        raise kind(
+            "no valid JSON", file=name, line=error.lineno, column=error.colno, found=error.msg
         ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError("no usable JSON", file=path.name, found=str(error)[:80]) from error
-    return validate(model, data, path.name, InputError)
+        raise kind("no usable JSON", file=name, found=str(error)[:80]) from error
+    return data
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in table:
+            raise ValueError(f"the key {key[:40]!r} stands twice in one object")
+        table[key] = value
+    return table
 
 
 def _refuse_constant(word: str) -> float:
@@ -136,15 +154,18 @@ def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], t
     except UsageError as error:  # a value that its own type refuses, such as a unit
         raise kind(error.message, file=name, expected=error.expected, found=error.found) from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # a key that is missing is often one that is written otherwise: that one comes first
+        first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         found = "nothing" if first["type"] == "missing" else _shown(first["input"])
+        unknown = first["type"] == "extra_forbidden"
         raise kind(
             where or "the document",
             file=name,
             line=line_of(text, first["loc"]),
-            expected=_expected(first["msg"], model if first["type"] == "extra_forbidden" else None),
+            expected="no such key" if unknown else first["msg"][0].lower() + first["msg"][1:],
             found=found if len(found) < 80 else found[:77] + "…",
+            hint=nearest(str(first["loc"][-1])[:40], _keys(model, first["loc"][:-1])) if unknown else None,
         ) from error
 
 
@@ -155,20 +176,66 @@ def _shown(value: Any) -> str:
         return f"a {type(value).__name__} too large to show"
 
 
-def _expected(message: str, model: type[BaseModel] | None) -> str:
-    if model is not None:
-        return "no such key"
-    return message[0].lower() + message[1:]
+def _keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the table at a location of a model."""
+    for part in location:
+        if isinstance(part, str):
+            field = {f.alias or name: f for name, f in model.model_fields.items()}.get(part)
+            model = next(_models(field.annotation), model) if field is not None else model
+    return [f.alias or name for name, f in model.model_fields.items()]
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models within an annotation such as ``tuple[Model, ...]`` or ``Model | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
 
 
 def line_of(text: str, location: tuple[int | str, ...]) -> int | None:
-    """Find the line of a key in TOML text: the n-th table of an array, then the key in it.
+    """Find the line of a key in TOML or JSON text, else that of the table that should hold it.
 
     Examples
     --------
     >>> line_of("[[tests]]\\nid = 'a'\\n[[tests]]\\nid = 'b'", ("tests", 1, "id"))
     4
+    >>> line_of('{"tests": [{"id": "a"},\\n{"id": "b"}]}', ("tests", 1, "id"))
+    2
     """
+    return _json_line(text, location) if text.lstrip()[:1] == "{" else _toml_line(text, location)
+
+
+def _json_line(text: str, location: tuple[int | str, ...]) -> int:
+    """Follow the brackets of valid JSON; the deepest part of the location that is met counts."""
+    path: list[int | str] = []
+    best, line = 0, 1
+    for token in _JSON_TOKEN.finditer(text):
+        word = token[0]
+        if word == ":":
+            continue
+        if word in "]}":
+            path.pop()
+            continue
+        if word == ",":
+            if isinstance(path[-1], int):
+                path[-1] += 1
+            continue
+        if token["key"] is not None:
+            path[-1] = json.loads(token["key"])
+        if len(path) > best and tuple(path) == location[: len(path)]:
+            best, line = len(path), text.count("\n", 0, token.start()) + 1
+        if word in "[{":
+            path.append(0 if word == "[" else "")
+    return line
+
+
+_JSON_TOKEN = re.compile(
+    r"""(?P<key>"(?:\\.|[^"\\])*")(?=\s*:)|"(?:\\.|[^"\\])*"|[{}\[\]:,]|[^\s{}\[\]:,"]+"""
+)
+
+
+def _toml_line(text: str, location: tuple[int | str, ...]) -> int | None:
     lines = text.splitlines()
     start = 0
     for part, following in zip(location, (*location[1:], None), strict=False):
@@ -186,6 +253,25 @@ def line_of(text: str, location: tuple[int | str, ...]) -> int | None:
             if key.match(lines[i]):
                 return i + 1
     return start + 1 if lines and start else None
+
+
+def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Return rows as CSV text: comma, LF, floats in their shortest exact form."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row.get(column)) for column in columns])
+    return stream.getvalue()
+
+
+def _cell(value: object) -> str:
+    """Text of a cell; text that a spreadsheet would take for a formula is defused."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

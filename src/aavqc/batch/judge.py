@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from aavqc.documents import ResultDocument
-from aavqc.results import Candidate, Evaluation, Specification, candidates_of
+from aavqc.errors import UsageError
+from aavqc.results import (
+    Candidate,
+    Evaluation,
+    Links,
+    ManualChange,
+    Specification,
+    agreement,
+    candidates_of,
+    manual_change,
+)
+from aavqc.results.links import follow
+
+_EXPECTED = "the id of a result that is judged"
 
 
 def judge_results(
@@ -14,6 +27,8 @@ def judge_results(
     *,
     lots: Mapping[str, Sequence[Specification]] | None = None,
     without_sheet: str | None = None,
+    other: Mapping[str | None, Sequence[Candidate]] | None = None,
+    links: Links | None = None,
 ) -> list[Evaluation]:
     """Evaluate every lot against its specifications.
 
@@ -28,11 +43,20 @@ def judge_results(
         specifications that the sheet names for each.
     without_sheet : str, optional
         The lot of results that no sample sheet assigned.
+    other : mapping of lot to candidates, optional
+        Results from elsewhere; those without a lot belong to the only one there is.
+    links : Links, optional
+        Which results are retests or new evaluations of others.
 
     Returns
     -------
     list of Evaluation
         In the order of lots, then specifications.
+
+    Raises
+    ------
+    UsageError
+        A link names a result that is not there; other results without a lot, and several lots.
     """
     samples: dict[str | None, list[Candidate]] = {lot: [] for lot in lots or {}}
     for job, document in results.items():
@@ -42,8 +66,52 @@ def judge_results(
     unassigned = samples.pop(None, [])
     if not samples:  # no sample sheet: all is one lot. With one, what has no row is not judged
         samples[without_sheet] = unassigned
-    return [
-        specification.check(candidates, lot=lot)
-        for lot, candidates in sorted(samples.items(), key=lambda item: item[0] or "")
-        for specification in (lots or {}).get(lot or "") or specifications
-    ]
+    _add(samples, other or {})
+    links = links or Links()
+    ids = {c.result_id for candidates in samples.values() for c in candidates}
+    for retest in links.retests:
+        if retest.original not in ids:
+            raise UsageError(f"a link names the result {retest.original!r}", expected=_EXPECTED)
+    changes = _changes(results, links)
+    designs = _designs(results)
+    evaluations = []
+    for lot, candidates in sorted(samples.items(), key=lambda item: item[0] or ""):
+        there = {c.result_id for c in candidates if c.result_id is not None}
+        found_links = links.within(there)
+        changed = [change for change in changes if change.result_before in there]
+        for specification in (lots or {}).get(lot or "") or specifications:
+            evaluation = specification.check(candidates, lot=lot, links=found_links)
+            counting = specification.stated(follow(candidates, found_links).counting)
+            compared = agreement(counting, design_length=designs.get(lot, designs.get(None)))
+            more = {"changes": changed, "agreement": compared if compared.comparisons else None}
+            evaluations.append(evaluation.model_copy(update=more))
+    return evaluations
+
+
+def _designs(results: Mapping[str, ResultDocument]) -> dict[str | None, float]:
+    """Return the length that each lot packages by design, where its methods are of one mind."""
+    found: dict[str | None, set[float]] = {}
+    for document in results.values():
+        length = document.payload.method.settings.get("design_length")
+        if length is not None:
+            for lot in {sample.lot for sample in document.samples}:
+                found.setdefault(lot, set()).add(float(length))
+    return {lot: lengths.pop() for lot, lengths in found.items() if len(lengths) == 1}
+
+
+def _add(samples: dict[str | None, list[Candidate]], other: Mapping[str | None, Sequence[Candidate]]) -> None:
+    """Add results from elsewhere to their lots."""
+    for lot, candidates in other.items():
+        if lot is None and len(samples) > 1:
+            raise UsageError(
+                "results from elsewhere without a lot, and several lots",
+                expected="a column lot",
+                found=", ".join(str(name) for name in sorted(samples, key=str)),
+            )
+        samples.setdefault(next(iter(samples)) if lot is None else lot, []).extend(candidates)
+
+
+def _changes(results: Mapping[str, ResultDocument], links: Links) -> list[ManualChange]:
+    for missing in (name for c in links.changes for name in (c.before, c.after) if name not in results):
+        raise UsageError(f"a link names the result {missing!r}", expected=_EXPECTED)
+    return [manual_change(c, results[c.before].payload, results[c.after].payload) for c in links.changes]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
-
 from aavqc import __version__
 from aavqc.documents import Payload, digest
 from aavqc.results import Evaluation
+from aavqc.textfiles import to_csv
+
+__all__ = ["RESULT_COLUMNS", "VERDICT_COLUMNS", "result_rows", "to_csv", "verdict_rows"]
 
 RESULT_COLUMNS = (
     "run_id", "sample_id", "lot", "role", "technique", "attribute", "target", "method",
@@ -88,22 +87,3 @@ def verdict_rows(evaluation: Evaluation) -> list[dict[str, object]]:
         }
         for v in evaluation.verdicts
     ]
-
-
-def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
-    """Return rows as CSV text: comma, LF, floats in their shortest exact form."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in columns])
-    return stream.getvalue()
-
-
-def _cell(value: object) -> str:
-    """Text of a cell; text that a spreadsheet would take for a formula is defused."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-    return repr(value) if isinstance(value, float) else str(value)

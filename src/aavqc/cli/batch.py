@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from aavqc.batch import BatchReport
     from aavqc.batch.jobs import Done
-    from aavqc.results import Specification
+    from aavqc.results import Candidate, Specification
 
 FAIL_ON = {"oos": 1, "invalid": 4, "input": 3, "incomplete": 5}
 
@@ -42,10 +43,11 @@ def demo(
     from importlib.resources import as_file, files
 
     target = Path(out)
-    beside_sources = Path(__file__).parents[3] / "data" / "example_lot"  # of an editable install
-    with as_file(files("aavqc") / "_example_lot") as carried:
-        lot = carried if carried.is_dir() else beside_sources
-        shutil.copytree(lot, target / "lot", dirs_exist_ok=True)
+    beside_sources = Path(__file__).parents[3] / "data"  # of an editable install
+    for name, to in (("example_lot", "lot"), ("specifications", "specifications")):
+        with as_file(files("aavqc") / f"_{name}") as carried:
+            source = carried if carried.is_dir() else beside_sources / name
+            shutil.copytree(source, target / to, dirs_exist_ok=True)
     talk(f"the example lot is in {target / 'lot'}")
     with data_channel() as channel:
         code, report = _run_batch(target / "lot", target / "results", workers=_default_workers())
@@ -95,34 +97,98 @@ def batch(
 @command
 def check(
     paths: Annotated[list[str], typer.Argument(help="Result documents, or one OUT folder.")],
-    spec: Annotated[str, typer.Option("--spec", help="Specification.")],
+    specs: Annotated[
+        list[str], typer.Option("--spec", help="Specification, several, or a folder of their versions.")
+    ],
+    other: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--other", help="Results from elsewhere, CSV or JSON."),
+    ] = None,
+    links: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--links", help="Retests and manual changes, TOML."),
+    ] = None,
+    tested: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--tested", help="Date of test: judge by the versions in force."),
+    ] = None,
+    manufactured: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--manufactured", help="Date of manufacture, likewise."),
+    ] = None,
     fail_on: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--fail-on", help="Comma list of oos, invalid, input, incomplete."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="The certificate table as CSV.")] = False,
 ) -> int:
-    """Judge results that exist already against a specification."""
+    """Judge results that exist already against specifications."""
     narrowed = _narrowed(fail_on)
     with data_channel() as channel:
         from aavqc.batch.jobs import job_id
         from aavqc.batch.judge import judge_results
         from aavqc.documents import ResultDocument
-        from aavqc.results import Specification
+        from aavqc.results import Links, load_results
 
-        specification = Specification.load(spec)
+        specifications = _specifications(specs, tested, manufactured)
         files, lots = _result_files(paths)
         loaded = [ResultDocument.load(f) for f in files]
-        documents = {job_id(document.payload): document for document in loaded}
-        evaluations = judge_results(documents, [specification], lots=lots)
+        evaluations = judge_results(
+            {job_id(document.payload): document for document in loaded},
+            specifications,
+            lots=lots,
+            other=_merged([load_results(path) for path in other or []]),
+            links=Links.load(links) if links else None,
+        )
         if as_json:
             shown = [e.model_dump(mode="json", by_alias=True) for e in evaluations]
             one = shown[0] if len(shown) == 1 else {"schema": "aavqc.evaluations/1", "evaluations": shown}
             channel.write(json.dumps(one, ensure_ascii=False) + "\n")
+        elif as_csv:
+            for i, evaluation in enumerate(evaluations):
+                channel.write(evaluation.certificate.to_csv(header=i == 0))
         else:
             channel.write("".join(f"{evaluation}\n" for evaluation in evaluations))
     codes = Counter(e.exit_code for e in evaluations)
     return _final(codes, worst_exit(set(codes)), narrowed)
+
+
+def _specifications(paths: list[str], tested: str | None, manufactured: str | None) -> list[Specification]:
+    """Load specifications; with a date, those of them that were in force."""
+    from aavqc.results import Specification, select
+
+    files: list[Path] = []
+    for path in map(Path, paths):
+        inside = [p for p in path.iterdir() if p.suffix in (".toml", ".json")] if path.is_dir() else [path]
+        files += sorted(inside)
+    if not files:
+        raise InputError("no specification in it", file=", ".join(paths), expected=".toml or .json")
+    specifications = [Specification.load(path) for path in files]
+    if tested is None and manufactured is None:
+        return specifications
+    return select(
+        specifications,
+        tested=_day("--tested", tested),
+        manufactured=_day("--manufactured", manufactured),
+    )
+
+
+def _day(option: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(option, expected="a date such as 2026-03-01", found=repr(text)) from None
+
+
+def _merged(tables: list[dict[str | None, list[Candidate]]]) -> dict[str | None, list[Candidate]]:
+    merged: dict[str | None, list[Candidate]] = {}
+    for table in tables:
+        for lot, candidates in table.items():
+            merged.setdefault(lot, []).extend(candidates)
+    return merged
 
 
 def _result_files(paths: list[str]) -> tuple[list[Path], dict[str, list[Specification]]]:

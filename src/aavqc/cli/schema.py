@@ -19,7 +19,10 @@ def register(app: typer.Typer) -> None:
 def schema(
     name: Annotated[
         str,
-        typer.Argument(help="result, error, specification, method, evaluation, manifest or samples."),
+        typer.Argument(
+            help="result, error, specification, method, samples, links, other, evaluation, certificate"
+            " or manifest."
+        ),
     ],
 ) -> int:
     """Print the JSON Schema of a document."""

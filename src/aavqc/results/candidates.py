@@ -38,6 +38,8 @@ class Candidate:
         Of the result document it came from.
     technique : str or None
         Taken from the attribute, where there is one; else None means that it may be any.
+    procedure : str or None
+        What a test names as its ``procedure``, where the result states it.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Candidate:
     replicate: str | None = None
     result_id: str | None = None
     technique: str | None = None
+    procedure: str | None = None
 
     def __post_init__(self) -> None:
         if self.attribute is not None:
@@ -88,11 +91,22 @@ def candidates_of(
 
 
 def candidates(given: Mapping[str, Attribute] | Iterable[Judgeable]) -> list[Candidate]:
-    """Return all that is given as candidates, in an order of their own content."""
+    """Return all that is given as candidates."""
     items: Iterable[object] = given.values() if isinstance(given, Mapping) else given
     if isinstance(items, (str, bytes)):
         raise UsageError("not a list of results", expected="attributes, candidates or samples", found="text")
-    return sorted((candidate for item in items for candidate in _candidates(item)), key=_order)
+    found: list[Candidate] = []
+    for item in items:
+        found += _candidates(item)
+    return found
+
+
+def ordered(found: list[Candidate]) -> list[Candidate]:
+    """Sort by identity, then by content: any order of the input gives the same list.
+
+    Only what is judged together needs an order: to sort a whole lot takes as long as to judge it.
+    """
+    return sorted(found, key=_order) if len(found) > 1 else found
 
 
 def _candidates(item: object) -> Iterable[Candidate]:
@@ -108,6 +122,5 @@ def _candidates(item: object) -> Iterable[Candidate]:
 
 
 def _order(candidate: Candidate) -> tuple[object, ...]:
-    """Sort by identity, then by content: any order of the input gives the same list."""
     names = (candidate.sample_id, candidate.preparation, candidate.replicate, candidate.result_id)
     return (*(natural(name or "") for name in names), repr(candidate))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from aavqc.results.limits import Limit, Side
 from aavqc.results.replicates import Extent
@@ -12,9 +11,10 @@ from aavqc.results.rounding import CONTEXT, Precision, round_to, write
 
 Answer = Literal["inside", "outside", "unknown"]
 
+_UNROUNDED = Precision(None, None, False)
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+
+class Comparison(NamedTuple):
     """What came of a comparison.
 
     Attributes
@@ -50,26 +50,35 @@ def compare(value: Extent, limit: Limit) -> Comparison:
     return _measured(value, limit) if value.measured else _censored(value, limit)
 
 
+def answer(value: Extent, limit: Limit) -> Answer:
+    """Return the answer of a comparison alone."""
+    if not value.measured:
+        return _censored(value, limit).answer
+    for side, lower in ((limit.low, True), (limit.high, False)):
+        if side is not None and not _conforms(round_to(value.low, side.precision), side, lower):
+            return "outside"
+    return "inside"
+
+
 def _measured(value: Extent, limit: Limit) -> Comparison:
-    raw, low, high = value.low, limit.low, limit.high
-    answers = [
-        (side, round_to(raw, side.precision), lower)
-        for side, lower in ((low, True), (high, False))
-        if side is not None
-    ]
-    raw_inside = all(_conforms(raw, side, lower) for side, _, lower in answers)
-    for side, rounded, lower in answers:
+    raw, inside = value.low, True
+    shown = raw, _UNROUNDED
+    for side, lower in ((limit.low, True), (limit.high, False)):
+        if side is None:
+            continue
+        rounded = round_to(raw, side.precision)
+        inside = inside and _conforms(raw, side, lower)
         if not _conforms(rounded, side, lower):
-            return Comparison("outside", write(rounded, side.precision), raw_inside)
-    nearer = -1 if low is not None and high is not None and _nearer(high, low, raw) else 0
-    side, rounded, _ = answers[nearer]
-    return Comparison("inside", write(rounded, side.precision), raw_inside)
+            return Comparison("outside", write(rounded, side.precision), inside)
+        if lower or limit.low is None or _nearer(side, limit.low, raw):
+            shown = rounded, side.precision
+    return Comparison("inside", write(*shown), inside)
 
 
 def _censored(value: Extent, limit: Limit) -> Comparison:
     low, high = limit.low, limit.high
     nearest = high if value.high.is_finite() and high else low or high
-    to = nearest.precision if nearest else Precision(None, None, False)
+    to = nearest.precision if nearest else _UNROUNDED
     shown = censored_text(value, to)
     if (high and value.low >= high.value) or (low and value.high <= low.value):
         return Comparison("outside", shown, False)

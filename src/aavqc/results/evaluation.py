@@ -1,22 +1,19 @@
-"""Verdicts on the tests of a specification, with the steps that led there, and the worst of them."""
+"""Verdicts of one lot against one specification, and the worst of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from aavqc.attributes import Attribute, Scope
 from aavqc.documents import Document, canonical
 from aavqc.errors import EXIT_INCOMPLETE, EXIT_INVALID, EXIT_OK, EXIT_OOS
-from aavqc.results.acceptance import SpecifiedTest
-from aavqc.results.candidates import Candidate
+from aavqc.results.agreement import Agreement
+from aavqc.results.certificate import Certificate, SpecificationUsed, certificate_row
+from aavqc.results.changes import ManualChange
+from aavqc.results.verdict import Outcome, Verdict, is_told, result_text
 from aavqc.textfiles import read_json, write_bytes
-
-Outcome = Literal["PASS", "OOS", "OOT", "INVALID", "INDETERMINATE", "INCOMPLETE", "REPORTED"]
 
 EXIT_CODES: dict[Outcome, int] = {
     "OOS": EXIT_OOS,
@@ -29,92 +26,6 @@ EXIT_CODES: dict[Outcome, int] = {
 }
 """Worst first: what is out of specification is never hidden by what is missing, and nothing
 that is missing is hidden by what passes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the reasoning, for machines and for people."""
-
-    code: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A result that a verdict rests on, as it was measured."""
-
-    sample_id: str | None
-    result_id: str | None
-    preparation: str | None
-    replicate: str | None
-    value: float | None
-    unit: str | None
-    qualifier: str | None
-    bound: float | None
-    text: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What became of one test.
-
-    Attributes
-    ----------
-    test, attribute, technique, target, procedure, limit
-        As the specification has them; the technique is that of the results used.
-    verdict : str
-    rounded : str or None
-        The deciding value as it was compared, with exactly the digits that count.
-    unit : str or None
-        Of ``rounded``, ``aggregated`` and the interval.
-    aggregated : float or None
-        The deciding value before rounding; None where it is censored or in words.
-    ci_low, ci_high, coverage, scope
-        Its interval where one single result is judged and states one.
-    n : int
-        Results used.
-    cv_percent : float or None
-    sources : list of Source
-    trace : list of Step
-    established_condition, reporting_category
-        As the specification has them (ICH Q12); not interpreted.
-    """
-
-    test: str
-    attribute: str
-    technique: str | None
-    target: str | None
-    procedure: str | None
-    limit: str
-    verdict: Outcome
-    rounded: str | None = None
-    unit: str | None = None
-    aggregated: float | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-    coverage: float | None = None
-    scope: Scope | None = None
-    n: int = 0
-    cv_percent: float | None = None
-    sources: list[Source]
-    trace: list[Step]
-    established_condition: bool | None = None
-    reporting_category: str | None = None
-
-    @property
-    def reason(self) -> str:
-        """The last step: what decided."""
-        return self.trace[-1].text if self.trace else ""
-
-
-class SpecificationUsed(Document):
-    """The specification that was applied, by identity and content."""
-
-    id: str
-    version: str
-    status: str
-    purpose: str
-    sha256: str = Field(description="of the canonical document, defaults included")
 
 
 class Evaluation(Document):
@@ -130,6 +41,8 @@ class Evaluation(Document):
     statement: str
     verdicts: list[Verdict]
     warnings: list[str] = Field([], description="why the specification was not in force")
+    changes: list[ManualChange] = Field([], description="evaluations of the same raw data by hand")
+    agreement: Agreement | None = Field(None, description="of the lot's methods; information, no verdict")
 
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
@@ -144,6 +57,18 @@ class Evaluation(Document):
     def exit_code(self) -> int:
         """0 all pass (OOT and REPORTED too), 1 OOS, 4 invalid, 5 incomplete or indeterminate."""
         return EXIT_CODES[self.overall]
+
+    @property
+    def certificate(self) -> Certificate:
+        """The rows of a certificate of analysis."""
+        return Certificate(
+            schema="aavqc.certificate/1",
+            lot=self.lot,
+            specification=self.specification,
+            overall=self.overall,
+            statement=self.statement,
+            rows=[certificate_row(v) for v in self.verdicts],
+        )
 
     def __getitem__(self, test: str) -> Verdict:
         """Return the verdict on a test by its id."""
@@ -160,42 +85,13 @@ class Evaluation(Document):
             "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]])
             for row in rows
         ]
-        warnings = [f"Warning: {text}" for text in self.warnings]
-        return "\n".join([head, *(line.rstrip() for line in lines), *warnings, self.statement])
+        compared = self.agreement.comparisons if self.agreement else []
+        notes = [f"Methods: {c.statement}" for c in compared if c.answer != "not assessable"]
+        notes += [f"Changed by hand: {_changed(change)}" for change in self.changes]
+        notes += [f"Warning: {text}" for text in self.warnings]
+        return "\n".join([head, *(line.rstrip() for line in lines), *notes, self.statement])
 
     __repr__ = __str__
-
-
-def conclude(
-    test: SpecifiedTest, chosen: Sequence[Candidate], outcome: Outcome, trace: list[Step], **found: Any
-) -> Verdict:
-    """Make a verdict from the test, the results that were chosen for it and what was found."""
-    technique = test.technique
-    if technique is None and chosen and chosen[0].attribute is not None:
-        technique = chosen[0].attribute.technique
-    return Verdict(
-        test=test.id,
-        attribute=test.attribute,
-        technique=technique,
-        target=test.target,
-        procedure=test.procedure,
-        limit=test.limit,
-        verdict=outcome,
-        n=len(chosen),
-        sources=[_source(c) for c in chosen],
-        trace=trace,
-        established_condition=test.established_condition,
-        reporting_category=test.reporting_category,
-        **found,
-    )
-
-
-def _source(c: Candidate) -> Source:
-    identity = (c.sample_id, c.result_id, c.preparation, c.replicate)
-    if isinstance(c.attribute, Attribute):
-        a = c.attribute
-        return Source(*identity, a.value, a.unit, a.qualifier, a.bound, None)
-    return Source(*identity, None, None, None, None, c.attribute.text if c.attribute else None)
 
 
 def evaluate(
@@ -217,7 +113,11 @@ def evaluate(
     )
 
 
+def _changed(change: ManualChange) -> str:
+    settings = ", ".join(f"{s.setting} {s.old} → {s.new}" for s in change.settings)
+    return f"{settings} ({change.actor}: {change.reason})"
+
+
 def _row(verdict: Verdict) -> tuple[str, str, str, str, str]:
-    result = " ".join(filter(None, (verdict.rounded, verdict.unit))) if verdict.rounded else "–"
-    told = verdict.verdict != "PASS" or verdict.trace[-1].code == "conforms_after_rounding"
-    return verdict.test, result, verdict.limit, verdict.verdict, verdict.reason if told else ""
+    reason = verdict.reason if is_told(verdict) else ""
+    return verdict.test, result_text(verdict) or "–", verdict.limit, verdict.verdict, reason

@@ -7,26 +7,39 @@ gives no value to judge; variability is judged before the value; the limits come
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from numbers import Real
 
 from aavqc.attributes import Attribute
 from aavqc.results.acceptance import Criterion, SpecifiedTest
-from aavqc.results.candidates import Candidate, Observation
-from aavqc.results.evaluation import Outcome, Step, Verdict, conclude
+from aavqc.results.candidates import Candidate, Observation, ordered
 from aavqc.results.limits import Limit
+from aavqc.results.links import Followed
 from aavqc.results.numeric import judge_numbers
+from aavqc.results.verdict import Outcome, Step, Verdict, conclude
 
 
-def judge(criterion: Criterion, named: Sequence[Candidate], invalid: Sequence[Candidate]) -> Verdict:
+def judge(
+    criterion: Criterion,
+    named: Sequence[Candidate],
+    invalid: Sequence[Candidate],
+    followed: Followed | None,
+    earlier: Sequence[float],
+) -> Verdict:
     """Judge one test.
 
     Parameters
     ----------
     criterion : Criterion
     named : sequence of Candidate
-        All results of the test's attribute, in a stated order.
+        All results of the test's attribute, in any order.
     invalid : sequence of Candidate
         All that is of an invalid sample, with a value for the test, another's or none.
+    followed : Followed or None
+        What is set aside for a later result, and what is contested by a retest.
+    earlier : sequence of float
+        Results of earlier lots, in the unit in which the test judges, for the trend.
 
     Raises
     ------
@@ -34,31 +47,56 @@ def judge(criterion: Criterion, named: Sequence[Candidate], invalid: Sequence[Ca
         The limit's unit and the attribute's do not measure the same thing.
     """
     test = criterion.test
-    chosen = [c for c in named if _selected(c.attribute, test)]
-    stopped = _stop(test, chosen, named, invalid)
+    chosen = ordered([c for c in named if selects(test, c)])
+    trace: list[Step] = []
+    aside: list[Candidate] = []
+    if followed is not None:
+        aside = [c for c, _ in followed.aside if _named(c, test) and selects(test, c)]
+        links = dict.fromkeys(why for c, why in followed.aside if c in aside)
+        links |= dict.fromkeys(followed.contested[c] for c in chosen if c in followed.contested)
+        trace += [Step("link", why) for why in links]
+        if any(c in followed.contested for c in chosen):
+            criterion = replace(criterion, test=test.model_copy(update={"aggregate": "each"}))
+    stopped = _stop(test, chosen, named, invalid, followed)
     if stopped is not None:
-        return conclude(test, chosen, stopped[0], [Step(*stopped[1:])])
+        return conclude(test, chosen, stopped[0], [*trace, Step(*stopped[1:])], aside)
     n = len(chosen)
-    trace = [
-        Step("suitability", "the sample is valid" if n == 1 else f"{n} results of valid samples"),
-        Step("replicates", f"n = {n}, at least {test.replicates.min}"),
-    ]
+    trace += _suitable(n, test.replicates.min)
     attributes = [a for c in chosen if isinstance(a := c.attribute, Attribute) and _is_number(a.value)]
     if len(attributes) == n and criterion.limit.kind in ("range", "report"):
-        return judge_numbers(criterion, chosen, attributes, trace)
-    return _judge_words(criterion, chosen, trace)
+        return judge_numbers(criterion, chosen, attributes, trace, aside, earlier)
+    return _judge_words(criterion, chosen, trace, aside)
 
 
-def _selected(attribute: Attribute | Observation | None, test: SpecifiedTest) -> bool:
+@lru_cache(maxsize=256)
+def _suitable(n: int, least: int) -> tuple[Step, Step]:
+    return (
+        Step("suitability", "the sample is valid" if n == 1 else f"{n} results of valid samples"),
+        Step("replicates", f"n = {n}, at least {least}"),
+    )
+
+
+def _named(candidate: Candidate, test: SpecifiedTest) -> bool:
+    return candidate.attribute is not None and candidate.attribute.name == test.attribute
+
+
+def selects(test: SpecifiedTest, candidate: Candidate) -> bool:
+    """Tell whether a result of the test's attribute is the test's; what it does not state may be."""
+    attribute = candidate.attribute
     return (
         attribute is not None
         and (test.technique is None or attribute.technique == test.technique)
         and (test.target is None or attribute.target == test.target)
+        and (test.procedure is None or candidate.procedure in (None, test.procedure))
     )
 
 
 def _stop(
-    test: SpecifiedTest, chosen: Sequence[Candidate], named: Sequence[Candidate], invalid: Sequence[Candidate]
+    test: SpecifiedTest,
+    chosen: Sequence[Candidate],
+    named: Sequence[Candidate],
+    invalid: Sequence[Candidate],
+    followed: Followed | None,
 ) -> tuple[Outcome, str, str] | None:
     """Say why no value is judged, None where one is."""
     unsuitable = _unsuitable(test, invalid)
@@ -67,19 +105,26 @@ def _stop(
     if not chosen:
         if not test.required:
             return "REPORTED", "not_tested", "not tested; the test is not required"
-        others = sorted({_origin(c.attribute) for c in named if c.attribute})
+        others = sorted({_origin(c) for c in named})
         return "INCOMPLETE", "no_result", "no result" + (f"; there is {', '.join(others)}" if others else "")
     if len(chosen) > 1:
-        origins = sorted({_origin(c.attribute) for c in chosen if c.attribute})
+        origins = sorted({_origin(c) for c in chosen})
         if len(origins) > 1:
-            words = f"{len(origins)} candidates, name a technique or target: {', '.join(origins)}"
+            words = f"{len(origins)} candidates, name a technique, target or procedure: {', '.join(origins)}"
             return "INCOMPLETE", "candidates", words.replace("2 candidates", "two candidates")
-        identities = [(c.sample_id, c.preparation, c.replicate) for c in chosen if c.sample_id is not None]
+        identities = [_identity(c, followed) for c in chosen if c.sample_id is not None]
         if len(set(identities)) < len(identities):
             return "INCOMPLETE", "duplicate", "two results of one sample, preparation and replicate"
-    if len(chosen) < test.replicates.min:
-        return "INCOMPLETE", "replicates", f"n = {len(chosen)}, at least {test.replicates.min} needed"
+    n = len(chosen) if followed is None else sum(c not in followed.retests for c in chosen)
+    if n < test.replicates.min:
+        return "INCOMPLETE", "replicates", f"n = {n}, at least {test.replicates.min} needed"
     return None
+
+
+def _identity(c: Candidate, followed: Followed | None) -> tuple[str | None, ...]:
+    """Tell replicates apart; a retest and its original are no slip of the sample sheet."""
+    link = c.result_id if followed is not None and c in followed.contested else None
+    return c.sample_id, c.preparation, c.replicate, link
 
 
 def _unsuitable(test: SpecifiedTest, invalid: Sequence[Candidate]) -> str | None:
@@ -93,24 +138,25 @@ def _unsuitable(test: SpecifiedTest, invalid: Sequence[Candidate]) -> str | None
         return None
     names = dict.fromkeys(
         " ".join(filter(None, (c.sample_id or "without a name", c.technique and f"({c.technique})")))
-        for c in found
+        for c in ordered(found)
     )
     text = f"invalid: sample {', '.join(names)}; no value is judged"
     hint = "; name the test's technique if it is another" if test.technique is None else ""
     return text + hint
 
 
-def _origin(attribute: Attribute | Observation | None) -> str:
-    if attribute is None:
-        return ""
-    return f"{attribute.technique} {attribute.target}" if attribute.target else attribute.technique
+def _origin(candidate: Candidate) -> str:
+    target = candidate.attribute.target if candidate.attribute else None
+    return " ".join(filter(None, (candidate.technique, target, candidate.procedure)))
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, float) or (isinstance(value, Real) and not isinstance(value, bool))
 
 
-def _judge_words(criterion: Criterion, chosen: Sequence[Candidate], trace: list[Step]) -> Verdict:
+def _judge_words(
+    criterion: Criterion, chosen: Sequence[Candidate], trace: list[Step], aside: Sequence[Candidate]
+) -> Verdict:
     """Judge words against a categorical limit; ``trace`` is continued."""
     test, limit = criterion.test, criterion.limit
     words = [c.attribute.text.strip() if isinstance(c.attribute, Observation) else None for c in chosen]
@@ -119,18 +165,18 @@ def _judge_words(criterion: Criterion, chosen: Sequence[Candidate], trace: list[
         trace.append(
             Step("not_a_number", f"{shown or 'the value'} is no number: {limit.text} can't judge it")
         )
-        return conclude(test, chosen, "INDETERMINATE", trace, rounded=shown)
+        return conclude(test, chosen, "INDETERMINATE", trace, aside, rounded=shown)
     if not all(words):
         trace.append(Step("not_in_words", f"a result is not in words: {limit.text} can't judge it"))
-        return conclude(test, chosen, "INDETERMINATE", trace, rounded=shown)
+        return conclude(test, chosen, "INDETERMINATE", trace, aside, rounded=shown)
     if limit.kind == "report":
         trace.append(Step("report", f"{shown} reported, no limit"))
-        return conclude(test, chosen, "REPORTED", trace, rounded=shown)
+        return conclude(test, chosen, "REPORTED", trace, aside, rounded=shown)
     answers = [_word(word or "", limit) for word in words]
     outcome: Outcome = min(answers, key=("OOS", "INDETERMINATE", "PASS").index)
     does = {"OOS": "does not conform", "INDETERMINATE": "can't be told", "PASS": "conforms"}[outcome]
     trace.append(Step("limit", f"{shown}: {does} ({limit.text})"))
-    return conclude(test, chosen, outcome, trace, rounded=shown)
+    return conclude(test, chosen, outcome, trace, aside, rounded=shown)
 
 
 def _word(word: str, limit: Limit) -> Outcome:

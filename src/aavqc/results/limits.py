@@ -74,6 +74,10 @@ class Limit:
     label: tuple[Decimal, str | None] | None = None
     in_percent: Limit | None = None
 
+    def __hash__(self) -> int:
+        """Hash the text alone: it stands for nearly all of the rest, and its hash is kept."""
+        return hash(self.text)
+
     @property
     def numeric(self) -> bool:
         """Whether it judges numbers."""
@@ -217,6 +221,8 @@ def _computed(value: Decimal, target: Number, tolerance: Number | None) -> Numbe
     else:
         given = [exponent_of(n.value) for n in (target, tolerance) if n is not None and not n.scientific]
         last = min(exponent_of(bare), 0, *given)
+    if bare.adjusted() - last >= MAX_DIGITS:
+        raise SpecificationError("a tolerance too large or too small for its target", found=target.text)
     written = bare.quantize(Decimal((0, (1,), last)), context=CONTEXT)
     sign, digits, _ = written.as_tuple()
     if target.scientific:

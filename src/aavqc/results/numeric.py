@@ -1,75 +1,89 @@
-"""Numbers against a limit: variability, aggregate, rounding, limits, internal limits."""
+"""Numbers against a limit: variability, aggregate, rounding, limits, internal limits, trend."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from decimal import Decimal
-from functools import lru_cache
-from typing import Any
 
 from aavqc.attributes import Attribute
-from aavqc.errors import UnitError
-from aavqc.quantities import UNITS
-from aavqc.results.acceptance import Criterion, SpecifiedTest
+from aavqc.results.acceptance import Criterion
+from aavqc.results.basis import Basis, basis_of, plain
 from aavqc.results.candidates import Candidate
-from aavqc.results.comparison import Comparison, censored_text, compare
-from aavqc.results.evaluation import Outcome, Step, Verdict, conclude
-from aavqc.results.limits import Limit, conversion
-from aavqc.results.replicates import Extent, aggregate, extent, variation
-from aavqc.results.rounding import CONTEXT, Precision, exact, exponent_of, fifteen, round_to, write
+from aavqc.results.comparison import Comparison, answer, censored_text, compare
+from aavqc.results.expectation import judge_trend, weigh_risk
+from aavqc.results.limits import Limit
+from aavqc.results.replicates import Extent, aggregate, variation
+from aavqc.results.rounding import Precision, exponent_of, round_to, write
+from aavqc.results.verdict import NOT_STATED, Interval, Outcome, Step, Verdict, conclude
 
-_ONE = Decimal(1)
-_HUNDRED = Decimal(100)
 _RAW = Precision(None, None, False)
 _REPORTED = Precision(None, 4, False)
 _WORST = {"outside": 0, "unknown": 1, "inside": 2}
 
 
 def judge_numbers(
-    criterion: Criterion, chosen: Sequence[Candidate], attributes: Sequence[Attribute], trace: list[Step]
+    criterion: Criterion,
+    chosen: Sequence[Candidate],
+    attributes: Sequence[Attribute],
+    trace: list[Step],
+    aside: Sequence[Candidate],
+    earlier: Sequence[float],
 ) -> Verdict:
     """Judge numbers against the limit of a test; ``trace`` is continued."""
     test, limit = criterion.test, criterion.limit
-    if limit.in_percent is not None and attributes[0].unit == "%":
+    first = attributes[0]
+    if limit.in_percent is not None and first.unit == "%":
         limit = limit.in_percent
-    unit = _unit(limit, attributes[0])
-    values = [_extent(a, limit, test) for a in attributes]
-    cv = variation(values) if len(values) > 1 else None
-    found = float(cv) if cv is not None else None
+    basis = basis_of(limit, first.unit, test.id, test.attribute)
+    unit = basis.unit
+    judged = values = [basis.extent(a) for a in attributes]
+    several = len(values) > 1
+    cv = variation(values) if several else None
+    cv_percent = None if cv is None else float(cv)
     if criterion.max_cv is not None:
-        outcome, text = _variability(criterion, cv, len(values))
+        stopped, text = _variability(criterion, values)
         trace.append(Step("cv", text))
-        if outcome is not None:
-            return conclude(test, chosen, outcome, trace, unit=unit, cv_percent=found)
-    judged = values
-    if len(values) > 1 and test.aggregate != "each":
+        if stopped is not None:
+            return conclude(test, chosen, stopped, trace, aside, unit=unit, cv_percent=cv_percent)
+    if several and test.aggregate != "each":
         one = aggregate(values, test.aggregate)
         if one is None:
             trace.append(Step("aggregate", "no geometric mean: a value is not above 0"))
-            return conclude(test, chosen, "INDETERMINATE", trace, unit=unit, cv_percent=found)
+            return conclude(test, chosen, "INDETERMINATE", trace, aside, unit=unit, cv_percent=cv_percent)
         judged = [one]
         name = test.aggregate.replace("_", " ")
         trace.append(Step("aggregate", f"{name} of {len(values)}: {_raw(one)} {unit}"))
-    outcome, comparison, value = _limits(criterion, limit, judged, unit, trace)
-    interval = _interval(attributes[0], limit, test) if len(values) == 1 else {}
+    outcome, comparison, value = _limits(limit, judged, basis, trace)
+    risk, may_pass = None, True
+    if test.risk is not None and outcome in ("PASS", "OOS"):
+        risk, may_pass = weigh_risk(criterion, limit, basis, judged, attributes, trace)
+    if outcome == "PASS" and not may_pass:
+        outcome = "INDETERMINATE"
+    if outcome in ("PASS", "REPORTED"):
+        if criterion.internal:
+            outcome = _internal(criterion, judged, basis, comparison, trace) or outcome
+        if test.trend is not None:
+            outcome = judge_trend(test.trend, judged, unit, earlier, trace) or outcome
     return conclude(
         test,
         chosen,
         outcome,
         trace,
+        aside,
         rounded=comparison.rounded,
         unit=unit,
-        aggregated=_float(value.low) if value.measured else None,
-        cv_percent=found,
-        **interval,
+        aggregated=plain(value.low) if value.measured else None,
+        interval=NOT_STATED if several else _interval(first, basis),
+        cv_percent=cv_percent,
+        detection=None if several else _detection(first),
+        risk=risk,
     )
 
 
-def _variability(criterion: Criterion, cv: Decimal | None, n: int) -> tuple[Outcome | None, str]:
+def _variability(criterion: Criterion, values: Sequence[Extent]) -> tuple[Outcome | None, str]:
     most, limit = criterion.test.replicates.max_cv, criterion.max_cv
-    if n == 1:
+    if len(values) == 1:
         return None, "one result: no CV"
+    cv = variation(values)
     if cv is None or limit is None:
         return "INDETERMINATE", f"the CV can't be had; at most {most} is allowed"
     rounded = round_to(cv, limit.precision)
@@ -78,111 +92,73 @@ def _variability(criterion: Criterion, cv: Decimal | None, n: int) -> tuple[Outc
 
 
 def _limits(
-    criterion: Criterion, limit: Limit, judged: Sequence[Extent], unit: str, trace: list[Step]
+    limit: Limit, judged: Sequence[Extent], basis: Basis, trace: list[Step]
 ) -> tuple[Outcome, Comparison, Extent]:
     """Round and compare every judged value; the worst decides."""
     if limit.kind == "report":
         shown = "; ".join(_to_report(value) for value in judged)
-        trace.append(Step("report", f"{shown} {unit} reported, no limit"))
-        outcome: Outcome = "REPORTED"
-        worst, value = Comparison("inside", shown, True), judged[0]
-    else:
-        compared = [compare(v, limit) for v in judged]
-        at = min(range(len(judged)), key=lambda i: _WORST[compared[i].answer]) if len(judged) > 1 else 0
-        worst, value = compared[at], judged[at]
-        for comparison, each in zip(compared, judged, strict=True):
-            trace.append(Step("round", f"{_raw(each)} → {comparison.rounded} {unit}"))
-        outcome = _limit_step(limit, worst, value, unit, trace)
-    if outcome in ("PASS", "REPORTED"):
-        for key, inner in criterion.internal:
-            bound = inner.in_percent if inner.in_percent is not None and unit == "%" else inner
-            answers = [compare(_rescaled(v, unit, bound, criterion.test), bound).answer for v in judged]
-            if "outside" in answers:
-                trace.append(Step(key, f"{worst.rounded} {unit} is outside the {key} limit {inner.text}"))
-                outcome = "OOT"
-            elif "unknown" in answers:
-                trace.append(Step(key, f"can't be told against the {key} limit {inner.text}"))
+        trace.append(Step("report", f"{shown} {basis.unit} reported, no limit"))
+        return "REPORTED", Comparison("inside", shown, True), judged[0]
+    compared = []
+    for value in judged:
+        comparison = compare(value, limit)
+        trace.append(Step("round", f"{_raw(value)} → {comparison.rounded} {basis.unit}"))
+        compared.append((comparison, value))
+    worst, value = compared[0] if len(compared) == 1 else min(compared, key=lambda c: _WORST[c[0].answer])
+    outcome, step = _limit_step(limit, worst, value, basis.unit)
+    trace.append(step)
     return outcome, worst, value
 
 
-def _limit_step(limit: Limit, worst: Comparison, value: Extent, unit: str, trace: list[Step]) -> Outcome:
+def _internal(
+    criterion: Criterion, judged: Sequence[Extent], basis: Basis, worst: Comparison, trace: list[Step]
+) -> Outcome | None:
+    """Return OOT where a value is outside of an action or alert limit."""
+    found: Outcome | None = None
+    for key, inner in criterion.internal:
+        bound = inner.in_percent if inner.in_percent is not None and basis.unit == "%" else inner
+        answers = [answer(basis.rescaled(v, bound), bound) for v in judged]
+        if "outside" in answers:
+            shown = f"{worst.rounded} {basis.unit}"
+            trace.append(Step(key, f"{shown} is outside the {key} limit {inner.text}"))
+            found = "OOT"
+        elif "unknown" in answers:
+            trace.append(Step(key, f"can't be told against the {key} limit {inner.text}"))
+    return found
+
+
+def _limit_step(limit: Limit, worst: Comparison, value: Extent, unit: str) -> tuple[Outcome, Step]:
     shown = f"{worst.rounded} {unit}"
     if worst.answer == "outside":
-        trace.append(Step("limit", f"{shown} does not conform to {limit.text}"))
-        return "OOS"
+        return "OOS", Step("limit", f"{shown} does not conform to {limit.text}")
     if worst.answer == "unknown":
-        trace.append(Step("limit", f"{shown} can't be told against {limit.text}"))
-        return "INDETERMINATE"
+        return "INDETERMINATE", Step("limit", f"{shown} can't be told against {limit.text}")
     if worst.raw_inside:
-        trace.append(Step("limit", f"{shown} conforms to {limit.text}"))
-    else:
-        text = f"{shown} conforms to {limit.text} after rounding, raw {_raw(value)} {unit}"
-        trace.append(Step("conforms_after_rounding", text))
-    return "PASS"
+        return "PASS", Step("limit", f"{shown} conforms to {limit.text}")
+    text = f"{shown} conforms to {limit.text} after rounding, raw {_raw(value)} {unit}"
+    return "PASS", Step("conforms_after_rounding", text)
 
 
-def _unit(limit: Limit, first: Attribute) -> str:
-    return "% of label" if limit.label else limit.unit or first.unit
-
-
-def _extent(attribute: Attribute, limit: Limit, test: SpecifiedTest) -> Extent:
-    """Return where an attribute lies, in the unit in which the limit judges."""
-    if limit.label is None:
-        return extent(attribute, _factor(attribute.unit, limit.unit, test))
-    strength, unit = limit.label
-    value = extent(attribute, _factor(attribute.unit, unit, test))
-    return Extent(_share(value.low, strength), _share(value.high, strength))
-
-
-def _rescaled(value: Extent, unit: str, to: Limit, test: SpecifiedTest) -> Extent:
-    """Return a judged value in the unit of an internal limit."""
-    if (unit == "% of label") != (to.label is not None):
-        raise UnitError(f"test {test.id}: the limits need one basis", expected=unit, found=repr(to.text))
-    factor = _ONE if to.label else _factor(unit, to.unit, test)
-    if factor == _ONE:
-        return value
-    return Extent(CONTEXT.multiply(value.low, factor), CONTEXT.multiply(value.high, factor))
-
-
-def _share(value: Decimal, strength: Decimal) -> Decimal:
-    return fifteen(CONTEXT.divide(CONTEXT.multiply(value, _HUNDRED), strength))
-
-
-def _factor(unit: str, to: str | None, test: SpecifiedTest) -> Decimal:
-    if to is None or to == unit:
-        return _ONE
-    if UNITS[unit][0] != UNITS[to][0]:
-        raise UnitError(
-            f"test {test.id}: the unit of the limit does not fit {test.attribute}",
-            expected=f"{UNITS[unit][0]} ({unit})",
-            found=f"{UNITS[to][0]} ({to})",
-        )
-    return _conversion(unit, to)
-
-
-@lru_cache(maxsize=256)
-def _conversion(unit: str, to: str) -> Decimal:
-    return conversion(unit, to)
-
-
-def _interval(attribute: Attribute, limit: Limit, test: SpecifiedTest) -> dict[str, Any]:
+def _interval(attribute: Attribute, basis: Basis) -> Interval:
+    """Return the interval of a single result; none outside the range where it can be quantified."""
     low, high = attribute.ci_low, attribute.ci_high
     if low is None or high is None or attribute.qualifier is not None:
-        return {}
-    factor = _factor(attribute.unit, limit.label[1] if limit.label else limit.unit, test)
+        return NOT_STATED
+    if attribute.loq is not None and attribute.value < attribute.loq:
+        return NOT_STATED
+    unit = attribute.unit
+    return basis.number(low, unit), basis.number(high, unit), attribute.coverage, attribute.scope
 
-    def converted(end: float) -> float | None:
-        if factor == _ONE and limit.label is None:
-            return end
-        scaled = CONTEXT.multiply(exact(end), factor)
-        return _float(_share(scaled, limit.label[0]) if limit.label else scaled)
 
-    return {
-        "ci_low": converted(low),
-        "ci_high": converted(high),
-        "coverage": attribute.coverage,
-        "scope": attribute.scope,
-    }
+def _detection(a: Attribute) -> str | None:
+    """Name a value below its limits of detection and quantification as laboratories do."""
+    if a.qualifier == "ND":
+        return "Not detected"
+    if a.qualifier is not None:
+        return None
+    if a.lod is not None and a.value < a.lod:
+        return "<LLOD" if a.lod == a.loq else "Not detected"
+    return "Detected but <LLOQ" if a.loq is not None and a.value < a.loq else None
 
 
 def _to_report(value: Extent) -> str:
@@ -194,9 +170,3 @@ def _to_report(value: Extent) -> str:
 
 def _raw(value: Extent) -> str:
     return write(value.low) if value.measured else censored_text(value, _RAW)
-
-
-def _float(value: Decimal) -> float | None:
-    """Return the float, None where the number is beyond what floats hold."""
-    number = float(value)
-    return number if math.isfinite(number) else None

@@ -29,20 +29,21 @@ class Extent(NamedTuple):
     @property
     def measured(self) -> bool:
         """Whether it is a point."""
-        return self.low == self.high
+        return self.low is self.high or self.low == self.high
 
 
-def extent(attribute: Attribute, factor: Decimal) -> Extent:
-    """Return where an attribute lies, in the unit of the limit.
+def extent(attribute: Attribute, factor: Decimal | None = None) -> Extent:
+    """Return where an attribute lies, times the factor to another unit.
 
     Examples
     --------
-    >>> extent(Attribute(name="hcp", technique="elisa", value=1, unit="ng/mL", qualifier="<", bound=2),
-    ...        Decimal(1))
+    >>> extent(Attribute(name="hcp", technique="elisa", value=1, unit="ng/mL", qualifier="<", bound=2))
     Extent(low=Decimal('-Infinity'), high=Decimal('2'))
     """
     number = attribute.value if attribute.qualifier is None else attribute.bound
-    value = CONTEXT.multiply(exact(number if number is not None else attribute.value), factor)
+    value = exact(number if number is not None else attribute.value)
+    if factor is not None:
+        value = CONTEXT.multiply(value, factor)
     if attribute.qualifier is None:
         return Extent(value, value)
     if attribute.qualifier == ">":

@@ -15,6 +15,7 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
+from functools import lru_cache
 from typing import Literal
 
 from aavqc.quantities import Number
@@ -118,7 +119,7 @@ def round_to(value: Decimal, to: Precision) -> Decimal:
     Decimal('1.0E+13')
     """
     if to.exponent is not None:
-        return _quantise(value, to.exponent)
+        return value.quantize(_quantum(to.exponent), None, _QUANTISE)
     if to.significant is None or not value:
         return value
     rounded = _quantise(value, value.adjusted() - to.significant + 1)
@@ -155,4 +156,9 @@ def exponent_of(value: Decimal) -> int:
 
 
 def _quantise(value: Decimal, exponent: int) -> Decimal:
-    return value.quantize(Decimal((0, (1,), exponent)), context=_QUANTISE)
+    return value.quantize(_quantum(exponent), None, _QUANTISE)
+
+
+@lru_cache(maxsize=2048)
+def _quantum(exponent: int) -> Decimal:
+    return Decimal((0, (1,), exponent))

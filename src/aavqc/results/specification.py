@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -11,15 +11,18 @@ from pydantic import ConfigDict, Field, PrivateAttr, StrictStr
 
 from aavqc.attributes import Attribute
 from aavqc.documents import Document, digest
-from aavqc.errors import SpecificationError, UnitError
+from aavqc.errors import SpecificationError, UnitError, UsageError
 from aavqc.quantities import ALIASES, UNITS, parse_unit
 from aavqc.results.acceptance import Criterion, SpecifiedTest, criterion
 from aavqc.results.candidates import Candidate, Judgeable, candidates
-from aavqc.results.evaluation import Evaluation, SpecificationUsed, evaluate
-from aavqc.results.judging import judge
+from aavqc.results.certificate import SpecificationUsed
+from aavqc.results.evaluation import Evaluation, evaluate
+from aavqc.results.judging import judge, selects
 from aavqc.results.limits import Grammar
+from aavqc.results.links import Links, follow
+from aavqc.results.precision import with_precision
 from aavqc.results.rounding import Rule
-from aavqc.textfiles import line_of, read_toml, validate
+from aavqc.textfiles import line_of, parse_json, read_text, read_toml, validate
 
 
 class Specification(Document):
@@ -48,6 +51,10 @@ class Specification(Document):
     presentation: StrictStr | None = None
     effective_from: date | None = None
     effective_to: date | None = None
+    effective_by: Literal["test", "manufacture"] = Field(
+        "test", description="the date of a lot that its effective dates are compared with"
+    )
+    approved_by: tuple[StrictStr, ...] = ()
     rounding: Rule = "usp"
     decimal: Literal[".", ","] = Field(".", description="decimal separator of the limits")
     aliases: dict[str, str] = Field({}, description="spellings of units, such as GC/mL = vg/mL")
@@ -78,7 +85,7 @@ class Specification(Document):
 
     @classmethod
     def load(cls, path: str | Path) -> Specification:
-        """Read a specification from TOML.
+        """Read a specification from TOML, or from JSON where the name ends so.
 
         Raises
         ------
@@ -88,7 +95,11 @@ class Specification(Document):
             It is no specification; says the key and its line.
         """
         path = Path(path)
-        data, text = read_toml(path)
+        if path.suffix.lower() == ".json":
+            text = read_text(path)
+            data = parse_json(text, path.name, SpecificationError)
+        else:
+            data, text = read_toml(path)
         try:
             return validate(cls, data, path.name, SpecificationError, text)
         except SpecificationError as error:
@@ -103,6 +114,8 @@ class Specification(Document):
         *,
         lot: str | None = None,
         on: date | None = None,
+        links: Links | None = None,
+        earlier: Mapping[str, Sequence[float]] | None = None,
     ) -> Evaluation:
         """Judge results against every test.
 
@@ -116,21 +129,47 @@ class Specification(Document):
         on : date, optional
             The day on which the specification should be effective; without it no dates
             are compared.
+        links : Links, optional
+            Which results are retests or new evaluations of others.
+        earlier : mapping of test id to sequence of float, optional
+            Results of earlier lots in the order of manufacture, in the unit in which the test
+            judges; what a test's ``trend`` compares with.
 
         Raises
         ------
+        UsageError
+            A link names a result that is not there; an earlier result is of no test.
         UnitError
             A limit's unit and its attribute's do not measure the same thing.
         """
+        history = earlier or {}
+        for unknown in history.keys() - {t.id for t in self.tests}:
+            raise UsageError("earlier results of no test", found=repr(unknown))
+        given = candidates(attributes)
+        followed = follow(given, links) if links is not None else None
         named: dict[str, list[Candidate]] = {}
         invalid = []
-        for candidate in candidates(attributes):
+        for candidate in followed.counting if followed else given:
             if candidate.sample_status == "invalid":
                 invalid.append(candidate)
             if candidate.attribute is not None:
                 named.setdefault(candidate.attribute.name, []).append(candidate)
-        verdicts = [judge(c, named.get(c.test.attribute, ()), invalid) for c in self._criteria]
+        verdicts = [
+            judge(c, named.get(c.test.attribute, ()), invalid, followed, history.get(c.test.id, ()))
+            for c in self._criteria
+        ]
         return evaluate(verdicts, self._used, lot, self._not_in_force(on))
+
+    def stated(self, attributes: Mapping[str, Attribute] | Iterable[Judgeable]) -> list[Attribute]:
+        """Return the numbers of valid samples, with the precision that a test states of its procedure."""
+        found = []
+        for c in candidates(attributes):
+            if not isinstance(c.attribute, Attribute) or c.sample_status == "invalid":
+                continue
+            tests = (k for k in self._criteria if k.test.attribute == c.attribute.name and selects(k.test, c))
+            precision = next((k.precision for k in tests if k.precision is not None), None)
+            found.append(with_precision(c.attribute, precision) if precision else c.attribute)
+        return found
 
     @property
     def sha256(self) -> str:

@@ -20,6 +20,9 @@ MODELS: dict[str, tuple[str, str, Mode]] = {
     "method": ("aavqc.documents", "Method", "validation"),
     "samples": ("aavqc.documents", "SheetRow", "validation"),
     "specification": ("aavqc.results", "Specification", "validation"),
+    "links": ("aavqc.results", "Links", "validation"),
+    "other": ("aavqc.results.elsewhere", "OtherResults", "validation"),
+    "certificate": ("aavqc.results", "Certificate", "serialization"),
     "evaluation": ("aavqc.results", "Evaluation", "serialization"),
 }
 

@@ -1,0 +1,146 @@
+"""Results that follow others: retests, and the same raw data evaluated anew by hand.
+
+Nothing is overwritten. Both results stay; a link says which follows which, by whom and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ConfigDict, Field, StrictStr
+
+from aavqc.documents import Document
+from aavqc.errors import SpecificationError, UsageError
+from aavqc.results.candidates import Candidate
+from aavqc.textfiles import read_toml, validate
+
+
+class Retest(Document):
+    """A new result after another (``retest`` and ``original`` are result ids).
+
+    Only an assignable cause, found in an investigation, takes the original out of the judgement.
+    Without one both are judged, each on its own: a retest can't outvote or average away a result.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    original: StrictStr = Field(min_length=1)
+    retest: StrictStr = Field(min_length=1)
+    sample_id: StrictStr | None = Field(None, description="of the result; without it all of its samples")
+    reason: StrictStr = Field(min_length=1)
+    actor: StrictStr = Field(min_length=1)
+    assignable_cause: StrictStr | None = Field(None, min_length=1)
+
+
+class Change(Document):
+    """The same raw data evaluated anew: meniscus, threshold, window or exclusion set by a person."""
+
+    model_config = ConfigDict(frozen=True)
+
+    before: StrictStr = Field(min_length=1, description="result id")
+    after: StrictStr = Field(min_length=1, description="result id")
+    reason: StrictStr = Field(min_length=1)
+    actor: StrictStr = Field(min_length=1)
+
+
+class Links(Document):
+    """Which results follow which (``aavqc.links/1``)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_: Literal["aavqc.links/1"] = Field("aavqc.links/1", alias="schema")
+    retests: tuple[Retest, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Links:
+        """Read links from TOML.
+
+        Raises
+        ------
+        InputError, SpecificationError
+            The file can't be read; it holds no links, with key and line.
+        """
+        path = Path(path)
+        data, text = read_toml(path)
+        return validate(cls, data, path.name, SpecificationError, text)
+
+    def within(self, result_ids: set[str]) -> Links:
+        """Return the links whose earlier result is among these."""
+        return Links(
+            retests=tuple(r for r in self.retests if r.original in result_ids),
+            changes=tuple(c for c in self.changes if c.before in result_ids),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Candidates sorted by what follows them.
+
+    Attributes
+    ----------
+    counting : list of Candidate
+        What is judged.
+    aside : list of (Candidate, str)
+        What a later result stands for, each with the reason in words.
+    contested : dict of Candidate to str
+        Originals and retests without an assignable cause: judged each on its own.
+    retests : frozenset of Candidate
+        Of the contested, those that came later.
+    """
+
+    counting: list[Candidate]
+    aside: list[tuple[Candidate, str]]
+    contested: dict[Candidate, str]
+    retests: frozenset[Candidate]
+
+
+def follow(candidates: Sequence[Candidate], links: Links) -> Followed:
+    """Sort candidates by the links between them.
+
+    Raises
+    ------
+    UsageError
+        A link names a result that is not there.
+    """
+    there = {c.result_id for c in candidates}
+    named = [(r.original, r.retest) for r in links.retests] + [(c.before, c.after) for c in links.changes]
+    for missing in (name for pair in named for name in pair if name not in there):
+        raise UsageError(f"a link names the result {missing!r}", expected="the id of a result that is judged")
+    counting, aside = [], []
+    contested: dict[Candidate, str] = {}
+    later = set()
+    for candidate in candidates:
+        gone = _replaced(candidate, links)
+        if gone is not None:
+            aside.append((candidate, gone))
+            continue
+        counting.append(candidate)
+        for link in links.retests:
+            if link.assignable_cause is None and _of(candidate, link, link.original, link.retest):
+                contested[candidate] = f"retest {link.retest} of {link.original}: {_why(link)}"
+                if candidate.result_id == link.retest:
+                    later.add(candidate)
+    return Followed(counting, aside, contested, frozenset(later))
+
+
+def _replaced(candidate: Candidate, links: Links) -> str | None:
+    for retest in links.retests:
+        if retest.assignable_cause is not None and _of(candidate, retest, retest.original):
+            cause = f"assignable cause: {retest.assignable_cause}"
+            return f"{retest.original} retested as {retest.retest}: {_why(retest)}; {cause}"
+    for change in links.changes:
+        if candidate.result_id == change.before:
+            return f"{change.before} evaluated anew as {change.after}: {_why(change)}"
+    return None
+
+
+def _of(candidate: Candidate, link: Retest, *results: str) -> bool:
+    return candidate.result_id in results and link.sample_id in (None, candidate.sample_id)
+
+
+def _why(link: Retest | Change) -> str:
+    return f"{link.reason} ({link.actor})"

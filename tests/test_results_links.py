@@ -1,0 +1,114 @@
+"""Retests, manual changes and procedures: nothing is overwritten, nothing is dropped unsaid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aavqc.attributes import Attribute
+from aavqc.documents import MethodUsed, Payload, Sample
+from aavqc.errors import SpecificationError, UsageError
+from aavqc.records import InputFile
+from aavqc.results import Candidate, Change, Links, Retest, Specification, Verdict, manual_change
+
+
+def full(value: float) -> Attribute:
+    return Attribute(name="percent_full", technique="auc", value=value, unit="%")
+
+
+def result(value: float, result_id: str, **fields: Any) -> Candidate:
+    return Candidate(full(value), "S1", result_id=result_id, **fields)
+
+
+def verdict(*given: Candidate, links: Links | None = None, **test: Any) -> Verdict:
+    named = {"id": "full", "attribute": "percent_full", "limit": "NLT 70.0 %", **test}
+    return Specification(id="S", version="1", tests=[named]).check(given, links=links)["full"]
+
+
+def retest(cause: str | None = None) -> Links:
+    link = Retest(original="a", retest="b", reason="OOS", actor="N. N.", assignable_cause=cause)
+    return Links(retests=(link,))
+
+
+@pytest.mark.req("SPEC-R12")
+def test_r12_a_retest_without_a_cause_replaces_nothing() -> None:
+    low, high = result(60.0, "a"), result(90.0, "b")
+    assert verdict(low, high).verdict == "INCOMPLETE"
+    for how in ("each", "mean", "median"):
+        found = verdict(low, high, links=retest(), aggregate=how)
+        assert (found.verdict, found.rounded, found.n, found.set_aside) == ("OOS", "60.0", 2, [])
+        assert found.trace[0].text == "retest b of a: OOS (N. N.)"
+    # a retest is no second replicate
+    assert verdict(low, high, links=retest(), replicates={"min": 2}).verdict == "INCOMPLETE"
+
+
+@pytest.mark.req("SPEC-R12")
+def test_r12_an_assignable_cause_sets_the_original_aside_and_keeps_it() -> None:
+    found = verdict(result(60.0, "a"), result(90.0, "b"), links=retest("cell leaked"))
+    assert (found.verdict, found.rounded, found.n) == ("PASS", "90.0", 1)
+    assert [(s.result_id, s.value) for s in found.set_aside] == [("a", 60.0)]
+    assert "cell leaked" in found.trace[0].text
+    # the retest of an invalid assay
+    found = verdict(
+        result(60.0, "a", sample_status="invalid"), result(90.0, "b"), links=retest("cell leaked")
+    )
+    assert found.verdict == "PASS"
+    # of another sample of the same result nothing is set aside
+    other = Links(retests=(retest("x").retests[0].model_copy(update={"sample_id": "S2"}),))
+    assert verdict(result(60.0, "a"), result(90.0, "b", replicate="2"), links=other).verdict == "OOS"
+
+
+@pytest.mark.req("SPEC-R12")
+def test_r12_a_link_to_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="'b'"):
+        verdict(result(60.0, "a"), links=retest("cell leaked"))
+
+
+def test_links_as_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "links.toml"
+    path.write_text(
+        'schema = "aavqc.links/1"\n[[retests]]\noriginal = "a"\nretest = "b"\nreason = "OOS"\nactor = "N"\n'
+    )
+    assert Links.load(path).retests[0].assignable_cause is None
+    path.write_text(path.read_text().replace('reason = "OOS"', 'reason = ""'))
+    with pytest.raises(SpecificationError) as raised:
+        Links.load(path)
+    assert raised.value.line == 5
+
+
+def payload(value: float, meniscus: float, sha: str = "0" * 64) -> Payload:
+    method = MethodUsed(
+        name="m", version="1", technique="auc", settings={"meniscus": meniscus, "fit_range": [6.1, 7.1]}
+    )
+    sample = Sample(sample_id="S1", record="r", attributes=[full(value)])
+    files = [InputFile(name="a.RA1", sha256=sha, size=1)]
+    return Payload(technique="auc", inputs=files, method=method, algorithms=["x/1"], samples=[sample])
+
+
+@pytest.mark.req("SPEC-R12")
+def test_r12_a_manual_change_keeps_old_and_new() -> None:
+    change = Change(before="a", after="b", reason="artefact taken for the meniscus", actor="N. N.")
+    found = manual_change(change, payload(60.0, 6.02), payload(80.0, 5.98))
+    assert [(s.setting, s.old, s.new) for s in found.settings] == [("meniscus", 6.02, 5.98)]
+    assert [(a.attribute, a.before, a.after) for a in found.attributes] == [("percent_full", 60.0, 80.0)]
+    assert (found.actor, found.reason) == ("N. N.", "artefact taken for the meniscus")
+    for other in (payload(80.0, 5.98, "1" * 64), payload(80.0, 6.02)):
+        with pytest.raises(UsageError):
+            manual_change(change, payload(60.0, 6.02), other)
+    judged = verdict(result(60.0, "a"), result(80.0, "b"), links=Links(changes=(change,)))
+    assert (judged.verdict, judged.n, judged.set_aside[0].value) == ("PASS", 1, 60.0)
+
+
+@pytest.mark.req("SPEC-R18")
+def test_r18_a_procedure_selects_and_two_procedures_are_two_candidates() -> None:
+    old, new = result(60.0, "a", procedure="TP-1 v1"), result(80.0, "b", procedure="TP-1 v2")
+    assert verdict(old, new).verdict == "INCOMPLETE"
+    assert "TP-1 v1" in verdict(old, new).reason
+    assert verdict(old, new, procedure="TP-1 v2").verdict == "PASS"
+    assert verdict(old, new, procedure="TP-1 v1").verdict == "OOS"
+    assert verdict(old, new, procedure="TP-9").verdict == "INCOMPLETE"
+    # what does not state its procedure may be the test's
+    assert verdict(result(60.0, "c"), new, procedure="TP-1 v2").verdict == "INCOMPLETE"
+    assert verdict(result(60.0, "c"), procedure="TP-1 v2").verdict == "OOS"
