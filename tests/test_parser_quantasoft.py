@@ -271,7 +271,7 @@ def test_broken_bytes_never_raise_anything_but_errors_of_ours(tmp_path: Path) ->
 
 def test_sniffs_nothing_else() -> None:
     for head in (
-        b"Well,Target 1,Target 2,Count,Ch1 Mean,Cluster ID\nA01,1,0,4,1,2,",
+        b"Well,Target 1,Target 2,Angle,S Value\nA01,NN,PN,N/A,4.7,",
         b"Run,Date,Instrument,Plate,Group,Name,Well,Total,Dye,Target,Conc. cp/uL,SD,CV%,95%CI,Positives\n",
         b"mz,intensity,charge\n1,2,3\n",
         b"",
