@@ -62,18 +62,31 @@ class Survey:
 def formats() -> tuple[Format, ...]:
     """Return the built-in formats and those of installed plug-ins, in the order of sniffing."""
     from aavqc.parsers import (
+        absoluteq,
         beckman,
         distribution,
         ion_list,
         mwrs,
         mzml,
         openauc,
+        qiacuity,
         quantasoft,
         scan_table,
     )
 
     # Tables of scans may have columns "intensity" and "scan", as ion lists do, but a radius too.
-    modules = (beckman, openauc, mwrs, mzml, quantasoft, scan_table, ion_list, distribution)
+    modules = (
+        beckman,
+        openauc,
+        mwrs,
+        mzml,
+        quantasoft,
+        qiacuity,
+        absoluteq,
+        scan_table,
+        ion_list,
+        distribution,
+    )
     found = [module.FORMAT for module in modules]
     for entry in sorted(entry_points(group="aavqc.parsers"), key=lambda e: e.name):
         try:
@@ -215,6 +228,7 @@ def _failed(file: SourceFile, error: InputError) -> FileRow:
 _UNKNOWN = "not a known export"
 _EMPTY = "empty file"
 _EMPTY_ZIP = "empty archive"
+_IN_ARCHIVE = "!/"
 
 _ARCHIVES = {".zip": (b"PK", "a zip archive"), ".gz": (b"\x1f\x8b", "a gzip file")}
 
@@ -240,7 +254,7 @@ def _unrecognised(file: SourceFile) -> FileRow:
     ]
     expected = " or ".join(claimed or hinted or archive)
     if not file.head:
-        if not expected:
+        if not expected or _IN_ARCHIVE in file.name:  # a whole archive: nothing was lost on the way
             return _row(file, "ignored", _EMPTY)
         return _failed(file, InputError("the file is empty", file=file.name, line=1, expected=expected))
     if (claimed or hinted) and is_utf16(file.head):
