@@ -131,6 +131,34 @@ def test_two_cluster_exports_beside_two_tables_need_names(tmp_path: Path) -> Non
         read_all(tmp_path)
 
 
+NEW = (
+    "Target Value of 0 = negative\nTarget Value of 1 = positive\n"
+    "Target Value of u = unclassified (Advanced Classification Mode)\n\n"
+    "Ch1Amplitude,Ch2Amplitude,1,2,3,\n"
+)
+
+
+def test_calls_by_target_give_joint_counts_where_a_channel_has_two(tmp_path: Path) -> None:
+    lines = ["5,900,1,0,1,", "800,5,0,0,0,", "800,6,u,0,0,", "4,901,1,0,1,"]
+    found = plate(tmp_path / "a", {"p_A01_Amplitude.csv": NEW + "\n".join(lines)})
+    assert found.droplets["A01"].positive is None
+    assert found.droplets["A01"].amplitude.tolist() == [[5, 900], [800, 5], [800, 6], [4, 901]]
+    (entry,) = found.clusters["A01"]
+    assert (entry.targets, entry.unclassified) == (("1", "2", "3"), 1)
+    assert entry.counts == {"101": 2, "000": 1}
+
+
+def test_commas_at_the_ends_of_some_lines_change_nothing(tmp_path: Path) -> None:
+    header = "Ch1 Amplitude,Ch2 Amplitude,Cluster\n"
+    for name, body in {
+        "all": "1,2,1,\n3,4,2,\n",
+        "none": "1,2,1\n3,4,2\n",
+        "some": "1,2,1\n3,4,2,\n",
+    }.items():
+        found = plate(tmp_path / name, {"p_A01_Amplitude.csv": header + body})
+        assert found.droplets["A01"].amplitude.tolist() == [[1, 2], [3, 4]], name
+
+
 @pytest.mark.parametrize(
     ("change", "line", "words"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 from aavqc.errors import InputError
@@ -13,7 +14,7 @@ from aavqc.parsers.formats import Export, Format, Grouping
 from aavqc.parsers.quantasoft_table import Layout, WellTable, read_table, sniff_table
 from aavqc.parsers.sources import SourceFile
 from aavqc.parsers.well_table import well_key
-from aavqc.records import DropletPlate, WellClusters
+from aavqc.records import DropletPlate, Droplets, WellClusters
 
 NAME = "quantasoft"
 
@@ -32,23 +33,18 @@ def read(export: Export) -> DropletPlate:
     """Read a plate: its table's rows, joint counts, and droplets where they were exported."""
     table = WellTable(Layout("droplets without a table", None), (), {})
     clusters: dict[str, WellClusters] = {}
-    droplets = {}
     for file in export.files:
         if sniff_table(file.head):
             table = read_table(file.text(), file.name)
         elif sniff_clusters(file.head):
             clusters = read_clusters(file.text(), file.name)
-    for file in export.files:
-        named = plate_and_well(file.basename)
-        if named and sniff_amplitudes(file.head):
-            well = named[1]
-            own = {r.target: r.channel for r in table.rows if r.well == well}
-            droplets[well] = read_amplitudes(file, own)
     remarks: list[str] = []
+    droplets, by_target = _droplets(export, table)
     if table.rows:
-        rows, joint = table.rows, table.clusters | _named(clusters, table, remarks)
+        rows, joint = table.rows, table.clusters | _named(by_target | clusters, table, remarks)
     else:
-        rows, joint = rows_of_clusters(clusters), {well: (entry,) for well, entry in clusters.items()}
+        rows = rows_of_clusters(clusters)
+        joint = {well: (entry,) for well, entry in (by_target | clusters).items()}
     volume = table.layout.partition_volume_nl
     return DropletPlate(
         name=export.name,
@@ -58,11 +54,29 @@ def read(export: Export) -> DropletPlate:
         remarks=tuple(remarks),
         software=table.layout.software,
         rows=rows,
-        droplets={well: droplets[well] for well in sorted(droplets, key=well_key)},
+        droplets=droplets,
         clusters=joint,
         partition_volume_nl=volume,
         partition_volume_source="default" if volume is None else "software",
     )
+
+
+def _droplets(export: Export, table: WellTable) -> tuple[dict[str, Droplets], dict[str, WellClusters]]:
+    """Read all amplitudes, two files at a time: most of the work is outside the interpreter's lock."""
+    channel_of: dict[str, dict[str, str]] = {}
+    for row in table.rows:
+        channel_of.setdefault(row.well, {})[row.target] = row.channel
+    found = [(named[1], f) for f in export.files if (named := plate_and_well(f.basename))]
+    files = sorted(((w, f) for w, f in found if sniff_amplitudes(f.head)), key=lambda pair: well_key(pair[0]))
+    if not files:
+        return {}, {}
+    import pandas as pd  # noqa: F401  # once, before threads do
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        read_one = pool.map(lambda pair: read_amplitudes(pair[1], channel_of.get(pair[0], {})), files)
+        wells = dict(zip((well for well, _ in files), read_one, strict=True))
+    joint = {well: entry for well, (_, entry) in wells.items() if entry is not None}
+    return {well: droplets for well, (droplets, _) in wells.items()}, joint
 
 
 def _named(
