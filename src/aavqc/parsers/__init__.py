@@ -63,30 +63,23 @@ def formats() -> tuple[Format, ...]:
     """Return the built-in formats and those of installed plug-ins, in the order of sniffing."""
     from aavqc.parsers import (
         absoluteq,
+        asm_dpcr,
         beckman,
         distribution,
         ion_list,
         mwrs,
         mzml,
+        naica,
         openauc,
         qiacuity,
         quantasoft,
+        rdml,
         scan_table,
     )
 
     # Tables of scans may have columns "intensity" and "scan", as ion lists do, but a radius too.
-    modules = (
-        beckman,
-        openauc,
-        mwrs,
-        mzml,
-        quantasoft,
-        qiacuity,
-        absoluteq,
-        scan_table,
-        ion_list,
-        distribution,
-    )
+    plates = (quantasoft, qiacuity, absoluteq, rdml, asm_dpcr, naica)
+    modules = (beckman, openauc, mwrs, mzml, *plates, scan_table, ion_list, distribution)
     found = [module.FORMAT for module in modules]
     for entry in sorted(entry_points(group="aavqc.parsers"), key=lambda e: e.name):
         try:
