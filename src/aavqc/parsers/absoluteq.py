@@ -19,6 +19,7 @@ from aavqc.parsers.well_table import (
     columns_named,
     delimiter_of,
     first_line,
+    header_of,
     lines_of,
     rows_of,
     well_key,
@@ -124,7 +125,7 @@ def _table(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
 
 def _results(text: str, file: str) -> list[WellRow]:
     numbered = _table(text, file)
-    number, header = next(numbered)
+    number, header = header_of(numbered, file)
     required = [name for name in _RESULTS if name != "95%CI"]
     columns = columns_named(header, _RESULTS, required, file, number)
     delimiter = delimiter_of(first_line(text[:8192].encode()))
@@ -164,7 +165,7 @@ def _counts(line: Line) -> tuple[int | None, int | None, int | None]:
 def _summary(text: str, file: str) -> list[WellRow]:
     """Read the summary: a row of dyes above the header, a block of columns a dye."""
     rows = _table_below(text, file)
-    (_, dyes), (number, header) = next(rows), next(rows)
+    (_, dyes), (number, header) = header_of(rows, file), header_of(rows, file)
     starts = [at for at, name in enumerate(header) if plain_name(name) == "target"]
     shared = columns_named(header, _SUMMARY, ("Sample", "Well", "Total"), file, number)
     if not starts:
@@ -230,7 +231,7 @@ def _multichannel(
 ) -> tuple[list[WellRow], dict[str, tuple[WellClusters, ...]], tuple[str, ...]]:
     """Read joint counts: for each sample, the partitions positive for each set of dyes."""
     numbered = _table(text, file)
-    number, header = next(numbered)
+    number, header = header_of(numbered, file)
     columns = columns_named(header, _MULTICHANNEL, _MULTICHANNEL, file, number)
     lines = [Line(file, at, fields, columns) for at, fields in numbered]
     dyes = list(dict.fromkeys(dye for line in lines for dye in line.text("Channels").split()))

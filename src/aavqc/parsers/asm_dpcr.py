@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -134,8 +133,8 @@ def _value(parent: dict[str, Any], key: str) -> float | None:
     number = found.get("value") if isinstance(found, dict) else found
     if number is None:
         return None
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
-        raise _wrong(key, "a finite number", number)
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) < 1e300:
+        raise _wrong(key, "a finite number", str(number)[:40])
     return float(number)
 
 

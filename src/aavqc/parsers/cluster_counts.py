@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from aavqc.errors import InputError
 from aavqc.parsers.columns import plain_name
-from aavqc.parsers.well_table import Line, check_width, delimiter_of, rows_of, well_key
+from aavqc.parsers.well_table import Line, check_width, delimiter_of, header_of, rows_of, well_key
 from aavqc.records import WellClusters, WellRow
 
 _TARGET = re.compile(r"target(\d{1,2})")
@@ -35,7 +35,8 @@ def read_clusters(text: str, file: str) -> dict[str, WellClusters]:
     if first is None:
         raise InputError("no header of a cluster export", file=file, line=1, expected="Well, Target 1, Count")
     rows = rows_of(text, file, delimiter_of(first))
-    header = next(f for _, f in rows if not f[0].strip().lower().startswith(_PREAMBLE))
+    below = ((n, f) for n, f in rows if not f[0].strip().lower().startswith(_PREAMBLE))
+    _, header = header_of(below, file)
     columns = {
         name if name in ("well", "count") else f"Target {_TARGET.fullmatch(name)[1]}": at  # type: ignore[index]
         for at, name in enumerate(plain_name(field) for field in header)

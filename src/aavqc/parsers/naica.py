@@ -21,6 +21,7 @@ from aavqc.parsers.well_table import (
     check_width,
     delimiter_of,
     first_line,
+    header_of,
     lines_of,
     rows_of,
     well_key,
@@ -102,7 +103,7 @@ def _fields(line: str) -> list[str]:
 def _table(text: str, file: str) -> tuple[WellRow, ...]:
     delimiter = delimiter_of(first_line(text[:8192].encode()))
     numbered = rows_of(text, file, delimiter)
-    number, header = next(numbered)
+    number, header = header_of(numbered, file)
     names = [name.strip() for name in header]
     columns = {name: at for at, name in reversed(list(enumerate(names))) if name}
     for name in ("Well", "SampleName"):

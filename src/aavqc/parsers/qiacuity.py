@@ -22,6 +22,7 @@ from aavqc.parsers.well_table import (
     check_width,
     columns_named,
     delimiter_of,
+    header_of,
     lines_of,
     rows_of,
     well_key,
@@ -93,7 +94,7 @@ def read(export: Export) -> DropletPlate:
     (file,) = export.files
     text = file.text()
     numbered = _lines(text, file.name)
-    number, header = next(numbered)
+    number, header = header_of(numbered, file.name)
     columns = columns_named(header, _ESSENTIAL | _OPTIONAL, _ESSENTIAL, file.name, number)
     columns.setdefault("Well", 0)  # the old layouts leave its name blank
     lines = lines_of(numbered, columns, _NUMERIC, file.name, _delimiter(text))

@@ -19,6 +19,7 @@ from aavqc.parsers.well_table import (
     columns_named,
     delimiter_of,
     first_line,
+    header_of,
     lines_of,
     rows_of,
     well_key,
@@ -123,7 +124,7 @@ def read_table(text: str, file: str) -> WellTable:
     """
     delimiter = delimiter_of(text.replace("\r", "\n").split("\n", 1)[0])
     numbered = rows_of(text, file, delimiter)
-    number, header = next(numbered, (1, []))
+    number, header = header_of(numbered, file)
     columns = columns_named(header, _ESSENTIAL | _OPTIONAL, _ESSENTIAL, file, number)
     quadrants = _quadrants(header)
     columns |= {name: at for pair in quadrants.values() for name, at in pair.values()}

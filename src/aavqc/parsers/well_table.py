@@ -154,6 +154,14 @@ def rows_of(text: str, file: str, delimiter: str) -> Iterator[tuple[int, list[st
         ) from error
 
 
+def header_of(rows: Iterator[tuple[int, list[str]]], file: str) -> tuple[int, list[str]]:
+    """Return number and fields of the next line, the header of a table."""
+    found = next(rows, None)
+    if found is None:
+        raise InputError("no header", file=file, line=1, expected="a line of column names")
+    return found
+
+
 def lines_of(
     rows: Iterable[tuple[int, list[str]]],
     columns: Mapping[str, int],
