@@ -234,7 +234,8 @@ def _multichannel(
     number, header = header_of(numbered, file)
     columns = columns_named(header, _MULTICHANNEL, _MULTICHANNEL, file, number)
     lines = [Line(file, at, fields, columns) for at, fields in numbered]
-    dyes = list(dict.fromkeys(dye for line in lines for dye in line.text("Channels").split()))
+    sets = sorted((line.text("Channels").split() for line in lines), key=len, reverse=True)
+    dyes = list(dict.fromkeys(dye for channels in sets for dye in channels))  # as the fullest set has them
     counts: dict[str, dict[str, int]] = {}
     for line in lines:
         check_width(line.fields, header, file, line.number)
