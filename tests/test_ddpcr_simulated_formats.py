@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import sys
+import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,10 +15,10 @@ import numpy as np
 import pytest
 
 from aavqc.analysis import analyze, read
-from aavqc.errors import AavqcError, UsageError
-from aavqc.parsers import read_export, survey
+from aavqc.errors import UsageError
 from aavqc.records import DropletPlate
 from aavqc.simulate.ddpcr import DdpcrSimulation, FormatName, simulate
+from test_fuzz import Stuck, limits, mutate_export, read_folder
 
 FORMATS = get_args(FormatName)
 TWO = ("quantasoft_1.6", "quantasoft_1.7", "qx_manager")
@@ -149,20 +153,42 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a" / "truth.json").read_text(encoding="utf-8"))["species"]["111"] == 0.6
 
 
-@pytest.mark.parametrize("number", range(12))
+def small_export(name: str, folder: Path) -> dict[str, bytes]:
+    simulate(folder, settings_of(name, samples=["S1:1e13:1e7:A01", "NTC:0:1:B01"], droplets=120))
+    return {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.name != "truth.json"}
+
+
+def run_case(files: dict[str, bytes], number: int, seed: str, folder: Path) -> str:
+    for name, data in mutate_export(random.Random(seed), files, number).items():
+        (folder / name).write_bytes(data)
+    with limits():
+        return read_folder(folder)
+
+
 @pytest.mark.parametrize("name", FORMATS)
-def test_damaged_files_are_read_or_refused(name: str, number: int, tmp_path: Path) -> None:
-    rng = random.Random(f"{name}-{number}")
-    simulate(tmp_path, settings_of(name, samples=["S1:1e13:1e7:A01", "NTC:0:1:B01"], droplets=120))
-    path = rng.choice([p for p in sorted(tmp_path.iterdir()) if p.name != "truth.json"])
-    data = bytearray(path.read_bytes())
-    for _ in range(rng.choice((1, 3, 20))):
-        data[rng.randrange(len(data))] = rng.randrange(256)
-    if number % 3 == 0:
-        del data[rng.randrange(len(data)) :]
-    path.write_bytes(bytes(data))
-    for export in survey(tmp_path).exports:
-        try:
-            read_export(export)
-        except AavqcError:
-            continue
+def test_damaged_files_are_read_or_refused(name: str, tmp_path: Path) -> None:
+    files = small_export(name, tmp_path / "whole")
+    (tmp_path / "warm").mkdir()
+    assert run_case(files, 1, "-", tmp_path / "warm") in ("survived", "failed")
+    for number in range(10):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        run_case(files, number, f"{name}-{number}", folder)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", FORMATS)
+def test_campaign_of_damaged_files(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cases = int(os.environ.get("AAVQC_FUZZ_CASES", "5000"))
+    files = small_export(name, tmp_path)
+    outcomes: Counter[str] = Counter()
+    wrong = []
+    for number in range(cases):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                outcomes[run_case(files, number, f"{name}-{number}", Path(folder))] += 1
+            except (Exception, Stuck) as error:  # counted, not swallowed  # noqa: BLE001
+                wrong.append(f"{name}-{number}: {type(error).__name__}: {str(error)[:200]}")
+    with capsys.disabled():
+        sys.stdout.write(f"\n{name}: {cases} cases, {dict(sorted(outcomes.items()))}, {len(wrong)} wrong\n")
+    assert not wrong, "\n".join(wrong[:20])
