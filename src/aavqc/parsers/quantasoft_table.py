@@ -200,7 +200,7 @@ def _well_row(line: Line) -> WellRow:
     return WellRow(
         well=well,
         channel=channel,
-        target=line.text("Target"),
+        target=line.text("Target") or channel,
         sample=line.text("Sample"),
         accepted=accepted,
         positives=positives,
