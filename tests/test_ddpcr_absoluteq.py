@@ -117,6 +117,7 @@ def test_partitions_and_what_was_counted_from_them(tmp_path: Path) -> None:
         (PARTITIONS, ("24592.2,True", "24592.2,Yes"), 5, "neither True nor False"),
         (PARTITIONS, ("24592.2,True", "nan,True"), 5, "finite"),
         (PARTITIONS, ("24592.2,True", "24592,2,True"), 5, "17 fields"),
+        (PARTITIONS, ("24592.2,True", "24592.2,True" + "," * 400_000), 5, "does not fit the header"),
         (PARTITIONS, ("M01,A1", "M01,?"), 5, "no well"),
         (PARTITIONS, ("M01,A1", "M01,b1"), 5, "two ways"),
         (PARTITIONS, ("VIC_threshold", "VIC_limit"), 1, "VIC_threshold"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from aavqc.errors import InputError
 from aavqc.parsers.columns import plain_name
-from aavqc.parsers.well_table import delimiter_of, first_line, well_key, well_name
+from aavqc.parsers.well_table import delimiter_of, first_line, refuse_wide_lines, well_key, well_name
 from aavqc.records import Droplets, WellRow, readonly
 
 if TYPE_CHECKING:
@@ -95,9 +95,11 @@ def _table(text: str, file: str) -> tuple[pd.DataFrame, list[str]]:
                 expected=f"one column {name}",
                 found=f"{header.count(name)}",
             )
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    refuse_wide_lines(text, delimiter, len(header), file)
     try:
         table = pd.read_csv(
-            io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n")),
+            io.StringIO(text),
             sep=delimiter,
             names=header,
             skiprows=1,
@@ -119,7 +121,7 @@ def _bad_line(
     text: str, header: Sequence[str], delimiter: str, numbers: Sequence[str], file: str
 ) -> InputError:
     at = [header.index(name) for name in numbers]
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = text.split("\n")
 
     def good(line: str) -> bool:
         fields = line.split(delimiter)

@@ -30,16 +30,13 @@ _CLUSTERS = {0: (-1, -1), 1: (0, 0), 2: (1, 0), 3: (1, 1), 4: (0, 1)}
 
 @dataclass(frozen=True)
 class _Header:
-    """Where the columns are: ``start`` is the offset of the first droplet's line.
-
-    ``commas`` are those before it.
-    """
+    """Where the columns are: ``start`` is the offset of the first droplet's line, ``first``."""
 
     channels: tuple[str, ...]
     calls: tuple[str, ...]
     line: int
     start: int
-    commas: int
+    first: str
 
     @property
     def clusters(self) -> bool:
@@ -123,9 +120,8 @@ def _header(text: str) -> _Header | None:
             channels = tuple(f"Ch{m[1]}" for m in known if m)
             if not channels or len(set(channels)) < len(channels) or any(known[len(channels) :]):
                 return None
-            return _Header(
-                channels, tuple(names[len(channels) :]), number, following, text[:following].count(",")
-            )
+            first = text[following:].split("\n", 1)[0]
+            return _Header(channels, tuple(names[len(channels) :]), number, following, first)
         if end < 0:
             return None
         start = following
@@ -136,21 +132,23 @@ def _numbers(data: bytes, header: _Header, width: int, name: str) -> NDArray[np.
     """Convert the whole body at once; look closer only where that fails."""
     import pandas as pd
 
+    body = data.rstrip(b"\r\n")
+    if header.first.endswith(","):
+        body = body.replace(b"\r\n", b"\n").replace(b",\n", b"\n").removesuffix(b",")
     try:
+        if header.first.rstrip(",").count(",") != width - 1:
+            raise ValueError  # pandas would fill every line up to the width of the first
         values = pd.read_csv(
-            io.BytesIO(data.rstrip(b"\r\n")),
+            io.BytesIO(body),
             header=None,
             skiprows=header.line,
-            usecols=range(width),
             dtype=np.float64,
             na_filter=False,
             skip_blank_lines=False,
             low_memory=False,
             quoting=csv.QUOTE_NONE,
         ).to_numpy()
-        if data.count(b",") - header.commas not in (len(values) * (width - 1), len(values) * width):
-            raise ValueError  # more fields than the header has, or commas at some lines' ends only
-    except (ValueError, OverflowError):  # also "u" for a call
+    except (ValueError, OverflowError):  # commas at some lines' ends, "u" for a call, a fault
         values = _closer(_lines(decode(data, name)), header, width, name)
     calls = values[:, len(header.channels) :]
     allowed: tuple[int, ...] = tuple(_CLUSTERS) if header.clusters else (-1, 0, 1)
@@ -179,6 +177,8 @@ def _closer(text: str, header: _Header, width: int, name: str) -> NDArray[np.flo
     if not header.clusters and "u" in body:
         body = re.sub(r"(?<=,)u(?=[,\n]|\Z)", "-1", body)
     try:
+        if body.split("\n", 1)[0].count(",") != width - 1:
+            raise ValueError
         values = pd.read_csv(
             io.StringIO(body), header=None, dtype=np.float64, skip_blank_lines=False, quoting=csv.QUOTE_NONE
         ).to_numpy()

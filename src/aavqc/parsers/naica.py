@@ -23,6 +23,7 @@ from aavqc.parsers.well_table import (
     first_line,
     header_of,
     lines_of,
+    refuse_wide_lines,
     rows_of,
     well_key,
     well_name,
@@ -153,9 +154,11 @@ def _raw(text: str, file: str) -> Droplets:
         raise InputError(
             "no header of raw data", file=file, line=1, expected="channels, x, y", found=head[:60]
         )
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    refuse_wide_lines(text, delimiter_of(head), len(names), file)
     try:
         table = pd.read_csv(
-            io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n")),
+            io.StringIO(text),
             sep=delimiter_of(head),
             names=names,
             skiprows=1,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from aavqc.errors import InputError
+from aavqc.parsers.well_table import refuse_wide_lines
 from aavqc.records import Droplets, readonly
 from aavqc.textfiles import decode
 
@@ -44,6 +45,7 @@ def read_partitions(data: bytes, name: str, dyes: Mapping[str, str]) -> Droplets
             found=repr(first[:60]),
         )
     width = len(names)
+    refuse_wide_lines(text, "\t", width, None)
     numbers, words = list(range(0, width, 2)), list(range(1, width, 2))
     try:
         table = pd.read_csv(

@@ -228,3 +228,18 @@ def check_width(fields: Sequence[str], header: Sequence[str], file: str, line: i
             found=f"{len(fields)}",
             hint="a decimal comma splits a number in two" if surplus else None,
         )
+
+
+def refuse_wide_lines(text: str, delimiter: str, width: int, file: str | None) -> None:
+    """Refuse lines of many more fields than the header: a reader would fill all others up to them.
+
+    Raises
+    ------
+    InputError
+        A line has more delimiters than the header has names.
+    """
+    wide = next((n for n, line in enumerate(text.split("\n"), 1) if line.count(delimiter) > width), None)
+    if wide is not None:
+        raise InputError(
+            "a line does not fit the header", file=file, line=wide, expected=f"{width} fields", found="more"
+        )
