@@ -246,6 +246,8 @@ def _unrecognised(file: SourceFile) -> FileRow:
         if base.endswith(ending) and not file.head.startswith(magic)
     ]
     expected = " or ".join(claimed or hinted or archive)
+    if not claimed and len(hinted) > 3:
+        expected = f"one of {len(hinted)} kinds of files that end so ('aavqc formats' lists them)"
     if not file.head:
         if not expected or _IN_ARCHIVE in file.name:  # a whole archive: nothing was lost on the way
             return _row(file, "ignored", _EMPTY)

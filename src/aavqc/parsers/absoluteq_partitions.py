@@ -11,7 +11,14 @@ import numpy as np
 
 from aavqc.errors import InputError
 from aavqc.parsers.columns import plain_name
-from aavqc.parsers.well_table import delimiter_of, first_line, refuse_wide_lines, well_key, well_name
+from aavqc.parsers.well_table import (
+    delimiter_of,
+    first_line,
+    refuse_wide_lines,
+    unix_lines,
+    well_key,
+    well_name,
+)
 from aavqc.records import Droplets, WellRow, readonly
 
 if TYPE_CHECKING:
@@ -95,7 +102,7 @@ def _table(text: str, file: str) -> tuple[pd.DataFrame, list[str]]:
                 expected=f"one column {name}",
                 found=f"{header.count(name)}",
             )
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = unix_lines(text)
     refuse_wide_lines(text, delimiter, len(header), file)
     try:
         table = pd.read_csv(

@@ -8,7 +8,7 @@ from typing import Any
 
 from aavqc.errors import InputError
 from aavqc.parsers.formats import Export, Format, each_file_a_record
-from aavqc.parsers.well_table import well_key, well_name
+from aavqc.parsers.well_table import refuse_twice, well_key, well_name
 from aavqc.records import DropletPlate, WellRow
 
 NAME = "asm-dpcr"
@@ -35,7 +35,7 @@ def read(export: Export) -> DropletPlate:
     try:
         aggregate = _object(document, _ROOT)
         rows = [_row(m) for m in _measurements(aggregate)]
-        _refuse_twice(rows)
+        refuse_twice(rows, file.name)
     except InputError as error:
         raise error.in_file(file.name) from None
     device = aggregate.get("device system document")
@@ -97,14 +97,6 @@ def _concentration(result: dict[str, Any]) -> float | None:
     if factor is None:
         raise _wrong("unit of number concentration", "#/μL", unit)
     return value * factor
-
-
-def _refuse_twice(rows: list[WellRow]) -> None:
-    seen: set[tuple[str, str]] = set()
-    for row in rows:
-        if (row.well, row.target) in seen:
-            raise InputError(f"well {row.well} has target {row.target!r} twice")
-        seen.add((row.well, row.target))
 
 
 def _object(parent: Any, key: str) -> dict[str, Any]:

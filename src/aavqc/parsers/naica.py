@@ -25,6 +25,7 @@ from aavqc.parsers.well_table import (
     lines_of,
     refuse_wide_lines,
     rows_of,
+    unix_lines,
     well_key,
     well_name,
 )
@@ -154,7 +155,7 @@ def _raw(text: str, file: str) -> Droplets:
         raise InputError(
             "no header of raw data", file=file, line=1, expected="channels, x, y", found=head[:60]
         )
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = unix_lines(text)
     refuse_wide_lines(text, delimiter_of(head), len(names), file)
     try:
         table = pd.read_csv(

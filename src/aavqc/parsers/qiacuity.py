@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aavqc.errors import InputError
 from aavqc.parsers.columns import plain_name
 from aavqc.parsers.formats import Export, Format, each_file_a_record
 from aavqc.parsers.well_table import (
@@ -24,6 +23,7 @@ from aavqc.parsers.well_table import (
     delimiter_of,
     header_of,
     lines_of,
+    refuse_twice,
     rows_of,
     well_key,
 )
@@ -98,21 +98,13 @@ def read(export: Export) -> DropletPlate:
     columns = columns_named(header, _ESSENTIAL | _OPTIONAL, _ESSENTIAL, file.name, number)
     columns.setdefault("Well", 0)  # the old layouts leave its name blank
     lines = lines_of(numbered, columns, _NUMERIC, file.name, _delimiter(text))
-    found: dict[tuple[str, str], _Read] = {}
+    found = []
     for line in lines:
         check_width(line.fields, header, file.name, line.number)
-        entry = _row(line)
-        first = found.setdefault((entry.row.well, entry.row.target), entry)
-        if first is not entry:
-            raise InputError(
-                f"well {entry.row.well} has target {entry.row.target!r} twice",
-                file=file.name,
-                line=line.number,
-                expected="each well and target once",
-                found=f"the same in line {first.row.line}",
-            )
+        found.append(_row(line))
+    refuse_twice((entry.row for entry in found), file.name)
     plate_type = next((t for line in lines if (t := line.text("Plate type"))), "")
-    rows = _with_volumes(list(found.values()), plate_type)
+    rows = _with_volumes(found, plate_type)
     return DropletPlate(
         name=export.name,
         sample_id=export.sample_id,

@@ -21,6 +21,7 @@ from aavqc.parsers.well_table import (
     first_line,
     header_of,
     lines_of,
+    refuse_twice,
     rows_of,
     well_key,
 )
@@ -128,26 +129,19 @@ def read_table(text: str, file: str) -> WellTable:
     columns = columns_named(header, _ESSENTIAL | _OPTIONAL, _ESSENTIAL, file, number)
     quadrants = _quadrants(header)
     columns |= {name: at for pair in quadrants.values() for name, at in pair.values()}
-    rows: dict[tuple[str, str], WellRow] = {}
+    rows: list[WellRow] = []
     joint: dict[str, dict[tuple[int, int], dict[str, int]]] = {}
     for line in lines_of(numbered, columns, _NUMERIC, file, delimiter):
         check_width(line.fields, header, file, line.number)
         row = _well_row(line)
-        first = rows.setdefault((row.well, row.target), row)
-        if first is not row:
-            raise InputError(
-                f"well {row.well} has target {row.target!r} twice",
-                file=file,
-                line=line.number,
-                expected="each well and target once",
-                found=f"the same in line {first.line}",
-            )
+        rows.append(row)
         for pair, names in quadrants.items():
             counts = {pattern: line.count_in(name) for pattern, (name, _) in names.items()}
             whole = {pattern: n for pattern, n in counts.items() if n is not None}
             if len(whole) == 4 and sum(whole.values()) == row.accepted:
                 joint.setdefault(row.well, {}).setdefault(pair, whole)
-    ordered = sorted(rows.values(), key=lambda r: (well_key(r.well), r.channel, r.target))
+    refuse_twice(rows, file)
+    ordered = sorted(rows, key=lambda r: (well_key(r.well), r.channel, r.target))
     return WellTable(
         _layout({plain_name(name) for name in header}), tuple(ordered), _clusters(ordered, joint)
     )

@@ -23,7 +23,7 @@ from aavqc.errors import InputError
 from aavqc.parsers.formats import Export, Format, each_file_a_record
 from aavqc.parsers.rdml_partitions import read_partitions
 from aavqc.parsers.sources import MAX_FOLD, SourceFile
-from aavqc.parsers.well_table import well_key
+from aavqc.parsers.well_table import refuse_twice, well_key
 from aavqc.parsers.workbook import refuse_doctype
 from aavqc.records import DropletPlate, Droplets, WellRow
 
@@ -73,7 +73,7 @@ def read(export: Export) -> DropletPlate:
                 droplets[reaction.well] = read_partitions(content, table, dyes)
     except InputError as error:
         raise error.in_file(file.name) from error.__cause__
-    _refuse_twice(rows, file.name)
+    refuse_twice(rows, file.name)
     return DropletPlate(
         name=export.name,
         sample_id=export.sample_id,
@@ -195,14 +195,6 @@ def _row(reaction: _Reaction, data: Tree.Element, dyes: Mapping[str, str], file:
         status="" if excluded is None else "excluded",
         status_reason=((excluded.text or "") if excluded is not None else _text(data, "note")).strip(),
     )
-
-
-def _refuse_twice(rows: list[WellRow], file: str) -> None:
-    seen: set[tuple[str, str]] = set()
-    for row in rows:
-        if (row.well, row.target) in seen:
-            raise InputError(f"well {row.well} has target {row.target!r} twice", file=file)
-        seen.add((row.well, row.target))
 
 
 def _tag(element: Tree.Element) -> str:

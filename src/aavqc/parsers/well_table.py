@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from aavqc.errors import InputError
 from aavqc.parsers.columns import plain_name
+from aavqc.records import WellRow
 
 _WELL = re.compile(r"([A-Z])(\d{1,2})", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
@@ -139,6 +140,11 @@ def first_line(head: bytes) -> str:
     return head.decode("utf-8-sig", "replace").replace("\r", "\n").split("\n", 1)[0]
 
 
+def unix_lines(text: str) -> str:
+    """Return text with its line ends as LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def rows_of(text: str, file: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield number and fields of each line that is not blank."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -228,6 +234,27 @@ def check_width(fields: Sequence[str], header: Sequence[str], file: str, line: i
             found=f"{len(fields)}",
             hint="a decimal comma splits a number in two" if surplus else None,
         )
+
+
+def refuse_twice(rows: Iterable[WellRow], file: str) -> None:
+    """Refuse rows that say something of the same well and target again.
+
+    Raises
+    ------
+    InputError
+        With the line of the second, and what was found in which line before.
+    """
+    seen: dict[tuple[str, str], WellRow] = {}
+    for row in rows:
+        first = seen.setdefault((row.well, row.target), row)
+        if first is not row:
+            raise InputError(
+                f"well {row.well} has target {row.target!r} twice",
+                file=file,
+                line=row.line,
+                expected="each well and target once",
+                found="the same again" if first.line is None else f"the same in line {first.line}",
+            )
 
 
 def refuse_wide_lines(text: str, delimiter: str, width: int, file: str | None) -> None:
