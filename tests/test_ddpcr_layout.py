@@ -78,6 +78,12 @@ def test_a_workbook_says_the_same(tmp_path: Path) -> None:
     assert plain == folded
 
 
+def test_a_list_with_numbers_for_names_stays_a_list(tmp_path: Path) -> None:
+    text = "export,part,lot,sample_id\np.csv,1,2,3\n"
+    (row,) = load_sheet(written(tmp_path, text), NAMES)
+    assert (row.export, row.lot, row.sample_id) == ("p.csv", "2", "3")
+
+
 def test_a_setting_may_have_a_block_or_a_line_of_its_own(tmp_path: Path) -> None:
     text = "lysis,pre_lysis\nnote,by hand\n" + LAYOUT
     rows = load_sheet(written(tmp_path, text), NAMES)

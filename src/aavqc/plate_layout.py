@@ -31,7 +31,10 @@ class LayoutRow:
 
 
 def is_layout(rows: Numbered) -> bool:
-    """Tell a layout from a list: a line somewhere counts the plate's columns from 1."""
+    """Tell a layout from a list, whose first line names columns: a line counts the plate's from 1."""
+    first = next((cells for _, cells in rows if any(cell.strip() for cell in cells)), [])
+    if len({"export", "lot", "sample_id"} & {cell.strip() for cell in first}) > 1:
+        return False
     return any(_columns(cells) for _, cells in rows)
 
 
@@ -94,7 +97,10 @@ def layout_rows(rows: Numbered, file: str) -> list[LayoutRow]:
 
 def _columns(cells: Sequence[str]) -> list[int]:
     """Return the numbers of a block's header, empty for any other line."""
-    found = [_COLUMN.fullmatch(cell.strip()) for cell in cells[1:] if cell.strip()]
+    texts = [cell.strip() for cell in cells[1:]]
+    while texts and not texts[-1]:
+        texts.pop()
+    found = [_COLUMN.fullmatch(text) for text in texts]
     numbers = [int(match[1]) for match in found if match]
     return numbers if len(numbers) == len(found) > 1 and numbers == list(range(1, len(numbers) + 1)) else []
 
