@@ -163,20 +163,6 @@ def test_total_interval_of_real_merged_wells(reference_data: Path) -> None:
     assert compared >= 10
 
 
-def test_droplets_that_nobody_called(reference_data: Path) -> None:
-    for record in read_all(reference_data / "ddpcr" / "ddPCRclust"):
-        result = analyze(record)
-        assert result.payload.wells
-        for well in result.payload.wells:
-            assert (well.status, well.positives, well.copies_per_ul, well.calls) == (
-                "NO_CALL",
-                None,
-                None,
-                None,
-            )
-        assert all(flags(s)["no_call"] == "invalid" and s.status == "invalid" for s in result.samples)
-
-
 def test_droplets_of_another_plate_are_flagged(reference_data: Path) -> None:
     stubs = analyze(reference_data / "ddpcr" / "daattali_ddpcr" / "read_quant")
     assert all("amplitudes_of_another_plate" in flags(s) for s in stubs.samples)
@@ -305,6 +291,7 @@ def test_merged_rows_never_count_beside_their_members() -> None:
         "k": 9000,
         "lambda": pytest.approx(-math.log(0.7)),
         "cv_percent": None,
+        "gate": None,
     }
 
 
@@ -429,11 +416,6 @@ def test_a_well_named_twice_is_refused() -> None:
         run(plate(row("A01", 100)), sheet("X", "A01"), sheet("Y", "A01"))
 
 
-def test_own_calls_are_refused() -> None:
-    with pytest.raises(UsageError, match="calls"):
-        run(plate(row("A01", 100)), calls="own")
-
-
 def test_unknown_volume_gives_no_number_but_a_setting_does() -> None:
     record = plate(row("A01", 5000, copies_per_ul=None), volume=None)
     _, samples, wells = run(record)
@@ -449,7 +431,7 @@ def test_a_volume_by_well_is_taken_from_the_well_s_own_concentration() -> None:
     other = row("A01", 0, target="x", channel="Ch2", copies_per_ul=0.0)
     _, _, wells = run(plate(row("A01", 5000, copies_per_ul=concentration), other, volume=None))
     assert [w.partition_volume_nl for w in wells] == pytest.approx([0.92, 0.92])
-    assert {w.partition_volume_source for w in wells} == {"back_calculated"}
+    assert [w.partition_volume_source for w in wells] == ["back_calculated_own", "back_calculated"]
 
 
 def test_clusters_stand_in_for_a_missing_table() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aavqc.ddpcr.calls import blank_wells, own_calls
+from aavqc.ddpcr.flags import NO_TEMPLATE
+from aavqc.ddpcr.gate import Gate
 from aavqc.ddpcr.samples import Plan, plan
 from aavqc.ddpcr.settings import TechniqueSettings
 from aavqc.ddpcr.titer import sample_result
-from aavqc.ddpcr.wells import WellCount, count_wells, interval_of, well_document
+from aavqc.ddpcr.wells import WellCount, count_wells, interval_of, vendor_of, well_document
 from aavqc.documents import Outcome, Role, SheetRow, generator
-from aavqc.errors import UsageError
 from aavqc.records import DropletPlate
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["TechniqueSettings", "analyze"]
 
 ALGORITHMS = ["ddpcr.poisson/1", "ddpcr.titer/1"]
+GATING = "ddpcr.gate/1"
 PLOTTED = 5000
 """Droplets a well that are kept for plots."""
 
@@ -48,30 +52,38 @@ def analyze(
     Raises
     ------
     UsageError
-        ``calls = "own"``: droplets can't be called here yet; wells that two parts name.
+        Wells that two parts name; a step of the dilution chain that is none.
     """
-    if any(used.calls == "own" for used in (settings, *(s for _, s in parts))):
-        raise UsageError(
-            "setting calls",
-            expected="vendor or auto",
-            found="'own'",
-            hint="calling droplets is not available yet: export the vendor's counts or clusters",
-        )
     planned = plan(record, settings, parts)
-    counts = count_wells(record, {well: p.settings for p in planned for well in p.wells})
+    own = own_calls(record, _blanks(record, planned), _recipes(settings))
+    counts = count_wells(record, {well: p.settings for p in planned for well in p.wells}, own)
     by_well: dict[str, list[WellCount]] = {}
     for count in counts:
         by_well.setdefault(count.well, []).append(count)
     owner = {well: p for p in planned for well in p.wells}
     return Outcome(
         samples=[sample_result(record, group, by_well) for group in _grouped(planned)],
-        algorithms=list(ALGORITHMS),
+        algorithms=[*ALGORITHMS, *([GATING] if own else [])],
         wells=[
-            well_document(c, owner[c.well].sample_id, interval_of(c, counts, owner[c.well].settings))
+            well_document(
+                c, owner[c.well].sample_id, interval_of(c, counts, owner[c.well].settings, vendor_of(record))
+            )
             for c in counts
         ],
         arrays=_plot_arrays(record, settings),
     )
+
+
+def _blanks(record: DropletPlate, planned: Sequence[Plan]) -> set[str]:
+    return blank_wells(record, [w for p in planned if p.role in NO_TEMPLATE for w in p.wells])
+
+
+def _recipes(settings: TechniqueSettings) -> dict[str, Gate]:
+    """Return the gates that the method gives; without a baseline they apply as they are."""
+    return {
+        target: Gate(threshold, settings.gate_baselines.get(target, math.nan))
+        for target, threshold in settings.gates.items()
+    }
 
 
 def _grouped(planned: Sequence[Plan]) -> list[list[Plan]]:

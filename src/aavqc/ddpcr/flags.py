@@ -11,6 +11,9 @@ FEW_DROPLETS = 10_000
 HIGH_DENSITY = 5.0
 """Copies a droplet above which hardly a droplet is negative and the model's faults dominate."""
 
+HEAVY_RAIN = 0.05
+"""Share of droplets between the clusters from which on the place of the threshold moves the number."""
+
 BLANK_POSITIVES = 3
 """With no template, 2.996 is the 95 % upper bound of the count where none was seen."""
 
@@ -46,7 +49,20 @@ def flags_of(counts: Sequence[WellCount], role: Role, missing: Sequence[str]) ->
     if any(c.volume_nl is None for c in counts):
         message = "the partition volume is not known: set partition_volume_nl"
         flags.append(Flag(id="partition_volume_unknown", severity="invalid", message=message))
+    elif any(c.volume_source == "default" for c in counts):
+        message = "the partition volume is a default: set partition_volume_nl"
+        flags.append(Flag(id="partition_volume_default", severity="warning", message=message))
     flags += _droplets(counts)
+    if rainy := [c for c in counts if c.calls == "own" and c.own and (c.own.gate.rain or 0) > HEAVY_RAIN]:
+        flags.append(
+            Flag(
+                id="rain_heavy",
+                severity="warning",
+                message=f"much of what is called here lies between the clusters in {_names(rainy)}",
+                value=max(c.own.gate.rain or 0 for c in rainy if c.own),
+                limit=HEAVY_RAIN,
+            )
+        )
     saturated = [c for c in counts if c.saturated]
     if saturated:
         message = f"no negative droplets in {_names(saturated)}: the concentration has no upper bound"

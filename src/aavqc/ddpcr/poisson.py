@@ -3,12 +3,17 @@
 Molecules fall into droplets by Poisson's law: of ``N`` droplets with ``λ`` copies each on
 average, ``N e^-λ`` stay negative, so ``λ = -ln(1 - k/N)``. An interval of the proportion
 k/N becomes one of λ by the same transformation, which keeps its coverage.
+
+Droplets whose volumes scatter hold fewer molecules than that tells: large ones catch more than
+one. With volumes of Gamma's law and a relative SD ``c`` a droplet stays negative with probability
+``(1 + c²λ)^(-1/c²)``, which is solved for λ in closed form; the correction is ``c²λ/2`` to first order.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Literal
 
 from scipy import special
 
@@ -22,8 +27,13 @@ BLANK_BOUND = 2.996
 """Bio-Rad's rounded -ln 0.05: the 95 % upper bound of a count where none was seen."""
 
 
-def copies_per_droplet(k: int, n: int) -> float | None:
+Vendor = Literal["bio-rad", "qiacuity", "absoluteq"]
+
+
+def copies_per_droplet(k: int, n: int, volume_cv: float = 0.0) -> float | None:
     """Return λ for ``k`` positives among ``n`` droplets; None where it can't be had.
+
+    ``volume_cv`` is the relative SD of the droplets' volumes.
 
     Examples
     --------
@@ -34,11 +44,31 @@ def copies_per_droplet(k: int, n: int) -> float | None:
     """
     if n <= 0 or k >= n:
         return None
-    return -math.log1p(-(k / n))
+    return density_of(k / n, volume_cv)
+
+
+def density_of(p: float, volume_cv: float = 0.0) -> float:
+    """Return λ where a fraction ``p`` < 1 of the droplets is positive.
+
+    Examples
+    --------
+    >>> round(density_of(0.5), 4), round(density_of(0.5, 0.1), 4)
+    (0.6931, 0.6956)
+    """
+    plain = -math.log1p(-p)
+    if not volume_cv:
+        return plain
+    square = volume_cv * volume_cv
+    return math.expm1(square * plain) / square
 
 
 def poisson_interval(
-    k: int, n: int, method: IntervalMethod = "wilson", coverage: float = 0.95
+    k: int,
+    n: int,
+    method: IntervalMethod = "wilson",
+    coverage: float = 0.95,
+    vendor: Vendor = "bio-rad",
+    volume_cv: float = 0.0,
 ) -> tuple[float, float | None]:
     """Return the interval of λ; the upper bound is None where no droplet is negative.
 
@@ -47,9 +77,12 @@ def poisson_interval(
     k, n : int
         Positive droplets and all accepted ones, ``0 <= k <= n``, ``n > 0``.
     method : {'wilson', 'clopper_pearson', 'vendor', 'vendor_total'}
-        ``vendor``: as Bio-Rad's software prints it. ``vendor_total`` differs from it only
+        ``vendor``: as the vendor's software prints it. ``vendor_total`` differs from it only
         between wells, not here.
     coverage : float
+    vendor : {'bio-rad', 'qiacuity', 'absoluteq'}
+    volume_cv : float
+        Relative SD of the droplets' volumes.
 
     References
     ----------
@@ -65,9 +98,20 @@ def poisson_interval(
         low, high = wilson(k, n, coverage)
     elif method == "clopper_pearson":
         low, high = clopper_pearson(k, n, coverage)
+    elif vendor != "bio-rad" and 0 < k < n:
+        return _vendor_density(k, n, coverage, vendor)
     else:
         low, high = _vendor_proportion(k, n, coverage)
-    return -math.log1p(-low), None if high >= 1 else -math.log1p(-high)
+    return density_of(low, volume_cv), None if high >= 1 else density_of(high, volume_cv)
+
+
+def _vendor_density(k: int, n: int, coverage: float, vendor: Vendor) -> tuple[float, float]:
+    """Return λ ± z SD (QIAcuity), or the same of its logarithm (AbsoluteQ); Var λ = p/(n(1-p))."""
+    density = -math.log1p(-(k / n))
+    half = normal_quantile(coverage) * math.sqrt(k / (n * (n - k)))
+    if vendor == "qiacuity":
+        return max(density - half, 0.0), density + half
+    return density * math.exp(-half / density), density * math.exp(half / density)
 
 
 def _vendor_proportion(k: int, n: int, coverage: float) -> tuple[float, float]:

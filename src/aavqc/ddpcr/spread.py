@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aavqc.ddpcr.poisson import copies_per_droplet, poisson_interval
+from aavqc.ddpcr.poisson import copies_per_droplet, density_of, poisson_interval
 from aavqc.ddpcr.settings import IntervalMethod
 from aavqc.intervals import normal_quantile, t_quantile
 
@@ -16,16 +16,20 @@ WIDEST = 100.0
 
 @dataclass(frozen=True)
 class Exposed:
-    """``k`` of ``n`` droplets are positive, where a droplet holds ``exposure`` × concentration copies."""
+    """``k`` of ``n`` droplets are positive, where a droplet holds ``exposure`` × concentration copies.
+
+    ``volume_cv`` is the relative SD of the droplets' volumes.
+    """
 
     k: int
     n: int
     exposure: float
+    volume_cv: float = 0.0
 
     @property
     def concentration(self) -> float | None:
         """The well's own estimate; None where it is saturated."""
-        density = copies_per_droplet(self.k, self.n)
+        density = copies_per_droplet(self.k, self.n, self.volume_cv)
         return None if density is None else density / self.exposure
 
 
@@ -58,10 +62,10 @@ def estimate(wells: Sequence[Exposed], method: IntervalMethod, coverage: float) 
     volume = math.fsum(w.n * w.exposure for w in wells)
     low: float
     high: float | None
-    if len({w.exposure for w in wells}) == 1:
-        exposure = wells[0].exposure
-        value = -math.log1p(-(total_k / total_n)) / exposure
-        low, high = poisson_interval(total_k, total_n, method, coverage)
+    if len({(w.exposure, w.volume_cv) for w in wells}) == 1:
+        exposure, scatter = wells[0].exposure, wells[0].volume_cv
+        value = density_of(total_k / total_n, scatter) / exposure
+        low, high = poisson_interval(total_k, total_n, method, coverage, volume_cv=scatter)
         low, high = low / exposure, None if high is None else high / exposure
     elif total_k == 0:
         value, low, high = 0.0, 0.0, -math.log((1 - coverage) / 2) / volume
@@ -124,17 +128,27 @@ def _sd(values: Sequence[float]) -> float:
 
 def _score(wells: Sequence[Exposed], value: float) -> float:
     """Return the slope of the log-likelihood, which falls with the concentration."""
-    return math.fsum(w.exposure * (w.k * _odds(w.exposure * value) - (w.n - w.k)) for w in wells if w.n)
+    terms = []
+    for w in wells:
+        odds, slope = _negatives(w.exposure * value, w.volume_cv)
+        terms.append(w.exposure * slope * (w.k * odds - (w.n - w.k)))
+    return math.fsum(terms)
 
 
-def _odds(density: float) -> float:
-    """Return negatives over positives where a droplet holds ``density`` copies."""
-    return math.exp(-density) / -math.expm1(-density)
+def _negatives(density: float, volume_cv: float) -> tuple[float, float]:
+    """Return negatives over positives where a droplet holds ``density`` copies, and -d ln(negatives)/dλ."""
+    square = volume_cv * volume_cv
+    loss = math.log1p(square * density) / square if square else density
+    return math.exp(-loss) / -math.expm1(-loss), 1 / (1 + square * density)
 
 
 def _information(wells: Sequence[Exposed], value: float) -> float:
     """Return Fisher's information about the logarithm of the concentration."""
-    return math.fsum(w.n * (w.exposure * value) ** 2 * _odds(w.exposure * value) for w in wells)
+    terms = []
+    for w in wells:
+        odds, slope = _negatives(w.exposure * value, w.volume_cv)
+        terms.append(w.n * (w.exposure * value * slope) ** 2 * odds)
+    return math.fsum(terms)
 
 
 def _most_likely(wells: Sequence[Exposed]) -> float:

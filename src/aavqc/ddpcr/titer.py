@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from aavqc.attributes import Attribute
@@ -165,6 +165,7 @@ def _diagnostics(found: Sequence[tuple[WellCount, Plan]]) -> dict[str, Any]:
         "k": k,
         "lambda": copies_per_droplet(k, n) if called else None,
         "cv_percent": cv,
+        "gate": next((asdict(c.own.gate) for c, _ in called if c.own), None),
     }
 
 
