@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aavqc.ddpcr.background import backgrounds
 from aavqc.ddpcr.calls import blank_wells, own_calls
+from aavqc.ddpcr.chain import dilution_of
 from aavqc.ddpcr.flags import NO_TEMPLATE
 from aavqc.ddpcr.gate import Gate
+from aavqc.ddpcr.integrity import Integrity
+from aavqc.ddpcr.joint import Joint, joint_counts, linked_per_ul
+from aavqc.ddpcr.sample import Plate, plate_integrity, sample_result
 from aavqc.ddpcr.samples import Plan, plan
 from aavqc.ddpcr.settings import TechniqueSettings
-from aavqc.ddpcr.titer import sample_result
 from aavqc.ddpcr.wells import WellCount, count_wells, interval_of, vendor_of, well_document
 from aavqc.documents import Outcome, Role, SheetRow, generator
 from aavqc.records import DropletPlate
@@ -23,8 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TechniqueSettings", "analyze"]
 
-ALGORITHMS = ["ddpcr.poisson/1", "ddpcr.titer/1"]
+ALGORITHMS = ["ddpcr.poisson/1", "ddpcr.titer/2"]
 GATING = "ddpcr.gate/1"
+INTEGRITY = "ddpcr.integrity/1"
 PLOTTED = 5000
 """Droplets a well that are kept for plots."""
 
@@ -61,17 +66,43 @@ def analyze(
     for count in counts:
         by_well.setdefault(count.well, []).append(count)
     owner = {well: p for p in planned for well in p.wells}
+    blanks = [w for p in planned if p.role in NO_TEMPLATE for w in p.wells]
+    joints = {well: joint_counts(record, well, group) for well, group in by_well.items()}
+    alone = {
+        well: found
+        for well, found in joints.items()
+        if not any(member in by_well for c in by_well[well] for member in c.merged_from)
+    }
+    vendor = vendor_of(record)
+    plate = Plate(
+        record=record,
+        counts=by_well,
+        joints=alone,
+        backgrounds=backgrounds(counts, blanks),
+        control=_control(alone, planned),
+        vendor=vendor,
+    )
     return Outcome(
-        samples=[sample_result(record, group, by_well) for group in _grouped(planned)],
-        algorithms=[*ALGORITHMS, *([GATING] if own else [])],
+        samples=[sample_result(plate, group) for group in _grouped(planned)],
+        algorithms=[*ALGORITHMS, *([GATING] if own else []), *([INTEGRITY] if any(joints.values()) else [])],
         wells=[
             well_document(
-                c, owner[c.well].sample_id, interval_of(c, counts, owner[c.well].settings, vendor_of(record))
+                c,
+                owner[c.well].sample_id,
+                interval_of(c, counts, owner[c.well].settings, vendor),
+                linked_per_ul(c, by_well[c.well], joints[c.well]),
+                dilution_of(owner[c.well].settings, None, c.chain),
             )
             for c in counts
         ],
         arrays=_plot_arrays(record, settings),
     )
+
+
+def _control(joints: Mapping[str, Sequence[Joint]], planned: Sequence[Plan]) -> Integrity | None:
+    """Return the integrity of the plate's linear intact control."""
+    controls = [p for p in planned if p.role == "linear_control"]
+    return plate_integrity(joints, controls) if controls else None
 
 
 def _blanks(record: DropletPlate, planned: Sequence[Plan]) -> set[str]:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from aavqc.ddpcr.calls import OwnCall
+from aavqc.ddpcr.chain import Dilution
 from aavqc.ddpcr.poisson import Vendor, copies_per_droplet, poisson_interval
 from aavqc.ddpcr.settings import TechniqueSettings
 from aavqc.ddpcr.spread import Exposed, total_interval
@@ -147,9 +148,17 @@ def exposed(count: WellCount, factor: float = 1.0) -> Exposed | None:
     return Exposed(count.positives, count.accepted, count.volume_nl * 1e-3 / factor, count.volume_cv)
 
 
-def well_document(count: WellCount, sample_id: str, interval: tuple[float | None, float | None]) -> Well:
+def well_document(
+    count: WellCount,
+    sample_id: str,
+    interval: tuple[float | None, float | None],
+    linked_per_ul: float | None,
+    dilution: Dilution | None,
+) -> Well:
     """Return a row as the result document has it."""
-    negatives = None
+    negatives, undiluted = None, None
+    if dilution is not None and count.copies_per_ul is not None:
+        undiluted = count.copies_per_ul * dilution.factor * 1e3
     if count.positives is not None and count.accepted is not None:
         negatives = count.accepted - count.positives
     return Well(
@@ -171,6 +180,8 @@ def well_document(count: WellCount, sample_id: str, interval: tuple[float | None
         positives_own=count.own.positives if count.own else None,
         merged_from=list(count.merged_from),
         status=count.status,
+        linked_per_ul=linked_per_ul,
+        undiluted_per_ml=undiluted,
     )
 
 
