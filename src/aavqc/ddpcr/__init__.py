@@ -18,6 +18,7 @@ from aavqc.ddpcr.joint import Joint, joint_counts, linked_per_ul
 from aavqc.ddpcr.sample import Plate, plate_integrity, sample_result
 from aavqc.ddpcr.samples import Plan, plan
 from aavqc.ddpcr.settings import TechniqueSettings
+from aavqc.ddpcr.suitability import with_suitability
 from aavqc.ddpcr.wells import WellCount, count_wells, interval_of, vendor_of, well_document
 from aavqc.documents import Outcome, Role, SheetRow, generator
 from aavqc.records import DropletPlate
@@ -83,7 +84,7 @@ def analyze(
         vendor=vendor,
     )
     return Outcome(
-        samples=[sample_result(plate, group) for group in _grouped(planned)],
+        samples=with_suitability([sample_result(plate, group) for group in _grouped(planned)], settings),
         algorithms=[*ALGORITHMS, *([GATING] if own else []), *([INTEGRITY] if any(joints.values()) else [])],
         wells=[
             well_document(

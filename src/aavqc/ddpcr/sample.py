@@ -9,6 +9,7 @@ from typing import Any
 from aavqc.attributes import Attribute
 from aavqc.ddpcr.background import Background, limits
 from aavqc.ddpcr.chain import dilution_of
+from aavqc.ddpcr.dmiqe import dmiqe
 from aavqc.ddpcr.flags import NO_TEMPLATE, flags_of, target_flags
 from aavqc.ddpcr.integrity import (
     Integrity,
@@ -63,12 +64,14 @@ def sample_result(plate: Plate, plans: Sequence[Plan]) -> Sample:
     flags = flags_of([u.count for u in pool], role, [w for p in plans for w in p.missing], _allowed(plans))
     attributes: list[Attribute] = []
     diagnostics: dict[str, Any] = {}
+    table = []
     for target in [t for _, t in sorted({(u.count.channel, u.count.target) for u in pool})]:
         wells = [u for u in pool if u.count.target == target]
         kept, rejected = select(wells)
         outlook = Outlook(plate.backgrounds.get(target, Background()), plate.vendor)
         attributes += titer_attributes(target, kept, template, outlook)
         diagnostics[target] = _diagnostics(kept, outlook) | {"rejected": [asdict(r) for r in rejected]}
+        table.append(dmiqe(target, wells, diagnostics[target], outlook.background, plate.record))
         flags += target_flags(target, diagnostics[target], template)
     warnings = _without_titer(pool) if template else []
     if role == "sample" and warnings and any(u.plan.settings.regulated and not u.dilution for u in pool):
@@ -94,7 +97,7 @@ def sample_result(plate: Plate, plans: Sequence[Plan]) -> Sample:
         replicate=_common([r.replicate for r in rows]),
         status="invalid" if any(f.severity == "invalid" for f in flags) else "valid",
         attributes=attributes,
-        diagnostics={"targets": diagnostics, "integrity": diagnostics_intact},
+        diagnostics={"targets": diagnostics, "integrity": diagnostics_intact, "dmiqe": table},
         flags=flags,
         warnings=warnings,
     )
