@@ -159,6 +159,31 @@ def test_scatter_of_partition_volumes(density: float, cv: float) -> None:
         assert abs(plain / density - 1) < 0.01  # within 1 % up to λ 3 even without a correction
 
 
+def test_where_a_volume_is_known_from() -> None:
+    def at(k: int, volume: float) -> float:
+        return -math.log1p(-k / 15000) / volume * 1e3
+
+    rows = (
+        row("A01", 5000, copies_per_ul=at(5000, 0.9)),
+        row("A01", 100, target="x", channel="Ch2", copies_per_ul=at(100, 0.5)),
+        row("B01", 4000, copies_per_ul=at(4000, 0.8)),
+        row("C01", 0, copies_per_ul=0.0),
+        row("D01", 4000, partition_volume_nl=0.7, copies_per_ul=None),
+    )
+    record = DropletPlate(
+        **{**vars(plate(*rows)), "partition_volume_nl": None, "partition_volume_source": "default"}
+    )
+    wells = analyze_plate(record, TechniqueSettings()).wells or []
+    found = [(w.well, w.channel, w.partition_volume_source, w.partition_volume_nl) for w in wells]
+    assert found == [
+        ("A01", "Ch1", "back_calculated", pytest.approx(0.5)),
+        ("A01", "Ch2", "back_calculated", pytest.approx(0.9)),
+        ("B01", "Ch1", "back_calculated_own", pytest.approx(0.8)),
+        ("C01", "Ch1", "back_calculated_plate", pytest.approx(0.8)),
+        ("D01", "Ch1", "reported", 0.7),
+    ]
+
+
 def test_dilutions_and_scatter_of_volumes_combine() -> None:
     truth, cv = 900.0, 0.2
     wells = []

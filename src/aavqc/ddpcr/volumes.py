@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 
 from aavqc.ddpcr.poisson import copies_per_droplet
@@ -24,7 +25,7 @@ def partition_volumes(
 
     In this order: the setting; what the export reports for the well; the software's documented
     value; what the concentration of another target of the well implies; what its own does; the
-    default, for amplitudes without a table.
+    median of what other wells imply; the default, for amplitudes without a table.
 
     Parameters
     ----------
@@ -37,14 +38,22 @@ def partition_volumes(
     by_well: dict[str, list[WellRow]] = {}
     for row in rows:
         by_well.setdefault(row.well, []).append(row)
+    implied = [v for row in rows if (v := _implied(row)) is not None]
+    elsewhere = statistics.median(implied) if implied else None
     return {
-        (row.well, row.channel, row.target): _volume(row, record, settings[row.well], by_well[row.well])
+        (row.well, row.channel, row.target): _volume(
+            row, record, settings[row.well], by_well[row.well], elsewhere
+        )
         for row in rows
     }
 
 
 def _volume(
-    row: WellRow, record: DropletPlate, settings: TechniqueSettings, well: Sequence[WellRow]
+    row: WellRow,
+    record: DropletPlate,
+    settings: TechniqueSettings,
+    well: Sequence[WellRow],
+    elsewhere: float | None,
 ) -> Volume:
     if settings.partition_volume_nl is not None:
         return settings.partition_volume_nl, "setting"
@@ -58,6 +67,8 @@ def _volume(
         return max(others)[1], "back_calculated"
     if implied:
         return implied[0][1], "back_calculated_own"
+    if elsewhere is not None:
+        return elsewhere, "back_calculated_plate"
     if not record.rows:
         return DEFAULT_NL, "default"
     return None, "unknown"
