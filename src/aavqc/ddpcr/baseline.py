@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aavqc.ddpcr.density import Mode, density, modes
+from aavqc.kernels import as_input
+from aavqc.kernels.gating import keep_extremes
 from aavqc.records import FloatArray
 
 SMOOTHING = 0.006
@@ -70,11 +72,9 @@ def find_baselines(wells: Mapping[str, FloatArray], blanks: Collection[str]) -> 
     Baselines or None
         None where there are too few droplets.
     """
-    everything = np.concatenate(list(wells.values())) if wells else np.empty(0)
-    if everything.size < 100:
+    if sum(values.size for values in wells.values()) < 100:
         return None
-    low = float(np.partition(everything, 3)[3])
-    high = float(np.partition(everything, -3)[-3])
+    low, high = _range(wells)
     if not high > low:
         return None
     found = {
@@ -97,6 +97,14 @@ def find_baselines(wells: Mapping[str, FloatArray], blanks: Collection[str]) -> 
         range=(low, high),
         parted=bool(full) or bool(set(blanks) & set(wells)) or any(len(m) > 1 for m in found.values()),
     )
+
+
+def _range(wells: Mapping[str, FloatArray]) -> tuple[float, float]:
+    """Return the range of all droplets, but for three at the lower end and two at the upper."""
+    lowest, highest = np.full(4, np.inf), np.full(3, -np.inf)
+    for values in wells.values():
+        keep_extremes(as_input(values), lowest, highest)
+    return float(lowest[-1]), float(highest[-1])
 
 
 def _well_modes(values: FloatArray, low: float, high: float) -> list[Mode]:

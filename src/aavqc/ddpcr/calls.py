@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aavqc.ddpcr.baseline import find_baselines
+from aavqc.ddpcr.baseline import Baselines, find_baselines
 from aavqc.ddpcr.density import density, modes
 from aavqc.ddpcr.gate import CLEAR, Gate, find_gate
-from aavqc.records import DropletPlate, FloatArray
+from aavqc.records import DropletPlate, Droplets, FloatArray
 
 Assay = tuple[str, str]
 """Channel and target."""
@@ -61,13 +61,14 @@ def own_calls(
     assays = _assays(record)
     given = recipes or {}
     gates: dict[Assay, tuple[Gate, Mapping[str, float]]] = {}
+    bases: dict[Assay, Baselines] = {}
     for assay, wells in assays.items():
         if assay[1] in given:
             gates[assay] = _given(given[assay[1]], wells, blanks)
         elif (found := find_gate(wells, blanks)) is not None:
-            gates[assay] = found[0], found[1].shift
+            gates[assay], bases[assay] = (found[0], found[1].shift), found[1]
     for assay in list(gates):
-        bled = None if assay[1] in given else _bled(assay, record, assays, gates)
+        bled = _bled(assay, bases[assay], assays, gates) if assay in bases else None
         if bled is not None and (found := find_gate(assays[assay], blanks, bled)) is not None:
             gates[assay] = found[0], found[1].shift
     calls = {}
@@ -86,13 +87,20 @@ def _assays(record: DropletPlate) -> dict[Assay, dict[str, FloatArray]]:
         targets.setdefault((row.well, row.channel), []).append(row.target)
     assays: dict[Assay, dict[str, FloatArray]] = {}
     for well, droplets in record.droplets.items():
-        kept = slice(None) if droplets.positive is None else (droplets.positive >= 0).all(axis=1)
+        amplitude = accepted_amplitudes(droplets)
         for at, channel in enumerate(droplets.channels):
             named = targets.get((well, channel), [channel])
             if len(named) == 1:
-                values = np.ascontiguousarray(droplets.amplitude[kept, at])
+                values = amplitude[:, at].copy()
                 assays.setdefault((channel, named[0]), {})[well] = values
     return dict(sorted(assays.items()))
+
+
+def accepted_amplitudes(droplets: Droplets) -> FloatArray:
+    """Return the amplitudes of the droplets that the vendor did not gate out, shape (n, channels)."""
+    if droplets.positive is None or droplets.positive.min(initial=0) >= 0:
+        return droplets.amplitude
+    return droplets.amplitude[(droplets.positive >= 0).all(axis=1)]
 
 
 def _given(
@@ -107,7 +115,7 @@ def _given(
 
 def _bled(
     assay: Assay,
-    record: DropletPlate,
+    found: Baselines,
     assays: Mapping[Assay, Mapping[str, FloatArray]],
     gates: Mapping[Assay, tuple[Gate, Mapping[str, float]]],
 ) -> float | None:
@@ -118,9 +126,6 @@ def _bled(
     looks like that bleeds into this channel.
     """
     channel = assay[0]
-    found = find_baselines(assays[assay], ())
-    if found is None:
-        return None
     highest = None
     for other in gates:
         shared = sorted(assays[assay].keys() & assays[other].keys())

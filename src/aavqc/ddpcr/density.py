@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from aavqc.kernels import as_input
-from aavqc.kernels.gating import add_to_histogram
+from aavqc.kernels.gating import add_to_histogram, merge_modes
 from aavqc.records import FloatArray
 
 PROMINENCE = 6.0
@@ -90,21 +90,10 @@ def modes(found: Density) -> list[Mode]:
     height = found.count
     rising = np.diff(height) > 0
     top = np.flatnonzero(np.concatenate([[True], rising]) & np.concatenate([~rising, [True]]))
-    peaks = [int(t) for t in top if height[t] > 0]
-    valleys = [int(a + np.argmin(height[a : b + 1])) for a, b in itertools.pairwise(peaks)]
-    while peaks:
-        edges = [None, *valleys, None]
-        rise = [_rise(height, p, edges[k], edges[k + 1]) for k, p in enumerate(peaks)]
-        least = min(range(len(peaks)), key=rise.__getitem__)
-        if rise[least] >= PROMINENCE:
-            break
-        below, above = edges[least], edges[least + 1]
-        # the higher valley goes with the mode: it parts nothing any more
-        gone = [v for v in (below, above) if v is not None]
-        if gone:
-            valleys.remove(max(gone, key=lambda v: height[v]))
-        del peaks[least]
-    bounds = [0, *valleys, height.size - 1]
+    peaks = top[height[top] > 0].astype(np.int64)
+    valleys = np.array([a + np.argmin(height[a : b + 1]) for a, b in pairwise(peaks)] + [0], dtype=np.int64)
+    left = merge_modes(as_input(height), peaks, valleys, PROMINENCE)
+    bounds = [0, *valleys[: max(left - 1, 0)].tolist(), height.size - 1]
     return [
         Mode(
             amplitude=found.at(p),
@@ -112,10 +101,5 @@ def modes(found: Density) -> list[Mode]:
             valley_below=found.at(bounds[k]),
             valley_above=found.at(bounds[k + 1]),
         )
-        for k, p in enumerate(peaks)
+        for k, p in enumerate(peaks[:left].tolist())
     ]
-
-
-def _rise(height: FloatArray, peak: int, below: int | None, above: int | None) -> float:
-    floor = max((float(height[v]) for v in (below, above) if v is not None), default=0.0)
-    return 2 * (math.sqrt(height[peak]) - math.sqrt(max(floor, 0.0)))

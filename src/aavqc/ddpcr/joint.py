@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aavqc.ddpcr.calls import accepted_amplitudes
 from aavqc.ddpcr.wells import WellCount
 from aavqc.kernels import as_input
 from aavqc.kernels.gating import count_patterns
@@ -64,12 +65,11 @@ def joint_counts(record: DropletPlate, well: str, counts: Sequence[WellCount]) -
         return []
     at = [droplets.channels.index(c) for c in used]
     found = np.zeros(2 ** len(used), np.int64)
-    kept = slice(None) if droplets.positive is None else (droplets.positive >= 0).all(axis=1)
     if by_channel[used[0]].calls == "own":
         thresholds = np.array([by_channel[c].threshold for c in used], dtype=np.float64)
-        count_patterns(as_input(droplets.amplitude[kept][:, at]), thresholds, found)
+        count_patterns(as_input(accepted_amplitudes(droplets)[:, at]), thresholds, found)
     elif droplets.positive is not None:
-        calls = droplets.positive[kept][:, at].astype(np.float64)
+        calls = droplets.positive[:, at][(droplets.positive >= 0).all(axis=1)].astype(np.float64)
         count_patterns(as_input(calls), np.full(len(used), 0.5), found)
     return [Joint(well, tuple(by_channel[c].target for c in used), found)]
 
