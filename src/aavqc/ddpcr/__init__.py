@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aavqc.ddpcr.background import backgrounds
-from aavqc.ddpcr.calls import blank_wells, own_calls
+from aavqc.ddpcr.calls import OwnCall, blank_wells, own_calls
 from aavqc.ddpcr.chain import dilution_of
+from aavqc.ddpcr.clusters import call_memberships
 from aavqc.ddpcr.flags import NO_TEMPLATE
 from aavqc.ddpcr.gate import Gate
 from aavqc.ddpcr.integrity import Integrity
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["TechniqueSettings", "analyze"]
 
 ALGORITHMS = ["ddpcr.poisson/1", "ddpcr.titer/2"]
-GATING = "ddpcr.gate/1"
+GATING = ["ddpcr.gate/1", "ddpcr.clusters/1"]
 INTEGRITY = "ddpcr.integrity/1"
+SURE = 0.9
+"""Probability of its cluster from which on a droplet's call is clear."""
+
 PLOTTED = 5000
 """Droplets a well that are kept for plots."""
 
@@ -75,17 +79,19 @@ def analyze(
         if not any(member in by_well for c in by_well[well] for member in c.merged_from)
     }
     vendor = vendor_of(record)
+    arrays = _plot_arrays(record, settings, own)
     plate = Plate(
         record=record,
         counts=by_well,
         joints=alone,
         backgrounds=backgrounds(counts, blanks),
         control=_control(alone, planned),
+        unclear=_unclear(arrays),
         vendor=vendor,
     )
     return Outcome(
         samples=with_suitability([sample_result(plate, group) for group in _grouped(planned)], settings),
-        algorithms=[*ALGORITHMS, *([GATING] if own else []), *([INTEGRITY] if any(joints.values()) else [])],
+        algorithms=[*ALGORITHMS, *(GATING if own else []), *([INTEGRITY] if any(joints.values()) else [])],
         wells=[
             well_document(
                 c,
@@ -96,7 +102,7 @@ def analyze(
             )
             for c in counts
         ],
-        arrays=_plot_arrays(record, settings),
+        arrays=arrays,
     )
 
 
@@ -126,16 +132,34 @@ def _grouped(planned: Sequence[Plan]) -> list[list[Plan]]:
     return list(groups.values())
 
 
-def _plot_arrays(record: DropletPlate, settings: TechniqueSettings) -> dict[str, NDArray[Any]]:
-    """Return at most 5000 droplets a well, drawn by the seed and the input's hash."""
+def _plot_arrays(
+    record: DropletPlate, settings: TechniqueSettings, own: Mapping[tuple[str, str], OwnCall]
+) -> dict[str, NDArray[Any]]:
+    """Return at most 5000 droplets a well, drawn by the seed and the input's hash.
+
+    With the vendor's calls where there are any, and the probability of those made here.
+    """
     random = generator(settings.seed, record.inputs)
     arrays: dict[str, NDArray[Any]] = {}
+    shown: dict[str, NDArray[np.float64]] = {}
     for well, droplets in record.droplets.items():
         total = droplets.amplitude.shape[0]
         kept = np.arange(total)
         if total > PLOTTED:
-            kept = np.sort(random.choice(total, PLOTTED, replace=False))
-        arrays[f"droplets/{well}"] = droplets.amplitude[kept]
+            kept = np.sort(random.choice(total, PLOTTED, replace=False, shuffle=False))
+        arrays[f"droplets/{well}"] = shown[well] = droplets.amplitude[kept]
         if droplets.positive is not None:
             arrays[f"calls/{well}"] = droplets.positive[kept]
+    channels = {well: droplets.channels for well, droplets in record.droplets.items()}
+    for well, found in call_memberships(shown, channels, own).items():
+        arrays[f"membership/{well}"] = found
     return arrays
+
+
+def _unclear(arrays: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+    """Return, by well, the share of droplets whose call is less sure than 9 in 10."""
+    return {
+        name.partition("/")[2]: float(np.mean(found < SURE))
+        for name, found in arrays.items()
+        if name.startswith("membership/") and found.size
+    }

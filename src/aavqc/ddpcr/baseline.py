@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -75,7 +76,7 @@ def find_baselines(wells: Mapping[str, FloatArray], blanks: Collection[str]) -> 
     if sum(values.size for values in wells.values()) < 100:
         return None
     low, high = _range(wells)
-    if not high > low:
+    if not 0 < high - low < math.inf:
         return None
     found = {
         well: _well_modes(values, low, high)

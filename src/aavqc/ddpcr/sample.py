@@ -37,7 +37,8 @@ class Plate:
     """What the wells of a sample are seen against.
 
     ``counts`` and ``joints`` are those of the whole plate, by well; ``backgrounds`` those without
-    template, by target; ``control`` is the integrity of its linear intact control.
+    template, by target; ``control`` is the integrity of its linear intact control; ``unclear`` is, by
+    well, the share of droplets whose call is not sure.
     """
 
     record: DropletPlate
@@ -45,6 +46,7 @@ class Plate:
     joints: Mapping[str, Sequence[Joint]]
     backgrounds: Mapping[str, Background]
     control: Integrity | None
+    unclear: Mapping[str, float]
     vendor: Vendor
 
 
@@ -97,7 +99,12 @@ def sample_result(plate: Plate, plans: Sequence[Plan]) -> Sample:
         replicate=_common([r.replicate for r in rows]),
         status="invalid" if any(f.severity == "invalid" for f in flags) else "valid",
         attributes=attributes,
-        diagnostics={"targets": diagnostics, "integrity": diagnostics_intact, "dmiqe": table},
+        diagnostics={
+            "targets": diagnostics,
+            "integrity": diagnostics_intact,
+            "dmiqe": table,
+            "unclear": {w: plate.unclear[w] for p in plans for w in p.wells if w in plate.unclear},
+        },
         flags=flags,
         warnings=warnings,
     )

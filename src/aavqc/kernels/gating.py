@@ -26,12 +26,12 @@ def add_to_histogram(
     last = counts.size - 1
     for i in range(values.size):
         at = (values[i] - shift - low) / width
-        if at < 0.0:
-            counts[0] += 1.0
-        elif at >= last:
+        if at >= last:
             counts[last] += 1.0
-        else:
+        elif at > 0.0:
             counts[int(at)] += 1.0
+        else:
+            counts[0] += 1.0
 
 
 @kernel
