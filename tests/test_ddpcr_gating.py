@@ -149,6 +149,30 @@ def test_one_population_is_no_call_unless_a_control_says_what_it_is() -> None:
     assert (wells[0].status, wells[0].positives, wells[0].copies_per_ul) == ("NO_CALL", None, None)
 
 
+def test_a_full_plate_with_a_few_bright_droplets_is_no_blank() -> None:
+    full = droplets(2, 14.0, rain=0.01)[0]
+    full[:5] = 15000.0
+    assert called((full, 15000)) == [None]
+
+
+@pytest.mark.parametrize(
+    "amplitude",
+    [
+        np.empty(0),
+        np.array([5.0]),
+        np.full(20000, 7.0),
+        np.concatenate([np.random.default_rng(0).normal(0, 1, 15000), [1e308] * 9, [-1e308] * 9]),
+        np.concatenate([np.random.default_rng(0).normal(0, 1, 15000), [1e300] * 9, [-1e300] * 9]),
+        np.random.default_rng(0).normal(0, 1e-300, 15000),
+        np.random.default_rng(0).random(15000),
+    ],
+    ids=["none", "one", "constant", "infinite range", "huge", "tiny", "even"],
+)
+def test_droplets_that_form_no_clusters_are_no_call(amplitude: NDArray[np.float64]) -> None:
+    outcome = analyze_plate(plate(A01=amplitude), TechniqueSettings())
+    assert [(w.status.split(";")[0], w.positives) for w in outcome.wells or []] == [("NO_CALL", None)]
+
+
 def test_an_all_positive_well_is_not_taken_for_a_blank() -> None:
     made = [droplets(s, x, rain=0.0) for s, x in enumerate((14.0, 0.5, 0.0))]
     calls = called(*made)

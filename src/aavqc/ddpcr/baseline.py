@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +18,9 @@ SMOOTHING = 0.006
 
 LEAST = 0.002
 """Fraction of a well's droplets below which a mode is dust: 6 copies a droplet leave 0.25 % negative."""
+
+WIDEST = 1e100
+"""Range of amplitudes beyond which their squares are no numbers: no instrument has it."""
 
 APART = 8.0
 """Wells of one mode that differ by more SDs of their negatives than this are of two kinds."""
@@ -76,7 +78,7 @@ def find_baselines(wells: Mapping[str, FloatArray], blanks: Collection[str]) -> 
     if sum(values.size for values in wells.values()) < 100:
         return None
     low, high = _range(wells)
-    if not 0 < high - low < math.inf:
+    if not 0 < high - low < WIDEST:
         return None
     found = {
         well: _well_modes(values, low, high)

@@ -145,10 +145,16 @@ def _blank_bound(wells: Mapping[str, FloatArray], base: Baselines, blanks: Colle
 def _without_population(
     wells: Mapping[str, FloatArray], base: Baselines, floor: float
 ) -> tuple[Gate, Baselines] | None:
-    """Gate by the few droplets that are none of the negatives, else by the negatives alone."""
+    """Gate by the few droplets that are none of the negatives, else by the negatives alone.
+
+    Where as many droplets lie far below the only population as above, it may be the positives', with
+    their rain.
+    """
     clear = base.level + CLEAR * base.sd
-    beyond = np.concatenate([(v := wells[w] - base.shift[w])[v > clear] for w in wells])
-    if beyond.size >= 3:
+    aligned = np.concatenate([wells[w] - base.shift[w] for w in wells])
+    beyond = aligned[aligned > clear]
+    under = np.count_nonzero(aligned < base.level - CLEAR * base.sd)
+    if beyond.size >= 3 and (base.parted or beyond.size > under):
         rare = base.level + PEOPLE * (float(np.median(beyond)) - base.level)
         return Gate(max(rare, floor, base.level + NEAREST * base.sd), base.level), base
     if not base.parted:
