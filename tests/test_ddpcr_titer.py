@@ -325,6 +325,13 @@ def test_a_control_that_fails_makes_the_samples_invalid(control: WellRow, reason
     assert "assay_unsuitable" in {f.id for f in sample.flags}
 
 
+def test_a_sample_without_dnase_stands_beside_its_titer() -> None:
+    record = plate(row("A01", positives(400)), row("B01", positives(500)))
+    outcome = analyze_plate(record, TechniqueSettings(dilution_factor=1e6, roles={"B01": "no_dnase"}))
+    sample = next(s for s in outcome.samples if s.role == "sample")
+    assert sample.diagnostics["suitability"]["no_dnase_ratio"]["ITR"] == pytest.approx(1.25, rel=1e-3)
+
+
 def test_missing_controls_are_named() -> None:
     sample, verdict = suited(plate(row("A01", 5000)))
     assert sample.status == "valid"

@@ -17,7 +17,8 @@ def with_suitability(samples: Sequence[Sample], settings: TechniqueSettings) -> 
     """Return the samples of a plate with one verdict each: ``suitable`` or ``unsuitable``, with reasons.
 
     A control that fails makes every sample of the plate unsuitable, and invalid. Controls that the
-    plate does not have are named, and fail nothing.
+    plate does not have are named, and fail nothing. A sample that is there without DNase, too, has the
+    ratio of the two titers.
 
     Parameters
     ----------
@@ -29,7 +30,10 @@ def with_suitability(samples: Sequence[Sample], settings: TechniqueSettings) -> 
     failed = [reason for c in controls for reason in _failures(c, settings)]
     missing = [name for name, roles in _WANTED.items() if not any(s.role in roles for s in samples)]
     recoveries = {c.sample_id: found for c in controls if (found := _recoveries(c, settings))}
-    return [_judged(s, failed, missing, recoveries) for s in samples]
+    undigested = {(s.lot, s.sample_id): _titers(s) for s in samples if s.role == "no_dnase"}
+    return [
+        _judged(s, failed, missing, recoveries, undigested.get((s.lot, s.sample_id), {})) for s in samples
+    ]
 
 
 _WANTED: dict[str, tuple[Role, ...]] = {
@@ -39,7 +43,11 @@ _WANTED: dict[str, tuple[Role, ...]] = {
 
 
 def _judged(
-    sample: Sample, failed: Sequence[str], missing: Sequence[str], recoveries: dict[str, Any]
+    sample: Sample,
+    failed: Sequence[str],
+    missing: Sequence[str],
+    recoveries: dict[str, Any],
+    undigested: dict[str, float],
 ) -> Sample:
     own = [f.message for f in sample.flags if f.severity == "invalid"]
     own += [
@@ -53,6 +61,9 @@ def _judged(
         "controls_missing": list(missing),
         "recoveries": recoveries,
     }
+    if sample.role == "sample" and undigested:
+        own_titers = _titers(sample)
+        verdict["no_dnase_ratio"] = {t: v / own_titers[t] for t, v in undigested.items() if own_titers.get(t)}
     update: dict[str, Any] = {"diagnostics": sample.diagnostics | {"suitability": verdict}}
     if failed and sample.role == "sample":
         flag = Flag(id="assay_unsuitable", severity="invalid", message="; ".join(failed))
@@ -90,4 +101,8 @@ def _recoveries(control: Sample, settings: TechniqueSettings) -> dict[str, float
     expected = settings.expected_titers.get(control.sample_id)
     if expected is None:
         return {}
-    return {a.target or "": a.value / expected for a in control.attributes if a.name == "vg_titer"}
+    return {target: titer / expected for target, titer in _titers(control).items()}
+
+
+def _titers(sample: Sample) -> dict[str, float]:
+    return {a.target or "": a.value for a in sample.attributes if a.name == "vg_titer"}
