@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from aavqc.kernels import kernel
 
+NEGLIGIBLE = -40.0
+"""Logarithm of a probability that is none beside the largest."""
+
 
 @kernel
 def memberships(
@@ -58,7 +61,8 @@ def memberships(
             highest = max(highest, value)
         norm = 0.0
         for k in range(clusters + 1):
-            out[i, k] = math.exp(out[i, k] - highest)
+            below = out[i, k] - highest
+            out[i, k] = math.exp(below) if below > NEGLIGIBLE else 0.0
             norm += out[i, k]
         for k in range(clusters + 1):
             out[i, k] /= norm
