@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from aavqc.analysis import analyze, read_all
+from aavqc.analysis import analyze, read, read_all
+from aavqc.ddpcr import TechniqueSettings
+from aavqc.ddpcr import analyze as analyze_plate
 from aavqc.ddpcr.poisson import poisson_interval
-from aavqc.documents import Well
+from aavqc.documents import SheetRow, Well
 from aavqc.records import DropletPlate, WellRow
 
 Pair = tuple[WellRow, Well]
@@ -92,6 +94,23 @@ def test_a_plate_that_is_too_dense_is_warned_of(qiacuity: Path) -> None:
     for sample in dense:
         assert {f.id: f.severity for f in sample.flags}["density_high"] == "warning"
         assert sample.attribute_set["vg_titer"].value > 1e12
+
+
+def test_the_rise_with_dilution_of_the_aav_plate_is_laid_to_lambda(qiacuity: Path) -> None:
+    record = read(qiacuity / "qiacuity_dpcr_example04.csv")
+    assert isinstance(record, DropletPlate)
+    wells: dict[str, list[str]] = {}
+    for row in record.rows:
+        wells.setdefault(row.sample.split("_")[0], []).append(row.well)
+    sheet = [
+        (SheetRow(export="x", lot="L", sample_id=s, part=";".join(wells[s])), TechniqueSettings())
+        for s in "123456"
+    ]
+    samples = {s.sample_id: s for s in analyze_plate(record, TechniqueSettings(), sheet).samples}
+    for name, rise in zip("123456", (5.6, 4.4, 4.8, 6.4, 3.8, 5.1), strict=True):  # published, of the means
+        found = samples[name].diagnostics["targets"]["eGFP"]["linearity"]
+        assert found["change_percent"] == pytest.approx(rise, abs=0.2)
+        assert "lambda_high" in {f.id for f in samples[name].flags}
 
 
 def test_absolute_q_intervals_are_of_the_logarithm(absoluteq: Path) -> None:

@@ -118,10 +118,13 @@ def target_flags(target: str, found: Mapping[str, Any], template: bool) -> list[
                 limit=SCATTERED,
             )
         )
-    if template and line is not None and line["verdict"] == "not parallel":
-        change = line["change_percent"]
-        dense = (found["lambda_max"] or 0) > 1 and change > 0
-        hint = f": λ {found['lambda_max']:.3g} is too high" if dense else ""
+    if template and line is not None:
+        change, highest = line["change_percent"], found["lambda_max"] or 0.0
+        proven = line["verdict"] == "not parallel"
+        dense = change > line["margin_percent"] and (highest > HIGH_DENSITY or (proven and highest > 1))
+        if not dense and not proven:
+            return flags
+        hint = f": λ {highest:.3g} is too high" if dense else ""
         flags.append(
             Flag(
                 id="lambda_high" if dense else "dilution_trend",
