@@ -132,7 +132,7 @@ def test_vendor_intervals_of_real_rows(
             continue
         k, n = int(vendor["positives"]), int(vendor["negatives"])
         kind = "none" if k == 0 else "few" if min(k, n) < 100 else "many"
-        allowed = {"many": 1e-4, "few": 1e-2, "none": 1e-6}[kind]
+        allowed = {"many": 1e-4, "few": 2e-3, "none": 1e-6}[kind]
         compared[kind] += 1
         assert ours.ci_high == pytest.approx(float(vendor["poisson_hi"]), rel=allowed), vendor
         assert ours.ci_low == pytest.approx(float(vendor["poisson_lo"] or 0), rel=allowed, abs=1e-12), vendor
@@ -182,6 +182,8 @@ def test_few_positives_or_negatives_take_the_posterior() -> None:
     assert upper is None
     assert low / VOLUME * 1e3 == pytest.approx(10343.54, rel=1e-6)
     assert small_count(0, 0.95) == (0.0, 2.996)
+    # one positive, as 93 published rows have it
+    assert small_count(1, 0.95) == pytest.approx((0.042, 4.776))
 
 
 @pytest.mark.parametrize("method", ["wilson", "clopper_pearson", "vendor"])

@@ -104,7 +104,7 @@ def linked(joint: Joint, volume_cv: float = 0.0) -> float | None:
     Examples
     --------
     >>> round(linked(Joint("A01", ("a", "b"), np.array([13838, 4, 81, 1897]))), 5)
-    0.12725
+    0.12773
     """
     none, first, second, _ = (int(c) for c in joint.counts)
     total = int(joint.counts.sum())

@@ -131,10 +131,15 @@ def _vendor_proportion(k: int, n: int, coverage: float) -> tuple[float, float]:
 def small_count(k: int, coverage: float) -> tuple[float, float]:
     """Return the shortest interval of Gamma(k + 1), the posterior of a count under a flat prior.
 
+    For 95 % as in Bio-Rad's table: the lower bound is cut to three decimals, and the upper one
+    has the density of the lower one, to three decimals.
+
     Examples
     --------
-    >>> [round(x, 3) for x in small_count(25, 0.95)]
-    [16.412, 36.161]
+    >>> [round(x, 3) for x in small_count(1, 0.95)]
+    [0.042, 4.776]
+    >>> [round(x, 3) for x in small_count(1, 0.9)]
+    [0.084, 3.932]
     """
     if k == 0:
         return 0.0, BLANK_BOUND if coverage == 0.95 else -math.log1p(-coverage)
@@ -152,4 +157,21 @@ def small_count(k: int, coverage: float) -> tuple[float, float]:
             below = middle
         else:
             above = middle
-    return bounds((below + above) / 2)
+    low, high = bounds((below + above) / 2)
+    if coverage != 0.95:
+        return low, high
+    low = math.floor(1e3 * low) / 1e3
+    return low, round(_equally_dense(k, low), 3)
+
+
+def _equally_dense(k: int, low: float) -> float:
+    """Return the count above ``k`` where Gamma(k + 1) is as dense as at ``low``."""
+    level = k * math.log(low) - low
+    below, above = float(k), k + 10 * math.sqrt(k) + 20
+    for _ in range(60):
+        middle = (below + above) / 2
+        if k * math.log(middle) - middle > level:
+            below = middle
+        else:
+            above = middle
+    return (below + above) / 2

@@ -60,7 +60,7 @@ def species(counts: NDArray[np.int64], volume_cv: float = 0.0) -> Species | None
     Examples
     --------
     >>> [round(float(x), 4) for x in species(np.array([13838, 4, 81, 1897])).density]
-    [0.0, 0.0008, 0.0061, 0.1272]
+    [0.0, 0.0003, 0.0058, 0.1277]
     """
     total = int(counts.sum())
     if not total or not counts[0]:

@@ -134,7 +134,7 @@ def widened(
     Examples
     --------
     >>> [round(x, 4) for x in widened(1.0, 0.9, 1.1, 1.0, 0.1)]
-    [0.8651, 1.1481]
+    [0.8648, 1.1481]
     """
     if value <= 0:
         return low, None if high is None else high * math.exp(added)
