@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TechniqueSettings", "analyze"]
 
-ALGORITHMS = ["ddpcr.poisson/1", "ddpcr.titer/2"]
+ALGORITHMS = ["ddpcr.poisson/2", "ddpcr.titer/2"]
 GATING = ["ddpcr.gate/1", "ddpcr.clusters/1"]
 INTEGRITY = "ddpcr.integrity/1"
 SURE = 0.9
