@@ -70,12 +70,15 @@ MAY_IMPORT = {
     "methods": {"documents", "textfiles", "errors"},
     "fingerprint": {"documents"},
     "results": {"documents", "attributes", "quantities", "textfiles", "errors"},
+    "plate_layout": {"errors"},
+    "sheet": {"plate_layout", "parsers", "documents", "textfiles", "errors"},
     "analysis": {
-        "", "auc", "cdms", "ddpcr", "parsers", "methods", "fingerprint", "settings", "documents", "records",
-        "attributes", "errors",
+        "", "auc", "cdms", "ddpcr", "parsers", "sheet", "methods", "fingerprint", "settings", "documents",
+        "records", "attributes", "errors",
     },
     "batch": {
-        "", "results", "analysis", "parsers", "methods", "settings", "documents", "textfiles", "errors",
+        "", "results", "analysis", "parsers", "sheet", "methods", "settings", "documents", "textfiles",
+        "errors",
     },
     "report": {"documents", "results", "analysis"},
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},

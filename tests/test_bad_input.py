@@ -475,7 +475,7 @@ def test_a_bad_sample_sheet_is_refused_with_its_line(
 
 
 def test_a_sheet_with_old_mac_line_ends_is_read(tmp_path: Path) -> None:
-    from aavqc.batch.sheet import load_sheet
+    from aavqc.sheet import load_sheet
 
     (tmp_path / "samples.csv").write_bytes(b"export,lot,sample_id\ra.csv,L,a\rb.csv,L,b\r")
     assert [row.sample_id for row in load_sheet(tmp_path / "samples.csv", ())] == ["a", "b"]

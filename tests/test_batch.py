@@ -12,9 +12,9 @@ import pytest
 import aavqc
 from aavqc.batch import BatchReport, run
 from aavqc.batch.pool import local_pool
-from aavqc.batch.sheet import load_sheet
 from aavqc.batch.tables import RESULT_COLUMNS, to_csv
 from aavqc.documents import ResultDocument
+from aavqc.sheet import load_sheet
 
 SCHEMAS = Path(aavqc.__file__).parent / "schemas"
 

@@ -132,7 +132,7 @@ def test_vendor_intervals_of_real_rows(
             continue
         k, n = int(vendor["positives"]), int(vendor["negatives"])
         kind = "none" if k == 0 else "few" if min(k, n) < 100 else "many"
-        allowed = {"many": 1e-4, "few": 1e-2, "none": 1e-6}[kind]
+        allowed = {"many": 1e-4, "few": 2e-3, "none": 1e-6}[kind]
         compared[kind] += 1
         assert ours.ci_high == pytest.approx(float(vendor["poisson_hi"]), rel=allowed), vendor
         assert ours.ci_low == pytest.approx(float(vendor["poisson_lo"] or 0), rel=allowed, abs=1e-12), vendor
@@ -163,20 +163,6 @@ def test_total_interval_of_real_merged_wells(reference_data: Path) -> None:
     assert compared >= 10
 
 
-def test_droplets_that_nobody_called(reference_data: Path) -> None:
-    for record in read_all(reference_data / "ddpcr" / "ddPCRclust"):
-        result = analyze(record)
-        assert result.payload.wells
-        for well in result.payload.wells:
-            assert (well.status, well.positives, well.copies_per_ul, well.calls) == (
-                "NO_CALL",
-                None,
-                None,
-                None,
-            )
-        assert all(flags(s)["no_call"] == "invalid" and s.status == "invalid" for s in result.samples)
-
-
 def test_droplets_of_another_plate_are_flagged(reference_data: Path) -> None:
     stubs = analyze(reference_data / "ddpcr" / "daattali_ddpcr" / "read_quant")
     assert all("amplitudes_of_another_plate" in flags(s) for s in stubs.samples)
@@ -196,6 +182,8 @@ def test_few_positives_or_negatives_take_the_posterior() -> None:
     assert upper is None
     assert low / VOLUME * 1e3 == pytest.approx(10343.54, rel=1e-6)
     assert small_count(0, 0.95) == (0.0, 2.996)
+    # one positive, as 93 published rows have it
+    assert small_count(1, 0.95) == pytest.approx((0.042, 4.776))
 
 
 @pytest.mark.parametrize("method", ["wilson", "clopper_pearson", "vendor"])
@@ -242,8 +230,12 @@ def test_titer_from_counts_by_hand() -> None:
     titer = attributes["vg_titer[ITR]"]
     assert titer.value == pytest.approx(concentration * 1000 * 2e6, rel=1e-12)
     assert (titer.unit, titer.scope, titer.coverage) == ("vg/mL", "run", 0.95)
-    logs = [math.log(-math.log(1 - k / 15000)) for k in (5000, 5200)]
-    half = 12.706205 * np.std(logs, ddof=1) / math.sqrt(2)
+    # Poisson's half-width, by Student's quantile of 4 degrees of freedom and the scatter of two wells
+    chi2 = 2 * 100**2 / (15000 * 0.34 * 0.66)
+    factor = 2.776445 / 1.959964 * math.sqrt((1 + chi2) / 2)
+    _, upper = poisson_interval(10200, 30000)
+    assert upper is not None
+    half = factor * math.log(upper / -math.log(1 - 0.34))
     assert titer.ci_high == pytest.approx(titer.value * math.exp(half), rel=1e-6)
     assert samples["S1"].warnings == ["no vg_titer: dilution_factor is not given"]
     assert "vg_titer" not in samples["S1"].attribute_set
@@ -299,13 +291,9 @@ def test_merged_rows_never_count_beside_their_members() -> None:
     assert [w.well for w in both[2]] == ["A01", "B01", "M01"]
     assert both[1]["S1"].diagnostics["targets"]["ITR"]["n"] == 30000
     alone = run(plate(merged))
-    assert alone[1]["S1"].diagnostics["targets"]["ITR"] == {
-        "wells": ["M01"],
-        "n": 30000,
-        "k": 9000,
-        "lambda": pytest.approx(-math.log(0.7)),
-        "cv_percent": None,
-    }
+    found = alone[1]["S1"].diagnostics["targets"]["ITR"]
+    assert (found["wells"], found["n"], found["k"], found["cv_percent"]) == (["M01"], 30000, 9000, None)
+    assert found["lambda"] == pytest.approx(-math.log(0.7))
 
 
 def test_no_template_control_has_no_titer_and_is_flagged_when_positive() -> None:
@@ -429,11 +417,6 @@ def test_a_well_named_twice_is_refused() -> None:
         run(plate(row("A01", 100)), sheet("X", "A01"), sheet("Y", "A01"))
 
 
-def test_own_calls_are_refused() -> None:
-    with pytest.raises(UsageError, match="calls"):
-        run(plate(row("A01", 100)), calls="own")
-
-
 def test_unknown_volume_gives_no_number_but_a_setting_does() -> None:
     record = plate(row("A01", 5000, copies_per_ul=None), volume=None)
     _, samples, wells = run(record)
@@ -449,7 +432,7 @@ def test_a_volume_by_well_is_taken_from_the_well_s_own_concentration() -> None:
     other = row("A01", 0, target="x", channel="Ch2", copies_per_ul=0.0)
     _, _, wells = run(plate(row("A01", 5000, copies_per_ul=concentration), other, volume=None))
     assert [w.partition_volume_nl for w in wells] == pytest.approx([0.92, 0.92])
-    assert {w.partition_volume_source for w in wells} == {"back_calculated"}
+    assert [w.partition_volume_source for w in wells] == ["back_calculated_own", "back_calculated"]
 
 
 def test_clusters_stand_in_for_a_missing_table() -> None:

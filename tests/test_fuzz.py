@@ -26,7 +26,6 @@ import pytest
 
 from aavqc.analysis import TECHNIQUES, settings_class
 from aavqc.attributes import Attribute
-from aavqc.batch.sheet import load_sheet
 from aavqc.documents import (
     Envelope,
     Flag,
@@ -45,6 +44,7 @@ from aavqc.quantities import parse_number, parse_unit
 from aavqc.results import Specification
 from aavqc.results.limits import parse_limit
 from aavqc.settings import build
+from aavqc.sheet import load_sheet
 
 resource = pytest.importorskip("resource", reason="limits of time and memory need POSIX")
 

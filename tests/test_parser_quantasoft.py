@@ -86,6 +86,23 @@ def test_new_table_with_byte_order_mark_destroyed_micro_and_tabs(tmp_path: Path)
     assert plates[0].partition_volume_nl == 0.85
 
 
+def test_semicolons_may_part_numbers_with_decimal_commas(tmp_path: Path) -> None:
+    header = HEADER_73.replace(",", ";")
+    row = row_73("A01", "FAM", "150.25").replace(",", ";").replace("150.25", "150,25")
+    (read_row,) = read_plate(write(tmp_path / "a", {"p.csv": f"{header}\n{row}\n"})).rows
+    assert read_row.copies_per_ul == 150.25
+    other = row_73("B01", "FAM", "1.5").replace(",", ";")
+    with pytest.raises(InputError, match="decimal point") as caught:
+        read(write(tmp_path / "b", {"p.csv": f"{header}\n{row}\n{other}\n"}))
+    assert caught.value.line == 3
+
+
+def test_a_target_without_a_name_bears_its_channel_s(tmp_path: Path) -> None:
+    rows = [row_73("A01", "FAM", "150", target=""), row_73("A01", "HEX", "150", target="")]
+    plate = read_plate(write(tmp_path, {"p.csv": "\n".join([HEADER_73, *rows])}))
+    assert [r.target for r in plate.rows] == ["Ch1", "Ch2"]
+
+
 def test_columns_of_six_colours_and_of_qx_one_set_the_volume(tmp_path: Path) -> None:
     for extra, volume in ((",Ch3+Ch4+", None), (",Ch3+Ch4+,Ch5+Ch6+", 0.795)):
         text = f"{HEADER_73}{extra}\n{row_73('A01', 'FAM', '150')}{',' * extra.count(',')}\n"
@@ -171,6 +188,8 @@ def test_new_amplitudes_follow_the_names_of_the_targets(tmp_path: Path) -> None:
         (("900,800,3", "9x0,800,3"), 4),
         (("900,800,3", "9_0,800,3"), 4),
         (("900,800,3", ""), 4),
+        (("900,800,3", "900,800,3" + "," * 400_000), 4),
+        (("100.5,200.5,1", "1," * 400_000), 2),
         (("100.5,200.5", "100,5,200,5"), 2),
     ],
 )
@@ -271,7 +290,7 @@ def test_broken_bytes_never_raise_anything_but_errors_of_ours(tmp_path: Path) ->
 
 def test_sniffs_nothing_else() -> None:
     for head in (
-        b"Well,Target 1,Target 2,Count,Ch1 Mean,Cluster ID\nA01,1,0,4,1,2,",
+        b"Well,Target 1,Target 2,Angle,S Value\nA01,NN,PN,N/A,4.7,",
         b"Run,Date,Instrument,Plate,Group,Name,Well,Total,Dye,Target,Conc. cp/uL,SD,CV%,95%CI,Positives\n",
         b"mz,intensity,charge\n1,2,3\n",
         b"",

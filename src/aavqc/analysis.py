@@ -37,11 +37,12 @@ from aavqc.documents import (
     natural,
     plain,
 )
-from aavqc.errors import InputError, SeveralRecords, UsageError
+from aavqc.errors import InputError, SeveralRecords, SpecificationError, UsageError
 from aavqc.methods import load_method
-from aavqc.parsers import Survey, read_export, survey
+from aavqc.parsers import Export, Survey, read_export, survey
 from aavqc.records import Record, VelocityGroup, VelocityScans
 from aavqc.settings import DOCUMENTS, Settings, build
+from aavqc.sheet import assign, load_sheet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -177,6 +178,7 @@ def analyze(
     method: str | Path | Method | None = None,
     *,
     name: str | None = None,
+    samples: str | Path | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Result:
@@ -189,6 +191,9 @@ def analyze(
         Default: the built-in method of the technique.
     name : str, optional
         File name of a stream.
+    samples : path, optional
+        Sample sheet or a plate's layout (CSV or XLSX): which part is which sample, its role,
+        preparation and dilution. It may name other exports too.
     progress : callable, optional
         Called with a short text as each record is begun.
     **settings
@@ -205,7 +210,7 @@ def analyze(
     InputError
         Input that can't be read.
     """
-    return analyze_all(source, method, settings, name=name, progress=progress)
+    return analyze_all(source, method, settings, name=name, samples=samples, progress=progress)
 
 
 def analyze_all(
@@ -214,12 +219,14 @@ def analyze_all(
     settings: Mapping[str, Any] | None = None,
     *,
     name: str | None = None,
+    samples: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Do what :func:`analyze` does, with the settings as a mapping of any keys."""
     overrides = settings or {}
     if isinstance(source, Record):
         records = [source]
+        exports = [Export(source.format, source.technique, source.name, source.sample_id, ())]
         used = resolve_method(source.technique, method)
     else:
         found = survey(source, name=name)
@@ -235,15 +242,17 @@ def analyze_all(
         _raise_failures(found, source)
         used = resolve_method(techniques[0], method)
         settled = build(settings_class(techniques[0]), used.settings, overrides)  # a wrong one ends it here
-        records = [read_export(export) for export in found.exports]
+        exports = found.exports
+        records = [read_export(export) for export in exports]
         if getattr(settled, "together", False):
             records = [_together(records)]
+    rows = {} if samples is None else _sheet_rows(Path(samples), exports, source)
     started = time.perf_counter()
     results = []
     for record in records:
         if progress:
             progress(record.name)
-        results.append(analyze_record(record, used, overrides))
+        results.append(analyze_record(record, used, overrides, rows.get(record.name, ())))
     return replace(merge(results), seconds=time.perf_counter() - started)
 
 
@@ -253,6 +262,25 @@ def _together(records: Sequence[Record]) -> Record:
     if len(scans) < len(records):
         raise UsageError("setting together", expected="scans of sedimentation velocity only")
     return VelocityGroup.of(scans)
+
+
+def _sheet_rows(
+    samples: Path, exports: Sequence[Export], source: Record | str | Path | BinaryIO
+) -> dict[str, list[SheetRow]]:
+    """Return the rows of a sample sheet by record; those of other exports are left out."""
+    folder = samples.parent
+    if isinstance(source, (str, Path)):
+        folder = Path(source) if Path(source).is_dir() else Path(source).parent
+    names = {name for technique in TECHNIQUES for name in settings_class(technique).model_fields}
+    assigned = assign(load_sheet(samples, names), list(exports), folder, samples)
+    if not assigned.rows:
+        raise SpecificationError(
+            "the sample sheet names none of the exports",
+            file=samples.name,
+            expected=", ".join(e.name for e in exports[:4]),
+            found=assigned.problems[0] if assigned.problems else "no rows",
+        )
+    return assigned.rows
 
 
 def resolve_method(technique: Technique, method: str | Path | Method | None) -> Method:

@@ -190,7 +190,11 @@ class Sample(Document):
 
 
 class Well(Document):
-    """One well and target of a plate, as analysed; what can't be had is null, never 0."""
+    """One well and target of a plate, as analysed; what can't be had is null, never 0.
+
+    ``linked_per_ul`` counts molecules that bear the target and that of the channel it is paired
+    with; ``undiluted_per_ml`` is the concentration in the sample before its dilution chain.
+    """
 
     well: str
     channel: str
@@ -210,6 +214,8 @@ class Well(Document):
     positives_own: int | None
     merged_from: list[str]
     status: str
+    linked_per_ul: float | None = None
+    undiluted_per_ml: float | None = None
 
 
 class Payload(Document):

@@ -25,12 +25,15 @@ MAX_DEPTH = 32
 
 def read_text(path: Path, name: str | None = None) -> str:
     """Read a UTF-8 text file; any failure is an :class:`InputError` that names the file."""
+    return decode(read_bytes(path, name), name or path.name)
+
+
+def read_bytes(path: Path, name: str | None = None) -> bytes:
+    """Read a file; any failure is an :class:`InputError` that names the file."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"can't be read ({error.strerror})", file=name or str(path)) from error
-    name = name or path.name
-    return decode(data, name)
 
 
 def decode(data: bytes, name: str) -> str:

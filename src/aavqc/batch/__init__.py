@@ -19,7 +19,6 @@ from aavqc.batch.jobs import Done, Job, job_id, run_job
 from aavqc.batch.judge import judge_results
 from aavqc.batch.outputs import lot_file, write_outputs
 from aavqc.batch.pool import local_pool
-from aavqc.batch.sheet import Assignment, assign, load_sheet
 from aavqc.documents import EvaluationEntry, FileEntry, Manifest, Method, ResultDocument, SheetRow
 from aavqc.errors import (
     EXIT_BUG,
@@ -34,6 +33,7 @@ from aavqc.methods import load_method
 from aavqc.parsers import Survey, survey
 from aavqc.results import Specification
 from aavqc.settings import build
+from aavqc.sheet import Assignment, assign, load_sheet
 
 if TYPE_CHECKING:
     from aavqc.results import Evaluation
@@ -107,7 +107,7 @@ def run(
     out : path
         Output folder; must not lie inside ``folder``.
     samples : path, optional
-        Sample sheet; default ``folder/samples.csv`` where it exists.
+        Sample sheet or a plate's layout; default ``folder/samples.csv`` where it exists.
     methods : sequence, optional
         At most one a technique; default ``folder/method*.toml``, else the built-in ones.
     specification : path or paths, optional

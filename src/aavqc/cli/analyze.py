@@ -26,6 +26,10 @@ def analyze(
         Optional[list[str]],  # noqa: UP045
         typer.Option("--set", help="key=value; overrides the method. Repeatable."),
     ] = None,
+    samples: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--samples", help="Sample sheet, or a plate's layout (CSV, XLSX)."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result document on stdout.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A long table on stdout.")] = False,
 ) -> int:
@@ -37,7 +41,11 @@ def analyze(
         from aavqc.documents import canonical
 
         result = analyze_all(
-            path, method, parse_set(settings or []), progress=lambda name: talk(f"analyzing {name}")
+            path,
+            method,
+            parse_set(settings or []),
+            samples=samples,
+            progress=lambda name: talk(f"analyzing {name}"),
         )
         if as_json:
             out.write(canonical(result.document()).decode() + "\n")

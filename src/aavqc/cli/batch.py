@@ -59,7 +59,7 @@ def demo(
 def batch(
     folder: Annotated[str, typer.Argument(help="Folder of exports; it is never written to.")],
     out: Annotated[str, typer.Option("--out", help="Output folder, outside FOLDER.")],
-    samples: Annotated[Optional[str], typer.Option("--samples", help="Sample sheet.")] = None,  # noqa: UP045
+    samples: Annotated[Optional[str], typer.Option("--samples", help="Sample sheet or layout.")] = None,  # noqa: UP045
     methods: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option("--method", help="Method, one a technique."),

@@ -10,27 +10,68 @@ from aavqc.documents import Role
 from aavqc.settings import Settings
 
 IntervalMethod = Literal["wilson", "clopper_pearson", "vendor", "vendor_total"]
+Lysis = Literal["in_droplet", "pre_lysis", "unknown"]
+Place = Literal["itr", "itr_cut", "promoter", "transgene", "polya", "other"]
+Positive = Annotated[float, Field(gt=0, le=1e18)]
 
 
 class TechniqueSettings(Settings):
     """What an analysis of a droplet digital PCR plate can be told."""
 
-    calls: Literal["vendor", "own", "auto"] = Field("auto", description="whose positives are used")
+    calls: Literal["vendor", "own", "auto"] = Field(
+        "auto", description="whose positives are used; auto: the vendor's where the export has them"
+    )
+    gates: dict[str, float] = Field({}, description="threshold by target, instead of finding one")
+    gate_baselines: dict[str, float] = Field(
+        {}, description="where the negatives lay when a gate was found: wells are shifted to it"
+    )
     interval: IntervalMethod = Field(
-        "wilson", description="of counts; vendor: Bio-Rad's; vendor_total: also between merged wells"
+        "wilson", description="of counts; vendor: as its software prints; vendor_total: of merged wells too"
     )
     partition_volume_nl: float | None = Field(
         None, ge=1e-3, le=1e3, description="instead of the software's value"
+    )
+    volume_rel_sd: float = Field(
+        0.0, ge=0, le=0.5, description="of the mean partition volume; shared by all wells"
+    )
+    volume_cv: float = Field(
+        0.0, ge=0, le=0.5, description="of partitions within a well; 0: all alike, as the vendors assume"
+    )
+    chain: list[str] = Field(
+        [], description="steps name:volume in:volume out[:relative SD], which multiply dilution_factor"
     )
     strand_factor: float = Field(1.0, ge=0.01, le=100, description="genomes a counted molecule")
     targets_per_genome: dict[str, Annotated[float, Field(ge=0.01, le=100)]] = Field(
         {}, description="by target; 1 where not given"
     )
-    lysis: Literal["in_droplet", "pre_lysis", "unknown"] = Field(
-        "unknown",
-        description="where capsids are opened; kept with the result, without effect on a number yet",
+    target_places: dict[str, Place] = Field(
+        {}, description="by target: where on the genome; itr needs a digestion state to give vg/mL"
     )
+    between_preparation_cv: float = Field(
+        0.0, ge=0, le=1, description="of the procedure, for a sample with one preparation"
+    )
+    min_accepted: int = Field(1000, ge=1000, le=1_000_000, description="droplets that a well needs to count")
+    lambda_range: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
+        [0.0, 8.0], description="copies a droplet of the wells that count for a titer"
+    )
+    max_cv: float | None = Field(
+        None, gt=0, le=1, description="between wells of one dilution; a dilution beyond it does not count"
+    )
+    parallelism_margin: float = Field(
+        0.03, gt=0, le=1, description="change of the dilution-corrected titer between dilutions"
+    )
+    max_ntc_positives: int = Field(2, ge=0, le=10_000, description="droplets of a well without template")
+    expected_titers: dict[str, Positive] = Field(
+        {}, description="vg/mL of controls, references and spiked samples, by sample id"
+    )
+    recovery_range: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
+        [0.8, 1.2], description="measured over expected titer"
+    )
+    max_lambda_integrity: float = Field(
+        0.3, gt=0, le=10, description="copies a droplet above which integrity is flagged"
+    )
+    lysis: Lysis = Field("unknown", description="where capsids are opened; genome integrity needs to know it")
     genome_form: Literal["ss", "sc"] = Field(
-        "ss", description="kept with the result, without effect on a number yet: see strand_factor"
+        "ss", description="kept with the result, without effect on a number: see strand_factor"
     )
     roles: dict[str, Role] = Field({}, description="by sample id or well")

@@ -3,170 +3,140 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from aavqc.attributes import Attribute
-from aavqc.ddpcr.flags import NO_TEMPLATE, flags_of
-from aavqc.ddpcr.poisson import copies_per_droplet
-from aavqc.ddpcr.samples import Plan
+from aavqc.attributes import Attribute, Qualifier, Scope
+from aavqc.ddpcr.background import Background, limits
+from aavqc.ddpcr.poisson import Vendor
+from aavqc.ddpcr.selection import Used
 from aavqc.ddpcr.settings import TechniqueSettings
-from aavqc.ddpcr.spread import Estimate, Exposed, around, estimate
-from aavqc.ddpcr.wells import FEWEST, WellCount, exposed
-from aavqc.documents import Flag, Sample
+from aavqc.ddpcr.spread import Estimate, estimate, widened
+from aavqc.ddpcr.wells import exposed
 from aavqc.intervals import normal_quantile
-from aavqc.records import DropletPlate
 
 UL_PER_ML = 1000.0
+ITR = "itr"
 
 
-def sample_result(
-    record: DropletPlate,
-    plans: Sequence[Plan],
-    counts: Mapping[str, Sequence[WellCount]],
-) -> Sample:
-    """Return one sample: its attributes by target, diagnostics and flags.
+@dataclass(frozen=True)
+class Outlook:
+    """What the plate tells of every sample: the background of a target, and whose formulas apply."""
+
+    background: Background
+    vendor: Vendor
+
+
+def titer_attributes(target: str, kept: Sequence[Used], template: bool, outlook: Outlook) -> list[Attribute]:
+    """Return ``concentration`` and ``vg_titer`` of one target, as far as they can be had.
+
+    The titer's interval adds what no number of wells averages away: the relative SDs of the mean
+    partition volume and of the dilution; where there is one preparation also the procedure's own
+    CV between preparations, as the method states it. Several preparations tell their scatter
+    themselves.
 
     Parameters
     ----------
-    record : DropletPlate
-    plans : sequence of Plan
-        The preparations of one sample of one lot in one role; they may differ in dilution.
-    counts : mapping of str to sequence of WellCount
-        By well, of the whole plate.
+    target : str
+    kept : sequence of Used
+        Wells that count.
+    template : bool
+        False for controls without template: they have no titer.
+    outlook : Outlook
     """
-    pool = _pool(plans, counts)
-    role, row = plans[0].role, plans[0].row
-    rows = [p.row for p in plans if p.row is not None]
-    flags = flags_of([c for c, _ in pool], role, [w for p in plans for w in p.missing])
-    attributes, diagnostics, warnings = [], {}, []
-    for target in _targets(pool):
-        found = [(c, p) for c, p in pool if c.target == target and (c.accepted or 0) >= FEWEST]
-        attributes += _attributes(target, found, role not in NO_TEMPLATE)
-        diagnostics[target] = _diagnostics(found)
-    undiluted = [p for _, p in pool if p.settings.dilution_factor is None]
-    if role not in NO_TEMPLATE and undiluted:
-        warnings.append("no vg_titer: dilution_factor is not given")
-        if role == "sample" and any(p.settings.regulated for p in undiluted):
-            message = "a regulated method needs dilution_factor for vg_titer"
-            flags.append(Flag(id="constant_required", severity="warning", message=message))
-    return Sample(
-        sample_id=plans[0].sample_id,
-        record=record.name,
-        lot=row.lot if row is not None else None,
-        role=role,
-        preparation=_common([r.preparation for r in rows]),
-        replicate=_common([r.replicate for r in rows]),
-        status="invalid" if any(f.severity == "invalid" for f in flags) else "valid",
-        attributes=attributes,
-        diagnostics={"targets": diagnostics},
-        flags=flags,
-        warnings=warnings,
-    )
-
-
-def _pool(plans: Sequence[Plan], counts: Mapping[str, Sequence[WellCount]]) -> list[tuple[WellCount, Plan]]:
-    """Return the sample's counts; a merged row only where none of its members is on the plate."""
-    return [
-        (count, part)
-        for part in plans
-        for well in part.wells
-        for count in counts.get(well, ())
-        if not any(member in counts for member in count.merged_from)
-    ]
-
-
-def _targets(pool: Sequence[tuple[WellCount, Plan]]) -> list[str]:
-    return [t for _, t in sorted({(c.channel, c.target) for c, _ in pool})]
-
-
-def _attributes(target: str, found: Sequence[tuple[WellCount, Plan]], template: bool) -> list[Attribute]:
-    if not found:
+    if not kept:
         return []
-    settings = found[0][1].settings
-    attributes = []
-    dilutions = [p.settings.dilution_factor for _, p in found]
-    if len(set(dilutions)) == 1:
-        reaction = _estimate([exposed(c) for c, _ in found], settings)
+    settings = kept[0].plan.settings
+    found = []
+    if len({u.factor for u in kept}) == 1:
+        reaction = _estimate(kept, [1.0] * len(kept), outlook.vendor)
         if reaction:
-            attributes.append(_attribute("concentration", "copies/µL", target, reaction, settings))
-    if template and None not in dilutions:
-        sample = _estimate([exposed(c, _factor(target, p.settings)) for c, p in found], settings)
-        if sample:
-            rel_sd = max((p.row.dilution_rel_sd or 0.0) if p.row else 0.0 for _, p in found)
-            sample = _with_dilution(sample, rel_sd, settings.coverage)
-            attributes.append(_attribute("vg_titer", "vg/mL", target, sample, settings))
-    return attributes
+            shared = normal_quantile(settings.coverage) * settings.volume_rel_sd
+            found.append(_attribute("concentration", "copies/µL", target, reaction, shared, kept, outlook))
+    if template and per_genome_factor(target, settings) is not None and None not in {u.factor for u in kept}:
+        scale = [_scale(target, u) for u in kept]
+        titer = _estimate(kept, scale, outlook.vendor)
+        if titer:
+            rel_sd = [settings.volume_rel_sd, max(u.dilution.rel_sd for u in kept if u.dilution)]
+            if len(preparations(kept)) == 1:
+                rel_sd.append(settings.between_preparation_cv)
+            shared = normal_quantile(settings.coverage) * math.hypot(*rel_sd)
+            found.append(_attribute("vg_titer", "vg/mL", target, titer, shared, kept, outlook))
+    return found
 
 
-def _factor(target: str, settings: TechniqueSettings) -> float:
-    """Return vg/mL of the sample for one copy/µL of the reaction."""
-    per_genome = settings.targets_per_genome.get(target, 1.0)
-    return UL_PER_ML * (settings.dilution_factor or 1.0) * settings.strand_factor / per_genome
+def per_genome_factor(target: str, settings: TechniqueSettings) -> float | None:
+    """Return genomes for each copy; None for an ITR target whose digestion is not stated.
 
-
-def _estimate(wells: Sequence[Exposed | None], settings: TechniqueSettings) -> Estimate | None:
-    """Estimate from the wells that were called and whose volume is known."""
-    return estimate([w for w in wells if w], settings.interval, settings.coverage)
-
-
-def _with_dilution(found: Estimate, rel_sd: float, coverage: float) -> Estimate:
-    """Widen an interval by the dilution's relative SD, in quadrature on the logarithm.
-
-    One dilution series is behind all wells, so the SD does not shrink with their number;
-    of several, the largest is taken.
+    An ITR target counts once or twice a genome as the genome was cut between the ITRs or not:
+    ``itr_cut`` (2, where ``targets_per_genome`` says nothing else) or an explicit
+    ``targets_per_genome`` settles it.
     """
-    half = normal_quantile(coverage) * rel_sd
-    if not half or found.high is None:
-        return found
+    place = settings.target_places.get(target)
+    stated = settings.targets_per_genome.get(target)
+    if place == ITR and stated is None:
+        return None
+    return settings.strand_factor / (stated or (2.0 if place == "itr_cut" else 1.0))
+
+
+def preparations(wells: Sequence[Used]) -> list[str]:
+    """Return the names of the preparations; wells without one are of a single one."""
+    return sorted({_preparation(u) for u in wells})
+
+
+def _preparation(used: Used) -> str:
+    row = used.plan.row
+    return (row.preparation or "") if row is not None else ""
+
+
+def _scale(target: str, used: Used) -> float:
+    """Return vg/mL of the sample for one copy/µL of the reaction."""
+    factor = per_genome_factor(target, used.plan.settings)
+    return UL_PER_ML * (used.factor or 1.0) * (factor or 1.0)
+
+
+def _estimate(kept: Sequence[Used], scale: Sequence[float], vendor: Vendor) -> Estimate | None:
+    settings = kept[0].plan.settings
+    wells = [(exposed(u.count, s), u) for u, s in zip(kept, scale, strict=True)]
+    several = len(preparations(kept)) > 1
+    units = [_preparation(u) if several else str(i) for i, (w, u) in enumerate(wells) if w]
+    return estimate([w for w, _ in wells if w], settings.interval, settings.coverage, units, vendor)
+
+
+def _attribute(
+    name: str,
+    unit: str,
+    target: str,
+    found: Estimate,
+    shared: float,
+    kept: Sequence[Used],
+    outlook: Outlook,
+) -> Attribute:
+    settings = kept[0].plan.settings
+    low, high = widened(found.value, found.low, found.high, added=shared)
+    k, n = sum(u.count.positives or 0 for u in kept), sum(u.count.accepted or 0 for u in kept)
+    limit = limits(outlook.background, n)
+    scope: Scope = "run" if found.several else "fit"
+    if name == "vg_titer" and settings.between_preparation_cv and len(preparations(kept)) == 1:
+        scope = "procedure"
+    qualifier: Qualifier | None = None
+    bound = None
     if found.value == 0:
-        return replace(found, high=found.high * math.exp(half))
-    _, high = around(found.value, math.hypot(math.log(found.high / found.value), half))
-    if found.low <= 0:
-        return replace(found, high=high)
-    low, _ = around(found.value, math.hypot(math.log(found.value / found.low), half))
-    return replace(found, low=low, high=high)
-
-
-def _attribute(name: str, unit: str, target: str, found: Estimate, settings: TechniqueSettings) -> Attribute:
+        qualifier, bound = "ND", high
+    elif k <= limit.blank:
+        qualifier, bound = "<", max(limit.detection / found.volume, found.value)
     return Attribute(
         name=name,
         target=target or None,
         technique="ddpcr",
         value=found.value,
         unit=unit,
-        ci_low=found.low,
-        ci_high=found.high,
+        ci_low=low,
+        ci_high=high,
         coverage=settings.coverage,
-        scope="run" if found.several_wells else "fit",
-        qualifier="ND" if found.value == 0 else None,
-        bound=found.high if found.value == 0 else None,
-        lod=found.lod,
+        scope=scope,
+        qualifier=qualifier,
+        bound=bound,
+        lod=limit.detection / found.volume,
+        loq=limit.quantitation / found.volume,
     )
-
-
-def _diagnostics(found: Sequence[tuple[WellCount, Plan]]) -> dict[str, Any]:
-    """Return pooled counts; the CV is that between wells after correction for dilution."""
-    called = [(c, p) for c, p in found if c.positives is not None and c.accepted]
-    n, k = sum(c.accepted or 0 for c, _ in called), sum(c.positives or 0 for c, _ in called)
-    each = [
-        value
-        for c, p in called
-        if (w := exposed(c, p.settings.dilution_factor or 1.0)) and (value := w.concentration)
-    ]
-    cv = None
-    if len(each) > 1:
-        mean = math.fsum(each) / len(each)
-        cv = 100 * math.sqrt(math.fsum((v - mean) ** 2 for v in each) / (len(each) - 1)) / mean
-    return {
-        "wells": [c.well for c, _ in called],
-        "n": n,
-        "k": k,
-        "lambda": copies_per_droplet(k, n) if called else None,
-        "cv_percent": cv,
-    }
-
-
-def _common(values: Sequence[str | None]) -> str | None:
-    return values[0] if values and len(set(values)) == 1 else None

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from aavqc.ddpcr.poisson import copies_per_droplet, poisson_interval
+from aavqc.ddpcr.calls import OwnCall
+from aavqc.ddpcr.chain import Dilution
+from aavqc.ddpcr.poisson import Vendor, copies_per_droplet, poisson_interval
 from aavqc.ddpcr.settings import TechniqueSettings
 from aavqc.ddpcr.spread import Exposed, total_interval
+from aavqc.ddpcr.volumes import partition_volumes
 from aavqc.documents import Well
-from aavqc.records import DropletPlate, Droplets, WellRow
+from aavqc.records import DropletPlate, Droplets, WellDilution, WellRow
 
 NO_CALL = "NO_CALL"
 FEWEST = 1000
 """Droplets below which a well says nothing; Bio-Rad's software refuses it as well."""
-
-VOLUMES = (1e-3, 1e3)
-"""Volumes that a partition can have, nL: another one implied by a concentration is a fault of the table."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WellCount:
     """One well and target: counts in use, and the partition volume with its source.
 
-    ``positives`` is None where nobody called the droplets. ``disagrees`` tells that the
-    droplets on file are not those of the table.
+    ``positives`` is None where nobody called the droplets; ``calls`` tells who did. ``own`` is
+    what is called here, in use or not. ``volume_cv`` is the scatter of partition volumes in the
+    well that concentrations are corrected for. ``disagrees`` tells that the droplets on file are
+    not those of the table.
     """
 
     well: str
@@ -41,18 +44,18 @@ class WellCount:
     vendor_status: str
     merged_from: tuple[str, ...]
     disagrees: bool
-
-    @property
-    def calls(self) -> Literal["vendor"] | None:
-        """Whose calls are in use."""
-        return None if self.positives is None else "vendor"
+    calls: Literal["vendor", "own"] | None
+    positives_vendor: int | None = None
+    own: OwnCall | None = None
+    volume_cv: float = 0.0
+    chain: WellDilution | None = None
 
     @property
     def copies_per_droplet(self) -> float | None:
         """λ, or None where it can't be had."""
         if self.positives is None or not self.accepted:
             return None
-        return copies_per_droplet(self.positives, self.accepted)
+        return copies_per_droplet(self.positives, self.accepted, self.volume_cv)
 
     @property
     def saturated(self) -> bool:
@@ -69,7 +72,7 @@ class WellCount:
     @property
     def status(self) -> str:
         """The vendor's word, or NO_CALL, and what stands against the number."""
-        words = [NO_CALL if self.positives is None else self.vendor_status]
+        words = [{"vendor": self.vendor_status, "own": "OK", None: NO_CALL}[self.calls]]
         if self.accepted is not None and self.accepted < FEWEST:
             words.append(f"accepted < {FEWEST}")
         if self.saturated:
@@ -77,10 +80,14 @@ class WellCount:
         return "; ".join(filter(None, words))
 
 
-def count_wells(record: DropletPlate, settings: Mapping[str, TechniqueSettings]) -> list[WellCount]:
+def count_wells(
+    record: DropletPlate,
+    settings: Mapping[str, TechniqueSettings],
+    own: Mapping[tuple[str, str], OwnCall],
+) -> list[WellCount]:
     """Return the counts of all rows, by well (down the plate's columns), then channel.
 
-    The table's counts are used where it has them, else those of the vendor's clusters.
+    The table's counts are the vendor's where it has them, else those of its clusters.
     Droplets without a row are listed by channel.
 
     Parameters
@@ -88,22 +95,44 @@ def count_wells(record: DropletPlate, settings: Mapping[str, TechniqueSettings])
     record : DropletPlate
     settings : mapping of str to TechniqueSettings
         By well.
+    own : mapping of (str, str) to OwnCall
+        By well and channel: droplets called here.
     """
     rows = sorted(
         [*record.rows, *_rows_of_droplets(record)],
         key=lambda row: (int(row.well[1:]), row.well[0], row.channel, row.target),
     )
-    volumes = _reported_volumes(record)
-    return [_count(row, record, settings[row.well], volumes) for row in rows]
+    volumes = partition_volumes(record, rows, settings)
+    shared = Counter((row.well, row.channel) for row in rows)
+    return [
+        _count(
+            row,
+            record,
+            settings[row.well],
+            volumes[row.well, row.channel, row.target],
+            own.get((row.well, row.channel)) if shared[row.well, row.channel] == 1 else None,
+        )
+        for row in rows
+    ]
+
+
+def vendor_of(record: DropletPlate) -> Vendor:
+    """Return whose formulas ``interval = "vendor"`` means for a plate."""
+    software = record.software.lower()
+    if "qiacuity" in software:
+        return "qiacuity"
+    return "absoluteq" if "absolute" in software else "bio-rad"
 
 
 def interval_of(
-    count: WellCount, plate: Sequence[WellCount], settings: TechniqueSettings
+    count: WellCount, plate: Sequence[WellCount], settings: TechniqueSettings, vendor: Vendor = "bio-rad"
 ) -> tuple[float | None, float | None]:
     """Return the interval of a well's concentration in copies/µL."""
     if count.positives is None or count.volume_nl is None or (count.accepted or 0) < FEWEST:
         return None, None
-    low, high = poisson_interval(count.positives, count.accepted or 0, settings.interval, settings.coverage)
+    low, high = poisson_interval(
+        count.positives, count.accepted or 0, settings.interval, settings.coverage, vendor, count.volume_cv
+    )
     scale = 1e3 / count.volume_nl
     bounds = low * scale, None if high is None else high * scale
     if settings.interval == "vendor_total" and count.merged_from and count.copies_per_ul is not None:
@@ -116,12 +145,20 @@ def exposed(count: WellCount, factor: float = 1.0) -> Exposed | None:
     """Return a count with its exposure: copies a droplet at unit concentration over ``factor``."""
     if count.positives is None or not count.accepted or count.volume_nl is None:
         return None
-    return Exposed(count.positives, count.accepted, count.volume_nl * 1e-3 / factor)
+    return Exposed(count.positives, count.accepted, count.volume_nl * 1e-3 / factor, count.volume_cv)
 
 
-def well_document(count: WellCount, sample_id: str, interval: tuple[float | None, float | None]) -> Well:
+def well_document(
+    count: WellCount,
+    sample_id: str,
+    interval: tuple[float | None, float | None],
+    linked_per_ul: float | None,
+    dilution: Dilution | None,
+) -> Well:
     """Return a row as the result document has it."""
-    negatives = None
+    negatives, undiluted = None, None
+    if dilution is not None and count.copies_per_ul is not None:
+        undiluted = count.copies_per_ul * dilution.factor * 1e3
     if count.positives is not None and count.accepted is not None:
         negatives = count.accepted - count.positives
     return Well(
@@ -139,10 +176,12 @@ def well_document(count: WellCount, sample_id: str, interval: tuple[float | None
         partition_volume_nl=count.volume_nl,
         partition_volume_source=count.volume_source,
         calls=count.calls,
-        positives_vendor=count.positives,
-        positives_own=None,
+        positives_vendor=count.positives_vendor,
+        positives_own=count.own.positives if count.own else None,
         merged_from=list(count.merged_from),
         status=count.status,
+        linked_per_ul=linked_per_ul,
+        undiluted_per_ml=undiluted,
     )
 
 
@@ -166,34 +205,41 @@ def _count(
     row: WellRow,
     record: DropletPlate,
     settings: TechniqueSettings,
-    volumes: Mapping[str, float],
+    volume: tuple[float | None, str],
+    own: OwnCall | None,
 ) -> WellCount:
     droplets = record.droplets.get(row.well)
     on_file = _droplet_count(droplets, row.channel) if droplets else None
-    accepted = row.accepted
-    positives = row.positives if _called(row) else None
+    refused = vendor_of(record) == "bio-rad" and not _called(row)
+    accepted, vendor = row.accepted, None if refused else row.positives
     if on_file and accepted is None:
-        accepted, positives = on_file
-    if settings.partition_volume_nl is not None:
-        volume, source = settings.partition_volume_nl, "setting"
-    elif record.partition_volume_nl is not None:
-        volume, source = record.partition_volume_nl, record.partition_volume_source
-    elif row.well in volumes:
-        volume, source = volumes[row.well], "back_calculated"
+        accepted, vendor = on_file
+    disagrees = droplets is not None and _disagree(row, droplets, on_file)
+    usable = None if disagrees and settings.calls == "auto" else own
+    if settings.calls == "own" or (settings.calls == "auto" and vendor is None):
+        positives, calls = (usable.positives, "own") if usable else (None, None)
+        accepted = usable.accepted if usable else accepted
+        threshold = usable.threshold if usable else None
     else:
-        volume, source = None, "unknown"
+        positives, calls = vendor, None if vendor is None else "vendor"
+        threshold = row.threshold
     return WellCount(
         well=row.well,
         channel=row.channel,
         target=row.target,
         accepted=accepted,
         positives=positives,
-        threshold=row.threshold,
-        volume_nl=volume,
-        volume_source=source,
+        threshold=threshold,
+        volume_nl=volume[0],
+        volume_source=volume[1],
         vendor_status=row.status,
         merged_from=row.merged_from,
-        disagrees=droplets is not None and _disagree(row, droplets, on_file),
+        disagrees=disagrees,
+        calls=calls,  # type: ignore[arg-type]
+        positives_vendor=vendor,
+        own=own,
+        volume_cv=settings.volume_cv,
+        chain=row.dilution,
     )
 
 
@@ -220,23 +266,3 @@ def _disagree(row: WellRow, droplets: Droplets, on_file: tuple[int, int | None] 
     totals = {droplets.amplitude.shape[0], on_file[0] if on_file else None}
     called = None if on_file is None else on_file[1]
     return row.accepted not in totals or (called is not None and called != row.positives)
-
-
-def _reported_volumes(record: DropletPlate) -> dict[str, float]:
-    """Return the volume (nL) that each well's own concentration implies, by its best-counted row.
-
-    QX ONE measures it well by well and exports the concentration alone.
-    """
-    best: dict[str, WellRow] = {}
-    for row in record.rows:
-        usable = row.copies_per_ul and row.positives and row.accepted and row.positives < row.accepted
-        if usable and (row.well not in best or row.positives > (best[row.well].positives or 0)):  # type: ignore[operator]
-            best[row.well] = row
-    found = {}
-    for well, row in best.items():
-        density = copies_per_droplet(row.positives or 0, row.accepted or 0)
-        if density and row.copies_per_ul:
-            volume = density / row.copies_per_ul * 1e3
-            if VOLUMES[0] <= volume <= VOLUMES[1]:
-                found[well] = volume
-    return found

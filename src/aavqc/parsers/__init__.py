@@ -62,6 +62,8 @@ class Survey:
 def formats() -> tuple[Format, ...]:
     """Return the built-in formats and those of installed plug-ins, in the order of sniffing."""
     from aavqc.parsers import (
+        absoluteq,
+        asm_dpcr,
         beckman,
         distribution,
         ion_dmt,
@@ -70,8 +72,11 @@ def formats() -> tuple[Format, ...]:
         mass_list,
         mwrs,
         mzml,
+        naica,
         openauc,
+        qiacuity,
         quantasoft,
+        rdml,
         scan_table,
         stori_text,
         thermo_raw,
@@ -81,7 +86,8 @@ def formats() -> tuple[Format, ...]:
     # ion lists may have a column of masses.
     modules = (
         *(beckman, openauc, mwrs, mzml, thermo_raw, ion_dmt, ion_parquet),
-        *(quantasoft, scan_table, stori_text, ion_list, mass_list, distribution),
+        *(quantasoft, qiacuity, absoluteq, rdml, asm_dpcr, naica),
+        *(scan_table, stori_text, ion_list, mass_list, distribution),
     )
     found = [module.FORMAT for module in modules]
     for entry in sorted(entry_points(group="aavqc.parsers"), key=lambda e: e.name):
@@ -224,6 +230,7 @@ def _failed(file: SourceFile, error: InputError) -> FileRow:
 _UNKNOWN = "not a known export"
 _EMPTY = "empty file"
 _EMPTY_ZIP = "empty archive"
+_IN_ARCHIVE = "!/"
 
 _ARCHIVES = {".zip": (b"PK", "a zip archive"), ".gz": (b"\x1f\x8b", "a gzip file")}
 
@@ -248,8 +255,10 @@ def _unrecognised(file: SourceFile) -> FileRow:
         if base.endswith(ending) and not file.head.startswith(magic)
     ]
     expected = " or ".join(claimed or hinted or archive)
+    if not claimed and len(hinted) > 3:
+        expected = f"one of {len(hinted)} kinds of files that end so ('aavqc formats' lists them)"
     if not file.head:
-        if not expected:
+        if not expected or _IN_ARCHIVE in file.name:  # a whole archive: nothing was lost on the way
             return _row(file, "ignored", _EMPTY)
         return _failed(file, InputError("the file is empty", file=file.name, line=1, expected=expected))
     if (claimed or hinted) and is_utf16(file.head):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aavqc.errors import InputError
-from aavqc.parsers.sources import SourceFile
-from aavqc.records import Droplets, readonly
+from aavqc.parsers.sources import HEAD, SourceFile
+from aavqc.records import Droplets, WellClusters, readonly
 from aavqc.textfiles import decode
 
 _NAME = re.compile(r"(?:(?P<plate>.*)_)?(?P<well>[A-Z]\d{1,2})_Amplitude\.csv", re.IGNORECASE | re.ASCII)
@@ -30,12 +30,13 @@ _CLUSTERS = {0: (-1, -1), 1: (0, 0), 2: (1, 0), 3: (1, 1), 4: (0, 1)}
 
 @dataclass(frozen=True)
 class _Header:
-    """Where the columns are: ``start`` is the offset of the first droplet's line."""
+    """Where the columns are: ``start`` is the offset of the first droplet's line, ``first``."""
 
     channels: tuple[str, ...]
     calls: tuple[str, ...]
     line: int
     start: int
+    first: str
 
     @property
     def clusters(self) -> bool:
@@ -61,7 +62,7 @@ def sniff_amplitudes(head: bytes) -> bool:
     return _header(_lines(head.decode("utf-8-sig", "replace"))) is not None
 
 
-def read_amplitudes(file: SourceFile, channel_of: Mapping[str, str]) -> Droplets:
+def read_amplitudes(file: SourceFile, channel_of: Mapping[str, str]) -> tuple[Droplets, WellClusters | None]:
     """Read the droplets of one well.
 
     Parameters
@@ -75,30 +76,32 @@ def read_amplitudes(file: SourceFile, channel_of: Mapping[str, str]) -> Droplets
     Droplets
         Amplitudes of shape (n, channels). Calls are None where the file has none, or where
         its targets can't be told apart by channel.
+    WellClusters or None
+        Joint counts of the targets in that last case.
 
     Raises
     ------
     InputError
         With the line, what was expected there and what was found.
     """
-    text = _lines(decode(file.read(), file.name))
-    header = _header(text)
+    data = file.read()
+    top = data[:HEAD].decode("utf-8-sig", "replace")
+    header = _header(_lines(top))
     if header is None:
         raise InputError(
             "no header of an amplitude file",
             file=file.name,
             line=1,
             expected="columns such as Ch1 Amplitude",
-            found=repr(text[:60]),
+            found=repr(top[:60]),
         )
     width = len(header.channels) + len(header.calls)
-    values = _numbers(text, header, width, file.name)
+    values = _numbers(data, header, width, file.name)
     amplitude, calls = np.split(values, [len(header.channels)], axis=1)
-    return Droplets(
-        amplitude=readonly(amplitude),
-        positive=_positive(calls, header, channel_of),
-        channels=header.channels,
-    )
+    positive = _positive(calls, header, channel_of)
+    droplets = Droplets(amplitude=readonly(amplitude), positive=positive, channels=header.channels)
+    by_target = positive is None and header.calls and not header.clusters
+    return droplets, _joint(calls, header.calls) if by_target else None
 
 
 def _lines(text: str) -> str:
@@ -117,34 +120,36 @@ def _header(text: str) -> _Header | None:
             channels = tuple(f"Ch{m[1]}" for m in known if m)
             if not channels or len(set(channels)) < len(channels) or any(known[len(channels) :]):
                 return None
-            return _Header(channels, tuple(names[len(channels) :]), number, following)
+            first = text[following:].split("\n", 1)[0]
+            return _Header(channels, tuple(names[len(channels) :]), number, following, first)
         if end < 0:
             return None
         start = following
     return None
 
 
-def _numbers(text: str, header: _Header, width: int, name: str) -> NDArray[np.float64]:
-    """Convert the whole body at once; look for the bad line only where that fails."""
+def _numbers(data: bytes, header: _Header, width: int, name: str) -> NDArray[np.float64]:
+    """Convert the whole body at once; look closer only where that fails."""
     import pandas as pd
 
-    body = text[header.start :].rstrip("\n").replace(",\n", "\n").removesuffix(",")
-    if not body:
-        return np.empty((0, width))
-    if not header.clusters and "u" in body:
-        body = re.sub(r"(?<=,)u(?=[,\n]|\Z)", "-1", body)
+    body = data.rstrip(b"\r\n")
+    if header.first.endswith(","):
+        body = body.replace(b"\r\n", b"\n").replace(b",\n", b"\n").removesuffix(b",")
     try:
+        if header.first.rstrip(",").count(",") != width - 1:
+            raise ValueError  # pandas would fill every line up to the width of the first
         values = pd.read_csv(
-            io.StringIO(body),
+            io.BytesIO(body),
             header=None,
+            skiprows=header.line,
             dtype=np.float64,
+            na_filter=False,
             skip_blank_lines=False,
+            low_memory=False,
             quoting=csv.QUOTE_NONE,
         ).to_numpy()
-        if values.shape[1] != width:
-            raise ValueError
-    except (ValueError, OverflowError):
-        raise _bad_line(body.split("\n"), header, width, name) from None
+    except (ValueError, OverflowError):  # commas at some lines' ends, "u" for a call, a fault
+        values = _closer(_lines(decode(data, name)), header, width, name)
     calls = values[:, len(header.channels) :]
     allowed: tuple[int, ...] = tuple(_CLUSTERS) if header.clusters else (-1, 0, 1)
     good = np.isfinite(values).all(axis=1) & np.isin(calls, allowed).all(axis=1)
@@ -158,9 +163,30 @@ def _numbers(text: str, header: _Header, width: int, name: str) -> NDArray[np.fl
             file=name,
             line=header.line + 1 + row,
             expected=expected,
-            found=repr(body.split("\n")[row][:60]),
+            found=repr(values[row].tolist())[:60],
         )
     return values
+
+
+def _closer(text: str, header: _Header, width: int, name: str) -> NDArray[np.float64]:
+    import pandas as pd
+
+    body = text[header.start :].rstrip("\n").replace(",\n", "\n").removesuffix(",")
+    if not body:
+        return np.empty((0, width))
+    if not header.clusters and "u" in body:
+        body = re.sub(r"(?<=,)u(?=[,\n]|\Z)", "-1", body)
+    try:
+        if body.split("\n", 1)[0].count(",") != width - 1:
+            raise ValueError
+        values = pd.read_csv(
+            io.StringIO(body), header=None, dtype=np.float64, skip_blank_lines=False, quoting=csv.QUOTE_NONE
+        ).to_numpy()
+        if values.shape[1] != width:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise _bad_line(body.split("\n"), header, width, name) from None
+    return np.asarray(values, dtype=np.float64)
 
 
 def _bad_line(lines: list[str], header: _Header, width: int, name: str) -> InputError:
@@ -180,6 +206,17 @@ def _is_numeric(line: str, width: int) -> bool:
     except ValueError:
         return False
     return len(numbers) == width and line.isascii() and "_" not in line
+
+
+def _joint(calls: NDArray[Any], targets: Sequence[str]) -> WellClusters:
+    """Count the droplets of each pattern of calls by target."""
+    whole = calls[(calls >= 0).all(axis=1)].astype(np.intp)
+    places = 1 << np.arange(len(targets))[::-1]
+    counts = np.bincount(whole @ places, minlength=1 << len(targets))
+    patterns = {format(code, f"0{len(targets)}b"): int(n) for code, n in enumerate(counts) if n}
+    return WellClusters(
+        targets=tuple(targets), counts=patterns, unclassified=int(calls.shape[0] - whole.shape[0])
+    )
 
 
 def _positive(calls: NDArray[Any], header: _Header, channel_of: Mapping[str, str]) -> NDArray[np.int8] | None:

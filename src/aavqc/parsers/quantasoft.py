@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 from aavqc.errors import InputError
 from aavqc.parsers.amplitudes import plate_and_well, read_amplitudes, sniff_amplitudes
+from aavqc.parsers.cluster_counts import named_by, read_clusters, rows_of_clusters, sniff_clusters
 from aavqc.parsers.formats import Export, Format, Grouping
-from aavqc.parsers.quantasoft_table import Layout, read_table, sniff_table, well_key
+from aavqc.parsers.quantasoft_table import Layout, WellTable, read_table, sniff_table
 from aavqc.parsers.sources import SourceFile
-from aavqc.records import DropletPlate, WellRow
+from aavqc.parsers.well_table import well_key
+from aavqc.records import DropletPlate, Droplets, WellClusters
 
 NAME = "quantasoft"
 
@@ -22,50 +25,95 @@ _Plates: TypeAlias = dict[tuple[str, str], list[SourceFile]]
 
 
 def sniff(head: bytes, basename: str) -> bool:
-    """Tell a table or an amplitude file by its header."""
-    return sniff_table(head) or sniff_amplitudes(head)
+    """Tell a table, an amplitude file or a cluster export by its header."""
+    return sniff_table(head) or sniff_amplitudes(head) or sniff_clusters(head)
 
 
 def read(export: Export) -> DropletPlate:
-    """Read a plate: its table's rows, and its droplets where they were exported."""
-    layout, rows = Layout("amplitudes without a table", None), tuple[WellRow, ...]()
-    droplets = {}
+    """Read a plate: its table's rows, joint counts, and droplets where they were exported."""
+    table = WellTable(Layout("droplets without a table", None), (), {})
+    clusters: dict[str, WellClusters] = {}
     for file in export.files:
         if sniff_table(file.head):
-            layout, rows = read_table(file.text(), file.name)
-    for file in export.files:
-        named = plate_and_well(file.basename)
-        if named and not sniff_table(file.head):
-            well = named[1]
-            droplets[well] = read_amplitudes(file, {r.target: r.channel for r in rows if r.well == well})
+            table = read_table(file.text(), file.name)
+        elif sniff_clusters(file.head):
+            clusters = read_clusters(file.text(), file.name)
+    remarks: list[str] = []
+    droplets, by_target = _droplets(export, table)
+    if table.rows:
+        rows, joint = table.rows, table.clusters | _named(by_target | clusters, table, remarks)
+    else:
+        rows = rows_of_clusters(clusters)
+        joint = {well: (entry,) for well, entry in (by_target | clusters).items()}
+    volume = table.layout.partition_volume_nl
     return DropletPlate(
         name=export.name,
         sample_id=export.sample_id,
         format=NAME,
         inputs=tuple(file.input for file in export.files),
-        software=layout.software,
+        remarks=tuple(remarks),
+        software=table.layout.software,
         rows=rows,
-        droplets={well: droplets[well] for well in sorted(droplets, key=well_key)},
-        partition_volume_nl=layout.partition_volume_nl,
-        partition_volume_source="default" if layout.partition_volume_nl is None else "software",
+        droplets=droplets,
+        clusters=joint,
+        partition_volume_nl=volume,
+        partition_volume_source="default" if volume is None else "software",
     )
 
 
+def _droplets(export: Export, table: WellTable) -> tuple[dict[str, Droplets], dict[str, WellClusters]]:
+    """Read all amplitudes, two files at a time: most of the work is outside the interpreter's lock."""
+    channel_of: dict[str, dict[str, str]] = {}
+    for row in table.rows:
+        channel_of.setdefault(row.well, {})[row.target] = row.channel
+    found = [(named[1], f) for f in export.files if (named := plate_and_well(f.basename))]
+    files = sorted(((w, f) for w, f in found if sniff_amplitudes(f.head)), key=lambda pair: well_key(pair[0]))
+    if not files:
+        return {}, {}
+    import pandas as pd  # noqa: F401  # once, before threads do
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        read_one = pool.map(lambda pair: read_amplitudes(pair[1], channel_of.get(pair[0], {})), files)
+        wells = dict(zip((well for well, _ in files), read_one, strict=True))
+    joint = {well: entry for well, (_, entry) in wells.items() if entry is not None}
+    return {well: droplets for well, (droplets, _) in wells.items()}, joint
+
+
+def _named(
+    clusters: dict[str, WellClusters], table: WellTable, remarks: list[str]
+) -> dict[str, tuple[WellClusters, ...]]:
+    """Give joint counts the names of the table's targets; those of another plate are left out."""
+    named: dict[str, tuple[WellClusters, ...]] = {}
+    foreign = []
+    for well, entry in clusters.items():
+        rows = sorted((r for r in table.rows if r.well == well), key=lambda r: r.line or 0)
+        own = named_by(entry, rows)
+        if own is None:
+            foreign.append(well)
+        else:
+            named[well] = (own,)
+    if foreign:
+        remarks.append(f"cluster counts do not agree with the table in {', '.join(foreign)}: not used")
+    return named
+
+
 def group(files: Sequence[SourceFile]) -> Grouping:
-    """Join tables with the amplitudes in their folder or one below.
+    """Join tables with the amplitudes in their folder or one below, and with cluster exports.
 
     A table takes the plate that bears its stem, else the only plate there; several are an
-    error. Amplitudes without a table are a plate of their own.
+    error. Amplitudes without a table are a plate of their own, as are cluster counts.
     """
     grouping = Grouping()
     tables = [file for file in files if sniff_table(file.head)]
-    plates = _plates([file for file in files if not sniff_table(file.head)], grouping)
+    clusters = [file for file in files if sniff_clusters(file.head)]
+    joint = _joined_clusters(clusters, tables, grouping)
+    plates = _plates([file for file in files if file not in tables and file not in clusters], grouping)
     taken = {table.name: key for table in tables if (key := _by_stem(table, plates)) is not None}
     left = {key: found for key, found in plates.items() if key not in taken.values()}
     homes = {table.folder for table in tables}
     for table in tables:
         if table.name in taken:
-            grouping.exports.append(_export(table, plates[taken[table.name]]))
+            grouping.exports.append(_export(table, plates[taken[table.name]], joint))
             continue
         near = [
             key
@@ -74,9 +122,9 @@ def group(files: Sequence[SourceFile]) -> Grouping:
         ]
         rivals = [t for t in tables if t.folder == table.folder and t.name not in taken]
         if not near:
-            grouping.exports.append(_export(table, []))
+            grouping.exports.append(_export(table, [], joint))
         elif len(near) == 1 and len(rivals) == 1:
-            grouping.exports.append(_export(table, left.pop(near[0])))
+            grouping.exports.append(_export(table, left.pop(near[0]), joint))
         else:
             grouping.failed[table.name] = _ambiguous(table, near, rivals)
     refused = {key for t in tables if t.name in grouping.failed for key in left if _reaches(t, key, homes)}
@@ -150,8 +198,34 @@ def _parent(folder: str) -> str | None:
     return folder.rpartition("/")[0] if folder else None
 
 
-def _export(table: SourceFile, amplitudes: Sequence[SourceFile]) -> Export:
-    files = tuple(sorted((table, *amplitudes), key=lambda f: f.name.encode()))
+def _joined_clusters(
+    clusters: Sequence[SourceFile], tables: Sequence[SourceFile], grouping: Grouping
+) -> dict[str, SourceFile]:
+    """Return table → its cluster export: the one that begins with its stem, else the only one beside it."""
+    joined: dict[str, SourceFile] = {}
+    for file in clusters:
+        beside = [t for t in tables if t.folder == file.folder]
+        rivals = [c for c in clusters if c.folder == file.folder]
+        near = [t for t in beside if _stem(file).startswith(_stem(t))]
+        near = near or (beside if len(rivals) == 1 else [])
+        if not beside:
+            stem = _stem(file)
+            grouping.exports.append(Export(NAME, "ddpcr", file.name, stem, (file,)))
+        elif len(near) == 1 and near[0].name not in joined:
+            joined[near[0].name] = file
+        else:
+            grouping.failed[file.name] = InputError(
+                "ambiguous cluster counts",
+                file=file.name,
+                expected="a name that begins as its table's, or one table and one cluster export",
+                found=f"tables {', '.join(t.basename for t in beside[:6])}",
+            )
+    return joined
+
+
+def _export(table: SourceFile, amplitudes: Sequence[SourceFile], clusters: dict[str, SourceFile]) -> Export:
+    joint = [clusters[table.name]] if table.name in clusters else []
+    files = tuple(sorted((table, *amplitudes, *joint), key=lambda f: f.name.encode()))
     return Export(NAME, "ddpcr", table.name, _stem(table), files)
 
 
@@ -176,12 +250,13 @@ def _ambiguous(
 
 FORMAT = Format(
     name=NAME,
-    title="QuantaSoft / QX Manager table, amplitudes",
+    title="QuantaSoft / QX Manager table, amplitudes, cluster counts",
     vendor="Bio-Rad",
     technique="ddpcr",
-    extensions=(".csv", ".tsv"),
-    reads="well tables of 44, 63, 73, 77 and 81 columns, amplitudes with clusters or calls",
-    unread="plate files (.qlp, .ddpcr), cluster exports of QX Manager",
+    extensions=(".csv", ".tsv", ".xlsx"),
+    reads="well tables of 44, 63, 73, 77 and 81 columns (also XLSX), amplitudes with clusters or calls, "
+    "cluster counts",
+    unread="plate files (.qlp, .ddpcr)",
     sniff=sniff,
     read=read,
     group=group,

@@ -7,16 +7,25 @@ the µ of a unit is often destroyed on the way.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from aavqc.errors import InputError
 from aavqc.parsers.columns import plain_name
-from aavqc.records import WellRow
+from aavqc.parsers.well_table import (
+    Line,
+    check_width,
+    columns_named,
+    delimiter_of,
+    first_line,
+    header_of,
+    lines_of,
+    refuse_twice,
+    rows_of,
+    well_key,
+)
+from aavqc.records import WellClusters, WellRow
 
 _ESSENTIAL = {
     "Well": ("well",),
@@ -30,11 +39,15 @@ _ESSENTIAL = {
 }
 _OPTIONAL = {
     "Status": ("status",),
+    "Status Reason": ("statusreason",),
     "SampleType": ("sampletype",),
     "DyeName(s)": ("dyenames", "dyename"),
     "Threshold": ("threshold", "threshold1"),
     "PoissonConfMin": ("poissonconfmin",),
     "PoissonConfMax": ("poissonconfmax",),
+    "TotalConfMin": ("totalconfmin",),
+    "TotalConfMax": ("totalconfmax",),
+    "Linkage": ("linkage", "copiesullinkedmolecules", "copiesllinkedmolecules"),
     "MergedWells": ("mergedwells",),
 }
 _HALLMARKS = {
@@ -47,6 +60,15 @@ _HALLMARKS = {
     "poissonconfmin",
     "totalconfmax",
 }
+_NUMERIC = (
+    "Concentration",
+    "Threshold",
+    "PoissonConfMin",
+    "PoissonConfMax",
+    "TotalConfMin",
+    "TotalConfMax",
+    "Linkage",
+)
 _CHANNEL_OF_DYE = {
     "fam": "Ch1",
     "evagreen": "Ch1",
@@ -57,11 +79,10 @@ _CHANNEL_OF_DYE = {
     "rox": "Ch5",
     "atto590": "Ch6",
 }
-_WELL = re.compile(r"([A-Z])(\d{1,2})", re.IGNORECASE | re.ASCII)
-_NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
-_NO_VALUE = ("", "no call", "n/a", "nan")
 _SENTINEL = 1e6
 """What the software writes for the concentration of a well without negatives."""
+
+_QUADRANT = re.compile(r"Ch([1-6])([+-])Ch([1-6])([+-])", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -73,59 +94,23 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class _Line:
-    """One line of the table by column, with what its errors need."""
+class WellTable:
+    """What a table says: the rows by well (down the plate's columns) and channel, and joint counts."""
 
-    file: str
-    number: int
-    fields: Sequence[str]
-    columns: Mapping[str, int]
-
-    def text(self, column: str) -> str:
-        at = self.columns.get(column)
-        return self.fields[at].strip() if at is not None and at < len(self.fields) else ""
-
-    def error(self, message: str, column: str, expected: str) -> InputError:
-        return InputError(
-            f"{message} in column {column}",
-            file=self.file,
-            line=self.number,
-            column=self.columns[column] + 1,
-            expected=expected,
-            found=repr(self.text(column)[:60]),
-        )
-
-    def number_in(self, column: str) -> float | None:
-        text = self.text(column)
-        if text.lower() in _NO_VALUE:
-            return None
-        if not _NUMBER.fullmatch(text):
-            comma = re.fullmatch(r"[+-]?\d+,\d+", text, re.ASCII)
-            raise self.error(
-                "decimal comma" if comma else "no number", column, "a number with a decimal point"
-            )
-        return float(text)
-
-    def count_in(self, column: str) -> int | None:
-        number = self.number_in(column)
-        if number is not None and not (number >= 0 and number.is_integer() and number < 1e12):
-            raise self.error("no count", column, "a whole number of droplets")
-        return None if number is None else int(number)
-
-    def concentration_in(self, column: str) -> float | None:
-        number = self.number_in(column)
-        return None if number is not None and number >= _SENTINEL else number
+    layout: Layout
+    rows: tuple[WellRow, ...]
+    clusters: dict[str, tuple[WellClusters, ...]]
 
 
 def sniff_table(head: bytes) -> bool:
     """Tell a table by its header, also one that lacks a column."""
-    first = head.decode("utf-8-sig", "replace").replace("\r", "\n").split("\n", 1)[0]
-    names = {plain_name(name) for name in first.split(_delimiter(first))}
+    first = first_line(head)
+    names = {plain_name(name) for name in first.split(delimiter_of(first))}
     return len(names & _HALLMARKS) >= 4
 
 
-def read_table(text: str, file: str) -> tuple[Layout, tuple[WellRow, ...]]:
-    """Read a table into rows, sorted by well (column, then row of the plate) and channel.
+def read_table(text: str, file: str) -> WellTable:
+    """Read a table into rows and joint counts.
 
     Parameters
     ----------
@@ -138,100 +123,64 @@ def read_table(text: str, file: str) -> tuple[Layout, tuple[WellRow, ...]]:
     InputError
         With file, line, column, expected and found.
     """
-    lines = _rows(text, file)
-    number, header = next(lines, (1, []))
-    names = [plain_name(name) for name in header]
-    columns = _columns(header, names, file, number)
-    rows: dict[tuple[str, str], WellRow] = {}
-    for number, fields in lines:
-        _check_width(fields, header, file, number)
-        row = _well_row(_Line(file, number, fields, columns))
-        first = rows.setdefault((row.well, row.target), row)
-        if first is not row:
-            raise InputError(
-                f"well {row.well} has target {row.target!r} twice",
-                file=file,
-                line=number,
-                expected="each well and target once",
-                found=f"the same in line {first.line}",
-            )
-    return _layout(set(names)), tuple(
-        sorted(rows.values(), key=lambda r: (well_key(r.well), r.channel, r.target))
+    delimiter = delimiter_of(text.replace("\r", "\n").split("\n", 1)[0])
+    numbered = rows_of(text, file, delimiter)
+    number, header = header_of(numbered, file)
+    columns = columns_named(header, _ESSENTIAL | _OPTIONAL, _ESSENTIAL, file, number)
+    quadrants = _quadrants(header)
+    columns |= {name: at for pair in quadrants.values() for name, at in pair.values()}
+    rows: list[WellRow] = []
+    joint: dict[str, dict[tuple[int, int], dict[str, int]]] = {}
+    for line in lines_of(numbered, columns, _NUMERIC, file, delimiter):
+        check_width(line.fields, header, file, line.number)
+        row = _well_row(line)
+        rows.append(row)
+        for pair, names in quadrants.items():
+            counts = {pattern: line.count_in(name) for pattern, (name, _) in names.items()}
+            whole = {pattern: n for pattern, n in counts.items() if n is not None}
+            if len(whole) == 4 and sum(whole.values()) == row.accepted:
+                joint.setdefault(row.well, {}).setdefault(pair, whole)
+    refuse_twice(rows, file)
+    ordered = sorted(rows, key=lambda r: (well_key(r.well), r.channel, r.target))
+    return WellTable(
+        _layout({plain_name(name) for name in header}), tuple(ordered), _clusters(ordered, joint)
     )
 
 
-def well_key(well: str) -> tuple[int, str]:
-    """Sort key of wells: down the columns of the plate.
-
-    Examples
-    --------
-    >>> sorted(["A02", "B01", "A01"], key=well_key)
-    ['A01', 'B01', 'A02']
-    """
-    return int(well[1:]), well[0]
-
-
-def _delimiter(header: str) -> str:
-    return max(",\t;", key=header.count)
+def _quadrants(header: Sequence[str]) -> dict[tuple[int, int], dict[str, tuple[str, int]]]:
+    """Return pair of channels → pattern → name and index of its column."""
+    found: dict[tuple[int, int], dict[str, tuple[str, int]]] = {}
+    for at, name in enumerate(header):
+        match = _QUADRANT.fullmatch(name.strip())
+        if match:
+            pattern = "".join("1" if sign == "+" else "0" for sign in (match[2], match[4]))
+            found.setdefault((int(match[1]), int(match[3])), {})[pattern] = (name.strip(), at)
+    return {pair: names for pair, names in found.items() if len(names) == 4}
 
 
-def _rows(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield number and fields of each line that is not blank."""
-    first = text.replace("\r", "\n").split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(first))
-    start = 1
-    try:
-        for fields in reader:
-            if any(field.strip() for field in fields):
-                yield start, fields
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(
-            "no readable line of a table", file=file, line=start, expected="CSV", found=str(error)
-        ) from error
+def _clusters(
+    rows: Sequence[WellRow], joint: dict[str, dict[tuple[int, int], dict[str, int]]]
+) -> dict[str, tuple[WellClusters, ...]]:
+    """Name the joint counts by target, where both channels have exactly one and agree with its row."""
+    by_channel: dict[tuple[str, str], list[WellRow]] = {}
+    for row in rows:
+        by_channel.setdefault((row.well, row.channel), []).append(row)
+    found: dict[str, tuple[WellClusters, ...]] = {}
+    for well in dict.fromkeys(row.well for row in rows):
+        for (a, b), counts in joint.get(well, {}).items():
+            first, second = (by_channel.get((well, f"Ch{c}"), []) for c in (a, b))
+            if len(first) != 1 or len(second) != 1:
+                continue
+            sums = counts["11"] + counts["10"], counts["11"] + counts["01"]
+            if sums == (first[0].positives, second[0].positives):
+                entry = WellClusters(targets=(first[0].target, second[0].target), counts=counts)
+                found[well] = (*found.get(well, ()), entry)
+    return found
 
 
-def _columns(header: Sequence[str], names: Sequence[str], file: str, line: int) -> dict[str, int]:
-    columns = {}
-    for column, spellings in (_ESSENTIAL | _OPTIONAL).items():
-        found = [names.index(s) for s in spellings if s in names]
-        if found:
-            columns[column] = found[0]
-        elif column in _ESSENTIAL:
-            close = get_close_matches(spellings[0], names, n=1, cutoff=0.6)
-            raise InputError(
-                "a column is missing",
-                file=file,
-                line=line,
-                expected=f"column {column}",
-                found=repr(header[names.index(close[0])]) if close else f"{len(header)} other columns",
-            )
-    return columns
-
-
-def _check_width(fields: Sequence[str], header: Sequence[str], file: str, line: int) -> None:
-    """Allow for what the software does: a last name without field, a comma at the line's end."""
-    surplus = [field for field in fields[len(header) :] if field.strip()]
-    if len(fields) < len(header) - 1 or surplus:
-        raise InputError(
-            "a line does not fit the header",
-            file=file,
-            line=line,
-            expected=f"{len(header)} fields",
-            found=f"{len(fields)}",
-            hint="a decimal comma splits a number in two" if surplus else None,
-        )
-
-
-def _well_row(line: _Line) -> WellRow:
-    well = _well(line, line.text("Well"), "Well")
-    accepted, positives, negatives = (
-        line.count_in(column) for column in ("AcceptedDroplets", "Positives", "Negatives")
-    )
-    if None not in (accepted, positives, negatives) and positives + negatives != accepted:  # type: ignore[operator]
-        raise line.error(
-            "no sum of positives and negatives", "AcceptedDroplets", f"{positives} + {negatives}"
-        )
+def _well_row(line: Line) -> WellRow:
+    well = line.well_in("Well")
+    accepted, positives, negatives = line.counts_in("AcceptedDroplets", "Positives", "Negatives")
     merged = [part.strip() for part in line.text("MergedWells").strip("()").split(",") if part.strip()]
     if well[0] > "H" and not merged:
         raise InputError(
@@ -245,30 +194,32 @@ def _well_row(line: _Line) -> WellRow:
     return WellRow(
         well=well,
         channel=channel,
-        target=line.text("Target"),
+        target=line.text("Target") or channel,
         sample=line.text("Sample"),
         accepted=accepted,
         positives=positives,
         negatives=negatives,
         threshold=line.number_in("Threshold"),
-        copies_per_ul=line.concentration_in("Concentration"),
-        ci_low=line.concentration_in("PoissonConfMin"),
-        ci_high=line.concentration_in("PoissonConfMax"),
+        copies_per_ul=_concentration_in(line, "Concentration"),
+        ci_low=_concentration_in(line, "PoissonConfMin"),
+        ci_high=_concentration_in(line, "PoissonConfMax"),
+        total_low=_concentration_in(line, "TotalConfMin"),
+        total_high=_concentration_in(line, "TotalConfMax"),
+        linkage_per_ul=_concentration_in(line, "Linkage"),
         status=line.text("Status"),
+        status_reason=line.text("Status Reason"),
         sample_type=sample_type,
-        merged_from=tuple(_well(line, name, "MergedWells") for name in merged),
+        merged_from=tuple(line.well_in("MergedWells", name) for name in merged),
         line=line.number,
     )
 
 
-def _well(line: _Line, text: str, column: str) -> str:
-    match = _WELL.fullmatch(text)
-    if not match or int(match[2]) == 0:
-        raise line.error("no well", column, "a well such as A01")
-    return f"{match[1].upper()}{int(match[2]):02d}"
+def _concentration_in(line: Line, column: str) -> float | None:
+    number = line.number_in(column)
+    return None if number is not None and number >= _SENTINEL else number
 
 
-def _channel(line: _Line) -> tuple[str, str]:
+def _channel(line: Line) -> tuple[str, str]:
     """Return channel and sample type: ``Ch1Unknown``, or a dye and a column of its own."""
     kind = line.text("TargetType")
     match = re.match(r"(Ch\d)(.*)", kind, re.IGNORECASE | re.ASCII)

@@ -1,7 +1,7 @@
 """Files as parsers see them: on disk, in a zip, gzipped or in memory, each hashed once.
 
 A source is never written, locked or renamed. Names are POSIX paths relative to what
-the user named; a zip is a folder: ``x.zip!/a.csv``.
+the user named; a zip is a folder: ``x.zip!/a.csv``; a workbook is read as the CSV of its sheet.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from aavqc.errors import InputError
+from aavqc.parsers.workbook import MAX_UNFOLDED, is_workbook, workbook_csv
 from aavqc.records import InputFile
 from aavqc.textfiles import decode
 
@@ -38,6 +39,7 @@ FREE_FOLD = 1 << 26
 MAX_FOREIGN = 0.3
 """Largest share of bytes beyond ASCII in text that is not UTF-8."""
 
+_ZIP = b"PK\x03\x04"
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f\x7f]")
 
 _UNREADABLE = (
@@ -72,7 +74,8 @@ class SourceFile:
     member : str or None
     data : bytes or None
         The bytes themselves where they came from a stream.
-    gzipped : bool
+    gzipped, workbook : bool
+        What the content is folded in.
     """
 
     name: str
@@ -83,6 +86,7 @@ class SourceFile:
     member: str | None = None
     data: bytes | None = None
     gzipped: bool = False
+    workbook: bool = False
 
     @property
     def input(self) -> InputFile:
@@ -108,6 +112,9 @@ class SourceFile:
     def open(self) -> BinaryIO:
         """Open the unfolded content for reading."""
         raw = _open_raw(self.name, self.path, self.member, self.data)
+        if self.workbook:
+            with raw:
+                return io.BytesIO(_unfold_workbook(raw.read(), self.name))
         return cast("BinaryIO", _Unfolded(raw)) if self.gzipped else raw
 
     def read(self, limit: int = MAX_TEXT) -> bytes:
@@ -270,6 +277,13 @@ def _open_raw(name: str, path: Path | None, member: str | None, data: bytes | No
         raise InputError(f"can't be read ({reason})", file=name) from error
 
 
+def _unfold_workbook(data: bytes, name: str) -> bytes:
+    try:
+        return workbook_csv(data)
+    except InputError as error:
+        raise InputError(error.message, file=name, expected=error.expected, found=error.found) from error
+
+
 def _describe(
     name: str, path: Path | None = None, member: str | None = None, data: bytes | None = None
 ) -> SourceFile:
@@ -293,6 +307,12 @@ def _describe(
         data=data,
         gzipped=gzipped,
     )
+    if head[:4] == _ZIP and not name.lower().endswith(".zip") and size <= MAX_UNFOLDED:
+        with _open_raw(name, path, member, data) as stream:
+            stored = stream.read()
+        if is_workbook(stored):
+            object.__setattr__(file, "workbook", True)
+            object.__setattr__(file, "head", _unfold_workbook(stored, name)[:HEAD])
     if gzipped:
         try:
             with file.open() as stream:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from aavqc.simulate.plate import SimulatedPlate
+
 HEADER = (
     "Well,ExptType,Experiment,Sample,TargetType,Target,Status,Concentration,Supermix,CopiesPer20uLWell,"
     "TotalConfMax,TotalConfMin,PoissonConfMax,PoissonConfMin,Positives,Negatives,"
@@ -56,6 +58,15 @@ class ClusterCounts:
         )
 
 
+def quantasoft_17(out: Path, plate: SimulatedPlate) -> None:
+    """Write a plate's amplitudes and its table of 63 columns."""
+    counted = []
+    for well in plate.wells:
+        amplitude_file(out / f"{plate.name}_{well.well}_Amplitude.csv", well.amplitude, well.positive)
+        counted.append((well.well, well.sample, ClusterCounts.of(well.amplitude, well.positive)))
+    table_file(out / f"{plate.name}.csv", plate.targets, counted, plate.thresholds, plate.wells[0].volume_nl)
+
+
 def amplitude_file(path: Path, amplitude: NDArray[np.float64], positive: NDArray[np.bool_]) -> None:
     """Write the droplets of one well, in the order of their channel-1 amplitude."""
     order = np.argsort(amplitude[:, 0], kind="stable")
@@ -97,8 +108,8 @@ def _row(
     n, k = counts.accepted, counts.positives[channel]
     scale = 1e3 / volume_nl
     conc = 1e6 if k == n else scale * math.log(n / (n - k))
-    low, high = (scale * x for x in _interval(k, n, 0.95))
-    low68, high68 = (scale * x for x in _interval(k, n, 0.68))
+    low, high = (scale * x for x in vendor_interval(k, n, 0.95))
+    low68, high68 = (scale * x for x in vendor_interval(k, n, 0.68))
     pp, pn, np_, nn = counts.quadrants
     row = {
         "Well": well,
@@ -108,11 +119,11 @@ def _row(
         "TargetType": f"Ch{channel + 1}{'NTC' if sample == 'NTC' else 'Unknown'}",
         "Target": target,
         "Status": "OK",
-        "Concentration": _digits(conc, 3),
+        "Concentration": digits(conc, 3),
         "Supermix": "ddPCR Supermix for Probes (no dUTP)",
-        "CopiesPer20uLWell": f"{20 * float(_digits(conc, 3)):.10g}",
-        "PoissonConfMax": _digits(high, 3),
-        "PoissonConfMin": _digits(low, 3),
+        "CopiesPer20uLWell": f"{20 * float(digits(conc, 3)):.10g}",
+        "PoissonConfMax": digits(high, 3),
+        "PoissonConfMin": digits(low, 3),
         "Positives": str(k),
         "Negatives": str(n - k),
         "AcceptedDroplets": str(n),
@@ -122,18 +133,18 @@ def _row(
         "MeanAmplitudeofPositives": f"{counts.means[channel][0]:.1f}",
         "MeanAmplitudeofNegatives": f"{counts.means[channel][1]:.1f}",
         "MeanAmplitudeTotal": f"{counts.means[channel][2]:.1f}",
-        "PoissonConfMax68": _digits(high68, 4),
-        "PoissonConfMin68": _digits(low68, 4),
+        "PoissonConfMax68": digits(high68, 4),
+        "PoissonConfMin68": digits(low68, 4),
     }
     if channels == 2:
         expected = (pn + nn) * (np_ + nn)
         linked = max(0.0, math.log(n * nn / expected)) if nn and expected else 0.0
         row |= {"Ch1+Ch2+": str(pp), "Ch1+Ch2-": str(pn), "Ch1-Ch2+": str(np_), "Ch1-Ch2-": str(nn)}
-        row["Linkage"] = _digits(scale * linked, 3)
+        row["Linkage"] = digits(scale * linked, 3)
     return row
 
 
-def _interval(k: int, n: int, coverage: float) -> tuple[float, float]:
+def vendor_interval(k: int, n: int, coverage: float) -> tuple[float, float]:
     """Return the interval of copies a droplet, as the vendor's software computes it."""
     if k >= 100 and n - k >= 100:
         p = k / n
@@ -167,7 +178,7 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(values.mean()) if values.size else 0.0
 
 
-def _digits(value: float, significant: int) -> str:
+def digits(value: float, significant: int) -> str:
     """Write with so many significant digits, whole numbers in full, as the software does."""
     if value == 0:
         return "0"

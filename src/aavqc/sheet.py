@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aavqc.documents import SheetRow
-from aavqc.errors import SpecificationError, nearest
+from aavqc.errors import InputError, SpecificationError, nearest
 from aavqc.parsers import Export
-from aavqc.textfiles import read_text, validate
+from aavqc.parsers.workbook import is_workbook, workbook_csv
+from aavqc.plate_layout import ANY_PLATE, is_layout, layout_rows
+from aavqc.textfiles import decode, read_bytes, validate
 
 REQUIRED = ("export", "lot", "sample_id")
 KNOWN = tuple(name for name in SheetRow.model_fields if name not in ("settings", "other", "line"))
 
 
 def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
-    """Read a sample sheet (UTF-8, comma; one row a record or part of a plate).
+    """Read a sample sheet (CSV or XLSX): a list of records and parts of plates, or a plate's layout.
 
     Parameters
     ----------
@@ -31,10 +33,21 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
     Raises
     ------
     SpecificationError
-        A missing column, a blank where a value is required, a value that its column can't take.
+        A missing column, a blank where a value is required, a value that its column can't take,
+        a well that is named twice.
     """
-    text = read_text(path)
-    lines = _lines(text, path.name)
+    try:
+        data = read_bytes(path)
+        text = decode(workbook_csv(data) if is_workbook(data) else data, path.name)
+    except InputError as error:
+        raise error.in_file(path.name) from error
+    found = list(_lines(text, path.name))
+    if is_layout(found):
+        return [
+            _row(dict(row.cells), 0, [], path.name, row.line, setting_names)
+            for row in layout_rows(found, path.name)
+        ]
+    lines = iter(found)
     _, header = next(lines, (1, []))
     header = [cell.strip() for cell in header]
     twice = next((c for c in header if c and header.count(c) > 1), None)
@@ -100,7 +113,12 @@ def _row(
                 f"blank {column}", file=name, line=line, expected=f"a value in column {column!r}"
             )
     data: dict[str, object] = {k: v for k, v in filled.items() if k in KNOWN}
-    data["part"] = ";".join(_well(part.strip()) for part in filled.get("part", "").split(";"))
+    parts = [_well(part.strip()) for part in filled.get("part", "").split(";")]
+    if len(set(parts)) < len(parts):
+        raise SpecificationError(
+            "a well is named twice", file=name, line=line, expected="each once", found=filled["part"]
+        )
+    data["part"] = ";".join(parts)
     data["settings"] = {
         k: v for k, v in filled.items() if k not in KNOWN and k.split(".")[0] in setting_names
     }
@@ -180,6 +198,8 @@ def _refuse_twice(before: SheetRow, row: SheetRow, export: Export, name: str) ->
 
 
 def _matches(row: SheetRow, wanted: str, export: Export) -> bool:
+    if row.export == ANY_PLATE:
+        return export.technique == "ddpcr"
     path, _, cell = export.name.partition("#")
     if row.part.startswith("cell") and row.part not in (cell, cell.split("-")[0]):
         return False

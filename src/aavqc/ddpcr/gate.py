@@ -1,0 +1,212 @@
+"""The amplitude above which a droplet is positive, found from all wells of an assay at once.
+
+Wells are aligned by their negatives and pooled: a well with three positive droplets, or none,
+is gated where its neighbours say. The threshold lies in the valley between the negatives and
+the lowest positive population; where rain thickens towards the positives without a break, at
+the foot of that population.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from aavqc.ddpcr.baseline import Baselines, find_baselines
+from aavqc.ddpcr.density import Density, Mode, density, modes
+from aavqc.records import FloatArray
+
+NEAREST = 6.0
+"""SDs above the negatives below which no droplet is positive, where no positive population is seen."""
+
+CLEAR = 8.0
+"""SDs above the negatives beyond which a single droplet is none of them."""
+
+PEOPLE = 0.35
+"""Where a threshold lies between negatives and positives, as far as the valley allows.
+
+In 26 published tables of three laboratories the middle half of thresholds lies at 0.18 to 0.37 of the
+way between the means: nearer the negatives, as rain is positive.
+"""
+
+MINOR = 0.02
+"""Share of the droplets above the negatives below which a mode is a clump in the rain."""
+
+FLAT = 5.0
+"""Rise of the root of the density (in SDs) that still belongs to the valley's floor."""
+
+FOOT = 0.03
+"""Fraction of its height at which the lower flank of a positive population ends."""
+
+STREAK = 0.06
+"""Share of droplets between valley and foot, of those above, from which on rain is a streak."""
+
+THICKENING = 3.0
+"""Ratio of the rain's density near the foot to that in the valley that makes it a streak."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A recipe that calls the droplets of any plate of the assay.
+
+    Attributes
+    ----------
+    threshold : float
+        Amplitude in a well whose negatives lie at ``baseline``.
+    baseline : float
+        Amplitude of the negatives.
+    rain : float or None
+        Share of the positive droplets that lie between the clusters; None where no positive
+        population is seen.
+    populations : int
+        Positive populations.
+    """
+
+    threshold: float
+    baseline: float
+    rain: float | None = None
+    populations: int = 0
+
+
+def find_gate(
+    wells: Mapping[str, FloatArray], blanks: Collection[str] = (), above: float | None = None
+) -> tuple[Gate, Baselines] | None:
+    """Find the gate of an assay from its wells' amplitudes.
+
+    Parameters
+    ----------
+    wells : mapping of str to array
+        Amplitudes of one channel, in all wells of the assay.
+    blanks : collection of str
+        Wells that are declared to hold no template: their droplets are negative.
+    above : float, optional
+        Populations up to here (at the baseline's level) are negative: another channel's dye.
+
+    Returns
+    -------
+    (Gate, Baselines) or None
+        None where the droplets form a single population and nothing tells which one it is.
+    """
+    base = find_baselines(wells, blanks)
+    if base is None:
+        return None
+    pooled = pool(wells, base)
+    found = modes(pooled)
+    negatives = min(found, key=lambda m: abs(m.amplitude - base.level)) if found else None
+    if negatives is None:
+        return None
+    start = max(above or base.level, base.level)
+    positive = _populations(found, negatives, start, base)
+    floor = max(_blank_bound(wells, base, blanks), base.level + 3 * base.sd)
+    if not positive:
+        return _without_population(wells, base, floor)
+    threshold = _valley(pooled, start, max(start, floor), positive[0])
+    threshold = max(_foot(pooled, positive[0], threshold, base), floor)
+    return (
+        Gate(
+            threshold=threshold,
+            baseline=base.level,
+            rain=_rain(pooled, positive[0], threshold, base),
+            populations=len(positive),
+        ),
+        base,
+    )
+
+
+def pool(wells: Mapping[str, FloatArray], base: Baselines) -> Density:
+    """Return the density of all wells' droplets, aligned by their negatives."""
+    shifts = [base.shift[well] for well in wells]
+    low, high = base.range
+    return density(
+        list(wells.values()), shifts, low - max(shifts), high - min([*shifts, 0.0]), base.smoothing
+    )
+
+
+def _populations(found: list[Mode], negatives: Mode, start: float, base: Baselines) -> list[Mode]:
+    """Return the positive populations: modes above the negatives that are no clump in the rain."""
+    above = [m for m in found if m.amplitude > max(negatives.amplitude, start) + 4 * base.sd]
+    total = sum(m.droplets for m in above)
+    return [m for m in above if m.droplets >= MINOR * total]
+
+
+def _blank_bound(wells: Mapping[str, FloatArray], base: Baselines, blanks: Collection[str]) -> float:
+    """Return the amplitude that the negatives of declared blanks reach, but for a few droplets.
+
+    Of a blank's droplets 2 in 10,000 may be positive by carry-over; what lies beyond the clear end
+    of its negatives says nothing of them.
+    """
+    reach = []
+    for well in sorted(set(blanks) & set(wells)):
+        values = wells[well] - base.shift[well]
+        values = values[values < base.level + CLEAR * base.sd]
+        if values.size:
+            reach.append(float(np.quantile(values, 1 - 2e-4)))
+    return max(reach, default=base.level)
+
+
+def _without_population(
+    wells: Mapping[str, FloatArray], base: Baselines, floor: float
+) -> tuple[Gate, Baselines] | None:
+    """Gate by the few droplets that are none of the negatives, else by the negatives alone.
+
+    Where as many droplets lie far below the only population as above, it may be the positives', with
+    their rain.
+    """
+    clear = base.level + CLEAR * base.sd
+    aligned = np.concatenate([wells[w] - base.shift[w] for w in wells])
+    beyond = aligned[aligned > clear]
+    under = np.count_nonzero(aligned < base.level - CLEAR * base.sd)
+    if beyond.size >= 3 and (base.parted or beyond.size > under):
+        rare = base.level + PEOPLE * (float(np.median(beyond)) - base.level)
+        return Gate(max(rare, floor, base.level + NEAREST * base.sd), base.level), base
+    if not base.parted:
+        return None
+    return Gate(max(floor, clear), base.level), base
+
+
+def _valley(pooled: Density, negative: float, low: float, positive: Mode) -> float:
+    """Return where in the valley's floor people would put a threshold.
+
+    The floor is the least density, and all beside it that equals it but for noise.
+    """
+    first, last = pooled.index(low), pooled.index(positive.amplitude)
+    height = np.sqrt(np.maximum(pooled.count[first : last + 1], 0.0))
+    least = int(np.argmin(height))
+    higher = np.flatnonzero(2 * (height - height[least]) >= FLAT)
+    below = int(max(higher[higher < least], default=-1)) + 1
+    above = int(min(higher[higher > least], default=height.size)) - 1
+    above_valley = pooled.raw[first + least :]
+    mean = pooled.at(first + least + float(np.average(np.arange(above_valley.size), weights=above_valley)))
+    wanted = negative + PEOPLE * (mean - negative)
+    return min(max(wanted, pooled.at(first + below)), pooled.at(first + above))
+
+
+def _foot(pooled: Density, positive: Mode, valley: float, base: Baselines) -> float:
+    """Return the foot of a positive population that a streak of rain runs into, else the valley."""
+    peak, bottom = pooled.index(positive.amplitude), pooled.index(valley)
+    flank = pooled.count[bottom : peak + 1]
+    below = np.flatnonzero(flank <= FOOT * flank[-1])
+    if not below.size:
+        return valley
+    foot = bottom + int(below[-1])
+    rain = pooled.raw[bottom:foot]
+    if rain.size < 8:
+        return valley
+    near = float(rain[-(rain.size // 8) :].mean())
+    far = float(rain[: rain.size // 2].mean())
+    positives = float(pooled.raw[foot : pooled.index(positive.valley_above) + 1].sum())
+    streak = float(rain.sum()) > STREAK * positives and near > THICKENING * far
+    return pooled.at(foot) if streak else valley
+
+
+def _rain(pooled: Density, positive: Mode, threshold: float, base: Baselines) -> float:
+    """Return the share of droplets between the clear end of the negatives and the foot, of all above."""
+    peak, first = pooled.index(positive.amplitude), pooled.index(base.level + CLEAR * base.sd)
+    if first >= peak:
+        return 0.0
+    flank = pooled.count[first : peak + 1]
+    below = np.flatnonzero(flank <= FOOT * flank[-1])
+    foot = first + int(below[-1]) if below.size else first
+    total = float(pooled.raw[first:].sum())
+    return float(pooled.raw[first:foot].sum()) / total if total else 0.0

@@ -1,0 +1,215 @@
+"""All that a plate says about one sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aavqc.attributes import Attribute
+from aavqc.ddpcr.background import Background, limits
+from aavqc.ddpcr.chain import dilution_of
+from aavqc.ddpcr.dmiqe import dmiqe
+from aavqc.ddpcr.flags import NO_TEMPLATE, flags_of, target_flags
+from aavqc.ddpcr.integrity import (
+    Integrity,
+    by_targets,
+    integrity,
+    integrity_attribute,
+    integrity_diagnostics,
+    integrity_flags,
+    normalised,
+)
+from aavqc.ddpcr.joint import Joint
+from aavqc.ddpcr.linearity import linearity
+from aavqc.ddpcr.poisson import Vendor, copies_per_droplet
+from aavqc.ddpcr.samples import Plan
+from aavqc.ddpcr.selection import Used, cv_of, select
+from aavqc.ddpcr.spread import estimate
+from aavqc.ddpcr.titer import Outlook, per_genome_factor, preparations, titer_attributes
+from aavqc.ddpcr.wells import WellCount, exposed
+from aavqc.documents import Flag, Sample
+from aavqc.records import DropletPlate
+
+
+@dataclass(frozen=True)
+class Plate:
+    """What the wells of a sample are seen against.
+
+    ``counts`` and ``joints`` are those of the whole plate, by well; ``backgrounds`` those without
+    template, by target; ``control`` is the integrity of its linear intact control; ``unclear`` is, by
+    well, the share of droplets whose call is not sure.
+    """
+
+    record: DropletPlate
+    counts: Mapping[str, Sequence[WellCount]]
+    joints: Mapping[str, Sequence[Joint]]
+    backgrounds: Mapping[str, Background]
+    control: Integrity | None
+    unclear: Mapping[str, float]
+    vendor: Vendor
+
+
+def sample_result(plate: Plate, plans: Sequence[Plan]) -> Sample:
+    """Return one sample: its attributes by target, diagnostics and flags.
+
+    Parameters
+    ----------
+    plate : Plate
+    plans : sequence of Plan
+        The parts of one sample of one lot in one role; they may differ in dilution.
+    """
+    pool = _pool(plans, plate.counts)
+    role, row = plans[0].role, plans[0].row
+    rows = [p.row for p in plans if p.row is not None]
+    template = role not in NO_TEMPLATE
+    flags = flags_of([u.count for u in pool], role, [w for p in plans for w in p.missing], _allowed(plans))
+    attributes: list[Attribute] = []
+    diagnostics: dict[str, Any] = {}
+    table = []
+    for target in [t for _, t in sorted({(u.count.channel, u.count.target) for u in pool})]:
+        wells = [u for u in pool if u.count.target == target]
+        kept, rejected = select(wells)
+        outlook = Outlook(plate.backgrounds.get(target, Background()), plate.vendor)
+        attributes += titer_attributes(target, kept, template, outlook)
+        diagnostics[target] = _diagnostics(kept, outlook) | {"rejected": [asdict(r) for r in rejected]}
+        table.append(dmiqe(target, wells, diagnostics[target], outlook.background, plate.record))
+        flags += target_flags(target, diagnostics[target], template)
+    warnings = _without_titer(pool) if template else []
+    if role == "sample" and warnings and any(u.plan.settings.regulated and not u.dilution for u in pool):
+        message = "a regulated method needs dilution_factor for vg_titer"
+        flags.append(Flag(id="constant_required", severity="warning", message=message))
+    flags += _disagreement(attributes)
+    intact = plate_integrity(plate.joints, plans) if template else None
+    diagnostics_intact = None
+    if intact is not None:
+        settings = plans[0].settings
+        diagnostics_intact = integrity_diagnostics(intact, settings)
+        if settings.lysis == "unknown":
+            warnings.append("no genome_integrity_raw: lysis is not stated (in_droplet or pre_lysis)")
+        else:
+            flags += integrity_flags(intact, settings)
+            attributes += _integrity_attributes(intact, plate.control, plans, warnings)
+    return Sample(
+        sample_id=plans[0].sample_id,
+        record=plate.record.name,
+        lot=row.lot if row is not None else None,
+        role=role,
+        preparation=_common([r.preparation for r in rows]),
+        replicate=_common([r.replicate for r in rows]),
+        status="invalid" if any(f.severity == "invalid" for f in flags) else "valid",
+        attributes=attributes,
+        diagnostics={
+            "targets": diagnostics,
+            "integrity": diagnostics_intact,
+            "dmiqe": table,
+            "unclear": {w: plate.unclear[w] for p in plans for w in p.wells if w in plate.unclear},
+        },
+        flags=flags,
+        warnings=warnings,
+    )
+
+
+def plate_integrity(joints: Mapping[str, Sequence[Joint]], plans: Sequence[Plan]) -> Integrity | None:
+    """Return the integrity of a sample by its largest multiplex, from wells with enough droplets."""
+    usable = [j for p in plans for w in p.wells for j in joints.get(w, ())]
+    groups = by_targets([j for j in usable if int(j.counts.sum()) >= plans[0].settings.min_accepted])
+    return next((found for g in groups.values() if (found := integrity(g, plans[0].settings))), None)
+
+
+def _integrity_attributes(
+    found: Integrity, control: Integrity | None, plans: Sequence[Plan], warnings: list[str]
+) -> list[Attribute]:
+    settings = plans[0].settings
+    attributes = [integrity_attribute("genome_integrity_raw", found, settings)]
+    if control is not None and plans[0].role != "linear_control":
+        relative = normalised(found, control)
+        if relative is None:
+            warnings.append("no genome_integrity_normalised: targets or λ of the linear control differ")
+        else:
+            attributes.append(integrity_attribute("genome_integrity_normalised", relative, settings))
+    return attributes
+
+
+def _pool(plans: Sequence[Plan], counts: Mapping[str, Sequence[WellCount]]) -> list[Used]:
+    """Return the sample's counts; a merged row only where none of its members is on the plate."""
+    return [
+        Used(
+            count,
+            part,
+            dilution_of(part.settings, part.row.dilution_rel_sd if part.row else None, count.chain),
+        )
+        for part in plans
+        for well in part.wells
+        for count in counts.get(well, ())
+        if not any(member in counts for member in count.merged_from)
+    ]
+
+
+def _allowed(plans: Sequence[Plan]) -> int:
+    return plans[0].settings.max_ntc_positives
+
+
+def _without_titer(pool: Sequence[Used]) -> list[str]:
+    """Say why there is no titer."""
+    warnings = []
+    if any(u.dilution is None for u in pool):
+        warnings.append("no vg_titer: dilution_factor is not given")
+    cut = sorted({t for u in pool if per_genome_factor(t := u.count.target, u.plan.settings) is None})
+    if cut:
+        warnings.append(
+            f"no vg_titer of {', '.join(cut)}: a target in the ITR needs its digestion state"
+            " (target_places itr_cut, or targets_per_genome)"
+        )
+    return warnings
+
+
+def _disagreement(attributes: Sequence[Attribute]) -> list[Flag]:
+    """Report targets whose titers' intervals do not touch: they are not averaged."""
+    titers = [a for a in attributes if a.name == "vg_titer" and a.ci_high is not None and not a.qualifier]
+    if len(titers) < 2:
+        return []
+    low, high = min(titers, key=lambda a: a.value), max(titers, key=lambda a: a.value)
+    if (low.ci_high or 0.0) >= (high.ci_low or 0.0):
+        return []
+    return [
+        Flag(
+            id="targets_disagree",
+            severity="info",
+            message=f"{high.target} reads {high.value / low.value:.3g} times {low.target}: not averaged",
+            value=high.value / low.value,
+            limit=1,
+        )
+    ]
+
+
+def _diagnostics(kept: Sequence[Used], outlook: Outlook) -> dict[str, Any]:
+    """Return pooled counts, scatter, limits and linearity of the wells that count."""
+    n, k = sum(u.count.accepted or 0 for u in kept), sum(u.count.positives or 0 for u in kept)
+    coverage = kept[0].plan.settings.coverage if kept else 0.95
+    wells = [w for u in kept if (w := exposed(u.count, u.factor or 1.0))]
+    found = estimate(wells, "wilson", coverage)
+    scatter = cv_of(kept)
+    volume_cv = kept[0].plan.settings.volume_cv if kept else 0.0
+    density = copies_per_droplet(k, n, volume_cv)
+    dilution = next((u.dilution for u in kept if u.dilution), None)
+    return {
+        "wells": [u.count.well for u in kept],
+        "n": n,
+        "k": k,
+        "lambda": density,
+        "lambda_max": max((d for u in kept if (d := u.count.copies_per_droplet) is not None), default=None),
+        "cv_percent": None if scatter is None else 100 * scatter,
+        "dispersion": found.dispersion if found else None,
+        "dispersion_p": found.p_value if found else None,
+        "preparations": preparations(kept),
+        "volume_bias_percent": 50 * volume_cv**2 * density if density else None,
+        "dilution": asdict(dilution) if dilution else None,
+        "limits": asdict(limits(outlook.background, n)),
+        "linearity": linearity(kept, coverage) if kept else None,
+        "gate": next((asdict(u.count.own.gate) for u in kept if u.count.own), None),
+    }
+
+
+def _common(values: Sequence[str | None]) -> str | None:
+    return values[0] if values and len(set(values)) == 1 else None

@@ -1,0 +1,103 @@
+"""Applied Biosystems' QuantStudio Absolute Q: results, summary, joint counts, partitions.
+
+Each file is a plate of its own. Rows for an average or a pool of wells are no wells and are
+left out; ``Lambda (cp/Rxn)`` is copies a partition.
+"""
+
+from __future__ import annotations
+
+from aavqc.parsers.absoluteq_channels import read_channels
+from aavqc.parsers.absoluteq_partitions import read_partitions, sniff_partitions
+from aavqc.parsers.absoluteq_tables import read_results, read_summary
+from aavqc.parsers.columns import plain_name
+from aavqc.parsers.formats import Export, Format, each_file_a_record
+from aavqc.parsers.well_table import delimiter_of, refuse_twice, well_key
+from aavqc.records import DropletPlate, Droplets, WellClusters
+
+NAME = "absoluteq"
+SOFTWARE = "AbsoluteQ"
+PARTITION_VOLUME_NL = 0.432
+
+
+def sniff(head: bytes, basename: str) -> bool:
+    """Tell any of the four kinds of files by its header."""
+    return _kind(head) is not None
+
+
+def read(export: Export) -> DropletPlate:
+    """Read one file of the software."""
+    (file,) = export.files
+    clusters: dict[str, tuple[WellClusters, ...]] = {}
+    droplets: dict[str, Droplets] = {}
+    remarks: tuple[str, ...] = ()
+    kind = _kind(file.head)
+    if kind == "partitions":
+        rows, droplets = read_partitions(file.text(), file.name)
+    elif kind == "multichannel":
+        rows, clusters, remarks = read_channels(file.text(), file.name)
+    elif kind == "summary":
+        rows = read_summary(file.text(), file.name)
+    else:
+        rows = read_results(file.text(), file.name)
+    refuse_twice(rows, file.name)
+    return DropletPlate(
+        name=export.name,
+        sample_id=export.sample_id,
+        format=NAME,
+        inputs=(file.input,),
+        remarks=remarks,
+        software=SOFTWARE,
+        rows=tuple(sorted(rows, key=lambda r: (well_key(r.well), r.channel, r.target))),
+        droplets=droplets,
+        clusters=clusters,
+        partition_volume_nl=PARTITION_VOLUME_NL,
+        partition_volume_source="software",
+    )
+
+
+def _kind(head: bytes) -> str | None:
+    if sniff_partitions(head):
+        return "partitions"
+    first, *rest = (
+        head.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n", 2)
+    )
+    names = {plain_name(name) for name in first.split(delimiter_of(first))}
+    if {"run", "well", "total", "dye", "target", "positives"} <= names:
+        return "results"
+    if {"run", "sample", "channels", "count", "total"} <= names:
+        return "multichannel"
+    below = {plain_name(name) for name in rest[0].split(delimiter_of(rest[0]))} if rest else set()
+    return "summary" if {"runname", "well", "lambdacprxn", "positives"} <= below else None
+
+
+FORMAT = Format(
+    name=NAME,
+    title="QuantStudio Absolute Q exports (CSV, XLSX)",
+    vendor="Applied Biosystems",
+    technique="ddpcr",
+    extensions=(".csv", ".xlsx"),
+    reads="results, summaries, counts by set of channels, partitions with their calls",
+    unread="averages and pools of wells, copy numbers",
+    sniff=sniff,
+    read=read,
+    group=each_file_a_record(NAME, "ddpcr"),
+)
+
+
+def sample() -> bytes:
+    """Return a small summary, for the tests that every format must pass."""
+    block = (
+        "Target,Conc.,SD,CV%,95%DeltaLCI,95%DeltaUCI,Precision %,Lambda (cp/Rxn),Lambda_95%DeltaLCI,"
+        "Lambda_95%DeltaUCI,Positives,Copy #,CNV_95%DeltaLCI,CNV_95%DeltaUCI,Threshold"
+    )
+    values = ["1604.51,,,33.6,34.3,2.1,0.69315,0.0145,0.0148,10000,,,,4000", "0.00,,,,,,0,,,0,,,,1300"]
+    commas = "," * 15
+    return "\r\n".join(
+        [
+            f",,,,,,,FAM{commas}VIC{commas},,",
+            f"Run name,Group,Sample,Well,DF,QC,Total,{block},{block},MeanQC,CV_QC,QC Message",
+            f",Group,,Average,,,20000,ITR,1604.51{',' * 13},CMV,0.00{',' * 13},,,",
+            f"run,,S1,A1,1/10.00000,PASS,20000,ITR,{values[0]},CMV,{values[1]},7000,0.02,PASS: no issues",
+            "",
+        ]
+    ).encode()

@@ -1,0 +1,82 @@
+"""Absolute Q's counts by set of channels: joint counts of a sample's partitions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from aavqc.parsers.well_table import (
+    Line,
+    check_width,
+    columns_named,
+    delimiter_of,
+    first_line,
+    header_of,
+    rows_of,
+    well_key,
+    well_name,
+)
+from aavqc.records import WellClusters, WellRow
+
+_MULTICHANNEL = {
+    "Sample": ("sample",),
+    "Channels": ("channels",),
+    "Count": ("count",),
+    "Total": ("total",),
+}
+_IN_NAME = re.compile(r"(?:.*[\s_-])?([A-Z]\d{1,2})", re.IGNORECASE | re.ASCII)
+
+
+def read_channels(
+    text: str, file: str
+) -> tuple[list[WellRow], dict[str, tuple[WellClusters, ...]], tuple[str, ...]]:
+    """Read joint counts: for each sample, the partitions positive for each set of dyes."""
+    numbered = rows_of(text, file, delimiter_of(first_line(text[:8192].encode())))
+    number, header = header_of(numbered, file)
+    columns = columns_named(header, _MULTICHANNEL, _MULTICHANNEL, file, number)
+    lines = [Line(file, at, fields, columns) for at, fields in numbered]
+    sets = sorted((line.text("Channels").split() for line in lines), key=len, reverse=True)
+    dyes = list(dict.fromkeys(dye for channels in sets for dye in channels))  # as the fullest set has them
+    counts: dict[str, dict[str, int]] = {}
+    for line in lines:
+        check_width(line.fields, header, file, line.number)
+        positive = set(line.text("Channels").split())
+        pattern = "".join("1" if dye in positive else "0" for dye in dyes)
+        count = line.count_in("Count")
+        if count is None:
+            raise line.error("no count", "Count", "a whole number of partitions")
+        own = counts.setdefault(line.text("Sample"), {})
+        if pattern in own:
+            raise line.error("a sample has this set of channels twice", "Channels", "each set once")
+        own[pattern] = count
+    wells, remark = _wells_of(list(counts))
+    rows: list[WellRow] = []
+    clusters: dict[str, tuple[WellClusters, ...]] = {}
+    for name in sorted(counts, key=lambda name: well_key(wells[name])):
+        clusters[wells[name]] = (WellClusters(targets=tuple(dyes), counts=counts[name]),)
+        rows += [_marginal(wells[name], name, dye, at, counts[name]) for at, dye in enumerate(dyes)]
+    return rows, clusters, (remark,)
+
+
+def _wells_of(samples: Sequence[str]) -> tuple[dict[str, str], str]:
+    """Return a well for each sample: that in its name, else a number where there is none."""
+    named = [well_name(match[1]) if (match := _IN_NAME.fullmatch(s)) else None for s in samples]
+    if None not in named and len(set(named)) == len(named):
+        return dict(zip(samples, map(str, named), strict=True)), "wells are those in the names of the samples"
+    numbered = {sample: f"X{at:02d}" for at, sample in enumerate(samples, 1)}
+    return numbered, "the export names no wells: X01 and so on number its samples"
+
+
+def _marginal(well: str, sample: str, dye: str, at: int, counts: dict[str, int]) -> WellRow:
+    accepted = sum(counts.values())
+    positives = sum(n for pattern, n in counts.items() if pattern[at] == "1")
+    return WellRow(
+        well=well,
+        channel=dye,
+        target=dye,
+        sample=sample,
+        accepted=accepted,
+        positives=positives,
+        negatives=accepted - positives,
+        copies_per_ul=None if positives else 0.0,  # called, and none found: not a call refused
+    )
