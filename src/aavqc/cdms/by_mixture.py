@@ -74,7 +74,9 @@ def by_mixture(
     for j, name in enumerate(CLASSES):
         value, variance = float(shares.value[j]), float(shares.covariance[j, j])
         detectable = max(LOD_IONS / n, LOD_SD * float(shares.blank_sd[j]))
-        rows[name] = ClassShare(value, *effective_interval(value, variance, n, z), detectable)
+        low, high = effective_interval(value, variance, n, z)
+        # what can't be told from none may be none
+        rows[name] = ClassShare(value, low if value >= detectable else 0.0, high, detectable)
     method = Method(
         peaks=_peaks(found.mixture, n),
         shares=rows,

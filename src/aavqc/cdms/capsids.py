@@ -30,7 +30,7 @@ ANCHOR_LIMIT = 0.03
 
 ANCHOR_IONS = 50
 
-NOISE_CLEAR = 1.5
+NOISE_CLEAR = 2.0
 """Cells come so near to the peaks, in SD, where their widths are read: neighbours are no width."""
 
 NOISE_ROUNDS, NOISE_SETTLED = 8, 0.01

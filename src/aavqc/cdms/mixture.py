@@ -28,7 +28,7 @@ from aavqc.kernels import as_input
 from aavqc.kernels.mixture import peak_densities
 from aavqc.records import FloatArray
 
-CLEAR, BESIDE = 3.0, 2.0
+CLEAR, BESIDE = 4.0, 2.0
 """Cells nearer than this to a peak of the start, or to an added one, in SD of the blur, are empty: they
 can't be told from it."""
 
