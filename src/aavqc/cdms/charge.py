@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from aavqc.cdms.calibration import RESIDUAL_LIMIT, Calibration, Response, fit_calibration
+from aavqc.cdms.funnel import LEAST_CHARGE
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.records import FloatArray, IonTable
+
+REACH = 0.1
+"""Beyond the standards' range by this fraction of it a calibration is extrapolated."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +28,21 @@ class Charges:
     calibration : dict
         What the result document says of it.
     flags : list of Flag
+    rel_sd : float or None
+        Relative SD of the scale of charges; None where it is not stated.
     """
 
     charge: FloatArray | None
     calibration: dict[str, Any]
     flags: list[Flag]
+    rel_sd: float | None = None
 
 
 def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
-    """Return the charge of each ion, (intensity − intercept) / slope.
+    """Return the charge of each ion, (intensity − intercept) / (slope + mz_slope · m/z).
 
+    Where two standards of ``standards.<name>`` or more show their combs in the file, the
+    calibration is fitted to them, and a slope that is given is not used.
     The intensity of a flux-scaled spectrum is multiplied by its scan's injection time in
     seconds first: the number of ions trapped, and so the signal of one ion, does not depend on
     it. The charges of a file that has intensities are the vendor's, by a default slope that
@@ -47,45 +57,97 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
     -------
     Charges
     """
+    if record.intensity is None:
+        return _of_file(record, settings)
     flags: list[Flag] = []
+    intensity, multiplied = _per_ion(record, flags)
     facts: dict[str, Any] = {
         "source": None,
         "charge_slope": settings.charge_slope,
         "charge_intercept": settings.charge_intercept,
-        "injection_time_used": False,
+        "charge_mz_slope": settings.charge_mz_slope,
+        "injection_time_used": multiplied,
     }
-    if record.intensity is None:
-        if settings.charge_slope is not None:
-            flags.append(
-                _flag("charge_slope_unused", "info", "the file has no intensity: its charges are used")
-            )
-        return Charges(record.charge, {**facts, "source": "file"}, flags)
+    mz = record.mz.astype(np.float64)
+    least = 1 if settings.single_standard else 2
+    fitted = fit_calibration(mz, intensity, settings.standards, least) if settings.standards else None
+    if fitted is not None:
+        return _by_standards(fitted, intensity, mz, facts, flags)
     if settings.charge_slope is None:
         own = " (the file's charges rest on a calibration that it does not state)"
-        flags.append(
-            _flag(
-                "charge_calibration",
-                "invalid",
-                f"no charge calibration{own if record.charge is not None else ''}: set charge_slope",
-            )
-        )
+        need = f"; fewer than {least} standards were found" if settings.standards else ""
+        message = f"no charge calibration{own if record.charge is not None else ''}{need}: set charge_slope"
+        flags.append(_flag("charge_calibration", "invalid", message))
         return Charges(None, facts, flags)
-    intensity = record.intensity.astype(np.float64)
+    response = Response(
+        "slope_mz" if settings.charge_mz_slope else "slope_intercept",
+        settings.charge_slope,
+        settings.charge_intercept,
+        settings.charge_mz_slope,
+    )
+    charge = response.charge(intensity, mz)  # an infinite charge is dropped with its mass
+    return Charges(charge, {**facts, "source": "charge_slope"}, flags, settings.charge_rel_sd)
+
+
+def _of_file(record: IonTable, settings: TechniqueSettings) -> Charges:
+    """Return the charges of a file that has nothing else."""
+    flags = []
+    if settings.charge_slope is not None:
+        flags.append(_flag("charge_slope_unused", "info", "the file has no intensity: its charges are used"))
+    facts = {
+        "source": "file",
+        "charge_slope": settings.charge_slope,
+        "charge_intercept": settings.charge_intercept,
+        "injection_time_used": False,
+    }
+    return Charges(record.charge, facts, flags, settings.charge_rel_sd)
+
+
+def _per_ion(record: IonTable, flags: list[Flag]) -> tuple[FloatArray, bool]:
+    """Return the signal of one ion: of a flux-scaled spectrum, intensity × injection time in s."""
+    intensity = np.asarray(record.intensity, np.float64)
     if record.flux_scaled and record.injection_time_ms is not None:
-        intensity = intensity * (record.injection_time_ms / 1000)
-        facts["injection_time_used"] = True
-    elif record.flux_scaled:
+        return intensity * (record.injection_time_ms / 1000), True
+    if record.flux_scaled:
+        message = "no injection times: the charge slope holds only if they are all as at calibration"
+        flags.append(_flag("injection_time_unknown", "warning", message))
+    return intensity, False
+
+
+def _by_standards(
+    fitted: Calibration, intensity: FloatArray, mz: FloatArray, facts: dict[str, Any], flags: list[Flag]
+) -> Charges:
+    """Apply a calibration fitted in the same file; say where it is stretched, or does not fit."""
+    charge = fitted.response.charge(intensity, mz)
+    heavy = np.isfinite(charge) & (charge >= LEAST_CHARGE)
+    if not fitted.suitable:
+        message = f"the standards' lines scatter by {100 * fitted.residual_sd:.1f} % about the calibration"
         flags.append(
-            _flag(
-                "injection_time_unknown",
-                "warning",
-                "no injection times: the charge slope holds only if they are all as at calibration",
-            )
+            _flag("charge_calibration", "invalid", message, 100 * fitted.residual_sd, 100 * RESIDUAL_LIMIT)
         )
-    with np.errstate(over="ignore"):  # an infinite charge is dropped with its mass
-        charge = (intensity - settings.charge_intercept) / settings.charge_slope
-    return Charges(charge, {**facts, "source": "charge_slope"}, flags)
+    rel_sd = None
+    if heavy.any():
+        middle, where = float(np.median(charge[heavy])), float(np.median(mz[heavy]))
+        low, high = fitted.charge_range
+        left, right = fitted.mz_range
+        beyond = not (_within(middle, low, high) and _within(where, left, right))
+        rel_sd = fitted.rel_sd(float(np.median(intensity[heavy])), where, beyond)
+        if beyond:
+            message = (
+                f"the median ion has charge {middle:.0f} at m/z {where:.0f}, beyond the standards' "
+                f"{low}–{high} and {left:.0f}–{right:.0f}: models differ by {100 * rel_sd:.1f} % there"
+            )
+            flags.append(_flag("charge_extrapolated", "warning", message, 100 * rel_sd))
+    document = fitted.document()
+    facts = {**facts, **{k: document[k] for k in facts if k in document}, "source": "standards"}
+    return Charges(charge, {**facts, "fitted": {**document, "rel_sd": rel_sd}}, flags, rel_sd)
 
 
-def _flag(name: str, severity: Any, message: str) -> Flag:
-    return Flag(id=name, severity=severity, message=message)
+def _within(value: float, low: float, high: float) -> bool:
+    return low * (1 - REACH) <= value <= high * (1 + REACH)
+
+
+def _flag(
+    name: str, severity: Any, message: str, value: float | None = None, limit: float | None = None
+) -> Flag:
+    return Flag(id=name, severity=severity, message=message, value=value, limit=limit)

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aavqc.attributes import Attribute
-from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS
+from aavqc.capsid import NUCLEOTIDE_MASS
 from aavqc.cdms import checks
-from aavqc.cdms.attributes import composition, masses, other_material
-from aavqc.cdms.charge import charges
+from aavqc.cdms.attributes import composition, estimated, estimated_masses, masses, other_material
+from aavqc.cdms.by_deconvolution import by_deconvolution
+from aavqc.cdms.by_mixture import by_mixture, peaks_by_mixture
+from aavqc.cdms.charge import Charges, charges
+from aavqc.cdms.comb import by_comb
 from aavqc.cdms.funnel import Ions, select
+from aavqc.cdms.method import peak_row
+from aavqc.cdms.noise import GIVEN_REL_SD, LEAST_NOISE, ChargeNoise
 from aavqc.cdms.peaks import Peak, mass_peaks
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.smear import unfolded_shares
 from aavqc.cdms.windows import Windows, windows
 from aavqc.documents import Flag, Outcome, Sample, generator, plain
-from aavqc.errors import UsageError
 from aavqc.records import IonTable
 
-ALGORITHMS = ["cdms.charge/1", "cdms.peaks/1", "cdms.window/1"]
+ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/1", "cdms.peaks/1", "cdms.window/1"]
 PLOTTED_IONS = 5000
 HISTOGRAM_STEP = 1e4
 """Bins of the plotted histogram, Da."""
@@ -46,66 +51,147 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     UsageError
         A setting that can't be followed.
     """
-    if settings.report_by != "window":
-        raise UsageError(
-            f"report_by={settings.report_by} is not available in this version",
-            expected="window",
-            hint="ions counted in mass windows are the default and the only way of this version",
-        )
     calibrated = charges(record, settings)
     if calibrated.charge is None:
         return _without_charges(record, calibrated.calibration, calibrated.flags)
     ions = select(record, calibrated.charge, settings)
     peaks = mass_peaks(ions.mass)
     found = windows(ions.mass, settings)
-    blur, source = checks.blur_of(ions, peaks, settings)
     flags = [*calibrated.flags, *ions.flags, *checks.count_flags(record, ions, found)]
-    scale = checks.scale_flag(peaks, settings)
-    flags += [] if scale is None else [scale]
+    flags += [f for f in (checks.scale_flag(peaks, settings),) if f is not None]
     warnings = list(record.remarks)
-    attributes: list[Attribute] = []
-    unfolded: dict[str, float] | None = None
     if found is None:
         warnings.append("no design_length: no composition is computed")
     elif settings.regulated and settings.serotype is None:
         message = "a regulated method takes no generic capsid mass: set serotype for composition and masses"
         flags.append(Flag(id="constant_required", severity="warning", message=message))
-    else:
-        if found.monomers:
-            unfolded = unfolded_shares(ions, found, blur)
-            bias = checks.bias_flag(found, unfolded, settings.coverage)
-            flags += [] if bias is None else [bias]
-        attributes = _attributes(found, unfolded, int(ions.mass.size), settings)
-    calibration = {
-        **calibrated.calibration,
-        "sigma_z": blur.sigma_z or None,
-        "assembly_sd_da": blur.assembly_sd,
-        "sigma_z_source": source,
-        "standards": _standards(peaks, settings),
-    }
+        found = None
+    counted = _methods(record, ions, peaks, found, calibrated, settings)
+    flags += counted.flags
     sample = Sample(
         sample_id=record.sample_id,
         record=record.name,
         status="invalid" if any(f.severity == "invalid" for f in flags) else "valid",
-        attributes=attributes,
+        attributes=counted.attributes,
         diagnostics=plain(
             {
                 "funnel": ions.funnel,
                 "acquisition": dict(record.acquisition),
-                "calibration": calibration,
-                "peaks": [_peak(p, ions.mass.size) for p in peaks],
-                "methods": {
-                    "window": _window(found, unfolded, attributes),
-                    "mixture": None,
-                    "deconvolution": None,
+                "calibration": {
+                    **calibrated.calibration,
+                    **counted.noise,
+                    "standards": _standards(peaks, settings),
                 },
-                "convergence": None,
+                "peaks": _rows(ions, peaks),
+                "methods": counted.methods,
+                "convergence": {
+                    name: row["convergence"]
+                    for name, row in counted.methods.items()
+                    if row is not None and "convergence" in row
+                },
             }
         ),
         flags=flags,
         warnings=warnings,
     )
     return Outcome([sample], ALGORITHMS, arrays=_arrays(record, ions, settings))
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What the three methods say, and the attributes of the one that is reported."""
+
+    attributes: list[Attribute]
+    methods: dict[str, dict[str, Any] | None]
+    noise: dict[str, Any]
+    flags: list[Flag]
+
+
+def _methods(
+    record: IonTable,
+    ions: Ions,
+    peaks: Sequence[Peak],
+    found: Windows | None,
+    calibrated: Charges,
+    settings: TechniqueSettings,
+) -> _Counted:
+    if found is None or not found.monomers:
+        return _peaks_alone(record, ions, peaks, _noise_of(settings, calibrated), settings)
+    blur, source = checks.blur_of(ions, peaks, settings)
+    unfolded = unfolded_shares(ions, found, blur)
+    attributes = composition(found, unfolded, settings)
+    window = _window(found, unfolded, attributes, peaks, ions)
+    noise = {"sigma_z": blur.sigma_z or None, "assembly_sd_da": blur.assembly_sd, "sigma_z_source": source}
+    fitted = by_mixture(ions, found.edges, calibrated.rel_sd, settings)
+    mixture = deconvolution = None
+    flags: list[Flag] = []
+    if fitted is not None:
+        mixture, capsids = fitted
+        noise |= {
+            "sigma_z": capsids.noise.constant,
+            "sigma_z_slope": capsids.noise.slope,
+            "sigma_z_rel_sd": capsids.noise.rel_sd,
+            "sigma_z_source": capsids.noise.source,
+        }
+        edges = capsids.edges.tolist()
+        deconvolution = by_deconvolution(ions, capsids.noise.at, edges, peaks, settings, record.inputs)
+        flags += mixture.flags
+        unfolded = {name: share.value for name, share in mixture.shares.items()}
+    bias = checks.bias_flag(found, unfolded, settings.coverage)
+    flags += [] if bias is None else [bias]
+    chosen = {"mixture": mixture, "deconvolution": deconvolution}.get(settings.report_by)
+    mass_attributes = masses(found, settings)
+    if chosen is not None:
+        attributes = estimated(chosen, found.monomers, settings)
+    if settings.report_by == "mixture" and mixture is not None:
+        at = mixture.masses
+        mass_attributes = estimated_masses(at.get("empty"), at.get("full"), at.get("genome"), settings)
+    return _Counted(
+        attributes + other_material(found, int(ions.mass.size), settings) + mass_attributes,
+        {
+            "window": window,
+            "mixture": None if mixture is None else mixture.document(),
+            "deconvolution": None if deconvolution is None else deconvolution.document(),
+        },
+        noise,
+        flags,
+    )
+
+
+def _peaks_alone(
+    record: IonTable,
+    ions: Ions,
+    peaks: Sequence[Peak],
+    noise: ChargeNoise,
+    settings: TechniqueSettings,
+) -> _Counted:
+    """Count peaks where no classes are asked for, or no capsid was seen."""
+    methods: dict[str, dict[str, Any] | None] = {"window": {"peaks": _rows(ions, peaks)} if peaks else None}
+    for name, found in (
+        ("mixture", peaks_by_mixture(ions, noise.at, peaks)),
+        ("deconvolution", by_deconvolution(ions, noise.at, None, peaks, settings, record.inputs)),
+    ):
+        document = None if found is None else found.document()
+        if document is not None:
+            document["peaks"] = [by_comb(row, ions) for row in document["peaks"]]
+        methods[name] = document
+    facts = {"sigma_z": noise.constant, "sigma_z_slope": noise.slope, "sigma_z_source": noise.source}
+    return _Counted([], methods, facts, [])
+
+
+def _noise_of(settings: TechniqueSettings, calibrated: Charges) -> ChargeNoise:
+    """Return the noise as given, else as the standards show it, else next to none."""
+    if settings.sigma_z is not None:
+        return ChargeNoise(settings.sigma_z, settings.sigma_z_slope, GIVEN_REL_SD, "setting")
+    shown = calibrated.calibration.get("fitted", {}).get("sigma_z")
+    if shown is not None:
+        return ChargeNoise(max(shown["a"], LEAST_NOISE), shown["b"], GIVEN_REL_SD, "standards")
+    return ChargeNoise(LEAST_NOISE, 0.0, 1.0, "none")
+
+
+def _rows(ions: Ions, peaks: Sequence[Peak]) -> list[dict[str, Any]]:
+    rows = [peak_row(p.mass, p.sd, p.ions, ions.mass.size) for p in peaks]
+    return [by_comb(row, ions) for row in rows]
 
 
 def _without_charges(record: IonTable, calibration: dict[str, Any], flags: list[Flag]) -> Outcome:
@@ -130,36 +216,20 @@ def _without_charges(record: IonTable, calibration: dict[str, Any], flags: list[
     return Outcome([sample], ALGORITHMS)
 
 
-def _attributes(
-    found: Windows, unfolded: Mapping[str, float] | None, used: int, settings: TechniqueSettings
-) -> list[Attribute]:
-    attributes = composition(found, unfolded, settings) if unfolded is not None else []
-    if used:
-        attributes += other_material(found, used, settings)
-    return attributes + masses(found, settings)
-
-
-def _peak(peak: Peak, total: int) -> dict[str, Any]:
-    return {
-        "mass_mda": peak.mass / 1e6,
-        "sd_mda": peak.sd / 1e6,
-        "ions": peak.ions,
-        "fraction": peak.ions / total,
-    }
-
-
 def _window(
-    found: Windows | None, unfolded: Mapping[str, float] | None, attributes: Sequence[Attribute]
-) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    shares = {a.name: a.value for a in attributes if a.name in {f"percent_{c}" for c in CLASSES}}
+    found: Windows,
+    unfolded: Mapping[str, float],
+    attributes: Sequence[Attribute],
+    peaks: Sequence[Peak],
+    ions: Ions,
+) -> dict[str, Any]:
     return {
+        "peaks": _rows(ions, peaks),
         "edges_mda": [edge / 1e6 for edge in found.edges],
         "ions": found.counts,
         "nucleotide_da": NUCLEOTIDE_MASS,
-        "unfolded_percent": None if unfolded is None else {n: 100 * s for n, s in unfolded.items()},
-        **shares,
+        "unfolded_percent": {name: 100 * share for name, share in unfolded.items()},
+        **{a.name: a.value for a in attributes},
     }
 
 

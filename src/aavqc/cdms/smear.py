@@ -73,9 +73,36 @@ def unfolded_shares(ions: Ions, found: Windows, blur: Blur) -> dict[str, float]:
     edges = np.linspace(found.edges[0], found.edges[-1], BINS + 1)
     inside = (ions.mass >= edges[0]) & (ions.mass < edges[-1])
     mass, mz = ions.mass[inside], ions.mz[inside]
-    counts = np.histogram(mass, edges)[0] / mass.size
-    centres, owner = _grid(found.edges)
-    response = _response(edges, centres, blur.assembly_sd, blur.sigma_z * _line(mass, mz, centres))
+    centres, _ = _grid(found.edges, CELL)
+    noise_sd = blur.sigma_z * _line(mass, mz, centres)
+    return unfolded_histogram(np.histogram(mass, edges)[0], edges, found.edges, blur.assembly_sd, noise_sd)
+
+
+def unfolded_histogram(
+    counts: FloatArray,
+    edges: FloatArray,
+    bounds: tuple[float, ...],
+    assembly_sd: float,
+    noise_sd: FloatArray | float,
+    cell: float = CELL,
+) -> dict[str, float]:
+    """Return the shares of the four classes in a histogram that the blur is taken off.
+
+    Parameters
+    ----------
+    counts, edges : arrays, shape (bins,), (bins + 1,)
+        Histogram of masses in Da.
+    bounds : tuple of float
+        Ends and bounds of the classes, Da.
+    assembly_sd : float
+    noise_sd : float or array
+        SD of the mass by noise at each true mass, Da.
+    cell : float
+        Widest spacing of the true masses, Da.
+    """
+    counts = counts / counts.sum()
+    centres, owner = _grid(bounds, cell)
+    response = _response(edges, centres, assembly_sd, np.broadcast_to(noise_sd, centres.shape))
     shares = np.full(centres.size, 1 / centres.size)
     for _ in range(ITERATIONS):
         # einsum: no BLAS, whose sums depend on the number of threads
@@ -95,11 +122,13 @@ def _line(x: FloatArray, y: FloatArray, at: FloatArray) -> FloatArray:
     return line
 
 
-def _grid(edges: tuple[float, ...]) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _grid(
+    edges: tuple[float, ...], width: float
+) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.int64]]]:
     """Return true masses and the class of each: no cell lies across a bound."""
     centres, owner = [], []
     for k, (low, high) in enumerate(pairwise(edges)):
-        cells = math.ceil((high - low) / CELL)
+        cells = math.ceil((high - low) / width)
         centres.append(low + (np.arange(cells) + 0.5) * (high - low) / cells)
         owner.append(np.full(cells, k, np.int64))
     return np.concatenate(centres), np.concatenate(owner)

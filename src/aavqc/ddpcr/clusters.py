@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from aavqc.ddpcr.calls import OwnCall
 from aavqc.ddpcr.gate import Gate
 from aavqc.kernels import as_input
-from aavqc.kernels.mixture import memberships
+from aavqc.kernels.memberships import memberships
 from aavqc.records import FloatArray
 
 ROUNDS = 30

@@ -1,0 +1,150 @@
+"""Combs of m/z: the lines that a known mass leaves at each whole number of charges.
+
+Where charge states are resolved, m/z alone gives mass and charge: lines lie at M / z + 1.007276.
+That needs no charge calibration, and so it is what calibrations are fitted to and checked by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aavqc.cdms.funnel import PROTON_MASS, Ions
+from aavqc.records import FloatArray
+
+HALF_WIDTH = 6e-4
+"""Half-width of a line, relative to m/z: 7 Th at m/z 12,000, for salt and drift of the lines."""
+
+APART = 4.0
+"""Lines nearer to each other than so many half-widths are not resolved."""
+
+LEAST_IONS = 30
+
+CONTRAST = 1.25
+SIGNIFICANCE = 5.0
+"""A line stands out by so many times the ions of the gaps beside it, and so many SD of the counts."""
+
+REACH = 0.06
+"""How far from the mass by the charges a comb is looked for, relative."""
+
+MODE_WIDTH = 0.03
+"""SD of the kernel in ln(intensity) that finds the most frequent intensity of a line."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line: its charge, m/z (Th), ions, and the most frequent intensity of the ions."""
+
+    charge: int
+    mz: float
+    ions: int
+    intensity: float
+
+
+def lines(mz: FloatArray, intensity: FloatArray, mass: float) -> list[Line]:
+    """Return the lines of a mass that stand out.
+
+    The intensity of a line is the mode: ions of other species lie on the same m/z with another
+    charge, and a median would lie between the two.
+
+    Parameters
+    ----------
+    mz, intensity : arrays, shape (n,)
+        Ascending in m/z.
+    mass : float
+        Da.
+
+    Returns
+    -------
+    list of Line
+        Ascending in charge.
+    """
+    found = []
+    for charge in _charges(mz, mass):
+        at = mass / charge + PROTON_MASS
+        half = HALF_WIDTH * at
+        low, high = np.searchsorted(mz, [at - half, at + half])
+        gap = at / charge / 2
+        beside = np.searchsorted(mz, [at - gap - half, at - gap + half, at + gap - half, at + gap + half])
+        between = (beside[1] - beside[0] + beside[3] - beside[2]) / 2
+        ions = int(high - low)
+        clear = ions - between >= SIGNIFICANCE * (ions + between) ** 0.5
+        if ions >= LEAST_IONS and clear and ions >= CONTRAST * between:
+            found.append(Line(charge, at, ions, _mode(intensity[low:high])))
+    return found
+
+
+def comb_mass(mz: FloatArray, near: float) -> tuple[float, float] | None:
+    """Return the mass whose lines hold most ions, and their contrast to the gaps.
+
+    Parameters
+    ----------
+    mz : array, shape (n,)
+        Ascending, of ions of one peak.
+    near : float
+        Mass by the charges, Da.
+
+    Returns
+    -------
+    (float, float) or None
+        None where no mass makes lines that stand out.
+    """
+    charges = _charges(mz, near)
+    if len(charges) < 3 or mz.size < LEAST_IONS:
+        return None
+    z = np.array(charges, float)
+    trial = near * (1 + np.arange(-REACH, REACH, HALF_WIDTH / 4))
+    held = _held(mz, trial, z, HALF_WIDTH)
+    best = float(trial[held.argmax()])
+    # the middle of what is nearly as good: the maximum itself is as ragged as the counts
+    good = trial[held >= 0.98 * held.max()]
+    good = good[np.abs(good / best - 1) < 2 * HALF_WIDTH]
+    best = float(good.mean())
+    on = _held(mz, np.array([best]), z, HALF_WIDTH)[0]
+    off = _held(mz, np.array([best]), z + 0.5, HALF_WIDTH)[0]
+    clear = on - off >= 2 * SIGNIFICANCE * (on + off) ** 0.5 and on >= CONTRAST * off
+    return (best, float(on / max(off, 1))) if clear else None
+
+
+def by_comb(row: dict[str, Any], ions: Ions) -> dict[str, Any]:
+    """Return a peak with the mass that its comb of m/z gives, where one is resolved.
+
+    ``mass_by_charge_mda`` keeps the mass by the measured charges.
+    """
+    mass, sd = 1e6 * row["mass_mda"], 1e6 * row["sd_mda"]
+    members = np.sort(ions.mz[np.abs(ions.mass - mass) < 2 * sd])
+    found = comb_mass(members, mass)
+    if found is None:
+        return row
+    return {
+        **row,
+        "mass_mda": found[0] / 1e6,
+        "mass_by_charge_mda": row["mass_mda"],
+        "comb_contrast": found[1],
+    }
+
+
+def _held(mz: FloatArray, mass: FloatArray, charges: FloatArray, half: float) -> FloatArray:
+    at = mass[:, None] / charges + PROTON_MASS
+    found = np.searchsorted(mz, at * (1 + half)) - np.searchsorted(mz, at * (1 - half))
+    return np.asarray(found.sum(axis=1), np.float64)
+
+
+def _charges(mz: FloatArray, mass: float) -> list[int]:
+    """Return the charges whose lines lie among the ions and are resolved."""
+    if not mz.size:
+        return []
+    low, high = np.quantile(mz, [0.001, 0.999])
+    first, last = int(np.ceil(mass / high)), int(mass / max(low, 1.0))
+    return [z for z in range(max(first, 2), min(last, int(1 / (APART * HALF_WIDTH))) + 1)]
+
+
+def _mode(values: FloatArray) -> float:
+    logs = np.log(values)
+    grid = np.linspace(logs.min(), logs.max(), 400)
+    if logs.size > 4000:
+        logs = logs[:: logs.size // 4000 + 1]
+    density = np.exp(-0.5 * ((grid[:, None] - logs) / MODE_WIDTH) ** 2).sum(axis=1)
+    return float(np.exp(grid[density.argmax()]))

@@ -1,0 +1,175 @@
+"""Peaks and a free-form remainder, fitted to single ions by maximum likelihood.
+
+Every ion keeps its own error: nothing is binned, nothing is weighted by charge. Peaks of capsids
+have the shape that assembly by chance gives them; what lies between them without being a peak
+(partial genomes) is a remainder of uniform cells, each wider than the blur.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aavqc.cdms.em import (
+    Climb,
+    Problem,
+    State,
+    cell_edges,
+    climb,
+    densities,
+    problem,
+    shape_variance,
+    total_density,
+)
+from aavqc.kernels import as_input
+from aavqc.kernels.mixture import peak_densities
+from aavqc.records import FloatArray
+
+CLEAR, BESIDE = 4.0, 2.0
+"""Cells nearer than this to a peak of the start, or to an added one, in SD of the blur, are empty: they
+can't be told from it."""
+
+TRIED = 3
+"""Places for a further peak that are tried each time; the best after a few steps is followed."""
+
+TRIAL_STEPS = 15
+
+HELD = 1e-4
+"""Share above which a cell counts as a parameter."""
+
+MOST_PEAKS = 10
+
+SEARCHED = 30_000
+"""Ions by which a candidate for a further peak is looked for; the fit itself takes all."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A fitted mixture.
+
+    Attributes
+    ----------
+    given : Problem
+    climb : Climb
+    bic : tuple of (peaks, BIC)
+        Of each number of peaks tried, in the order tried.
+    """
+
+    given: Problem
+    climb: Climb
+    bic: tuple[tuple[int, float], ...]
+
+    @property
+    def state(self) -> State:
+        """The parameters."""
+        return self.climb.state
+
+    def owned(self, k: int) -> FloatArray:
+        """Return the part of each ion that peak ``k`` has."""
+        density = densities(self.given, self.state)
+        return np.asarray(
+            density[:, k] * self.state.share[k] / total_density(self.given, self.state, density)
+        )
+
+
+def fit_mixture(
+    mass: FloatArray,
+    sd: FloatArray,
+    nodes: FloatArray,
+    bounds: Sequence[float],
+    start: Sequence[float],
+    *,
+    further_width: float | None,
+    most_peaks: int = MOST_PEAKS,
+    clear: float = CLEAR,
+) -> Mixture:
+    """Fit peaks and remainder to ions.
+
+    The number of peaks is that of the least BIC: beside those of ``start`` a peak is added where
+    the likelihood gains most, as long as BIC falls.
+
+    Parameters
+    ----------
+    mass, sd : arrays, shape (n,)
+        Of each ion, and the SD of its error, Da; all masses within ``bounds``.
+    nodes : array, shape (j, 3)
+        Shape of a peak.
+    bounds : sequence of float
+        Masses that no cell of the remainder crosses; the first and the last are its ends.
+    start : sequence of float
+        Masses of the peaks to begin with.
+    further_width : float or None
+        SD beside the shape of peaks that are added; those of the start have none. None: every
+        peak has a width of its own, which is fitted.
+    most_peaks : int
+        No peak is added beyond so many.
+    clear : float
+        Cells nearer than this to a peak of the start, in SD of the blur, are empty.
+
+    Returns
+    -------
+    Mixture
+    """
+    blur = math.sqrt(shape_variance(nodes) + float(np.median(sd)) ** 2)
+    given = problem(mass, sd, nodes, cell_edges(bounds, blur), further_width is None)
+    k, c = len(start), given.edges.size - 1
+    width2 = np.zeros(k) if further_width is not None else np.full(k, (0.03 * np.array(start)) ** 2)
+    state = State(np.full(k, 0.8 / k), np.array(start, float), width2, np.full(c, 0.2 / c))
+    found = climb(given, _cleared(given, state, k, clear))
+    tried = [(k, _bic(given, found))]
+    while found.state.share.size < most_peaks:
+        starts = [_cleared(given, s, k, clear) for s in _candidates(given, found.state, further_width)]
+        begun = [climb(given, s, TRIAL_STEPS) for s in starts]
+        trial = climb(given, min(begun, key=lambda t: _bic(given, t)).state)
+        tried.append((trial.state.share.size, _bic(given, trial)))
+        if tried[-1][1] >= tried[-2][1]:
+            break
+        found = trial
+    return Mixture(given, found, tuple(tried))
+
+
+def _cleared(given: Problem, state: State, first: int, clear: float) -> State:
+    """Empty the cells that can't be told from a peak; give every other one a chance."""
+    limit = np.where(np.arange(state.share.size) < first, clear, BESIDE)
+    reach = limit * np.sqrt(given.blur**2 + state.width2)
+    near = (np.abs(given.centres[:, None] - state.location) < reach).any(axis=1)
+    return replace(state, cells=np.where(near, 0.0, np.maximum(state.cells, 1e-4))).scaled()
+
+
+def _bic(given: Problem, found: Climb) -> float:
+    """Count two or three parameters a peak, and one for each cell that holds anything."""
+    state = found.state
+    parameters = (3 if given.free_width else 2) * state.share.size + int((state.cells > HELD).sum())
+    return -2 * found.likelihood + math.log(given.mass.size) * parameters
+
+
+def _candidates(given: Problem, state: State, further_width: float | None) -> list[State]:
+    """Add a small peak where the likelihood rises most, or in place of the heaviest cell."""
+    every = slice(None, None, math.ceil(given.mass.size / SEARCHED))
+    total = total_density(given, state, densities(given, state))[every]
+    ends = given.edges[0], given.edges[-1]
+    grid = np.arange(*ends, max(given.blur / 2, (ends[1] - ends[0]) / 200))
+    width2 = float(state.width2.min()) if further_width is None else further_width**2
+    density = np.empty((total.size, grid.size))
+    peak_densities(
+        as_input(given.mass[every]), as_input(given.variance[every]), grid,
+        np.full(grid.size, width2), given.nodes, density,
+    )  # fmt: skip
+    rise = (density / total[:, None]).sum(axis=0)
+    tops = np.flatnonzero((rise >= np.roll(rise, 1)) & (rise >= np.roll(rise, -1)))
+    places = grid[tops[np.argsort(-rise[tops], kind="stable")][:TRIED]].tolist()
+    heaviest = int((state.cells / np.diff(given.edges)).argmax())
+    places.append(float(given.centres[heaviest]))
+    share = 0.02
+    return [
+        State(
+            np.append(state.share * (1 - share), share),
+            np.append(state.location, place),
+            np.append(state.width2, width2),
+            state.cells * (1 - share),
+        )
+        for place in places
+    ]
