@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aavqc.auc.channels import SCATTER_NM, Channel
+from aavqc.auc.channels import Channel
 from aavqc.auc.composition import (
     ClassWindows,
     coefficients_of,
@@ -255,7 +255,7 @@ def _scattered(
     amounts: FloatArray, here: list[int], channels: Sequence[Channel], rows: list[int]
 ) -> FloatArray:
     """Return the light scattered at each wavelength, from where capsids absorb nothing; λ⁻⁴."""
-    far = [i for i in here if (channels[i].grid.wavelength_nm or 0.0) >= SCATTER_NM]
+    far = [i for i in here if channels[i].scatter_only and i not in rows]
     if not far:
         return np.zeros((len(rows), amounts.shape[1]))
     nm = np.array([channels[i].grid.wavelength_nm for i in rows], dtype=np.float64)

@@ -18,6 +18,9 @@ from aavqc.records import Scan, VelocityScans
 MOST_WAVELENGTHS = 6
 """Fitted together where none is named and none has extinction coefficients; of more, the shortest."""
 
+SCATTER_NM = 310.0
+"""From here on capsids absorb nothing."""
+
 
 @dataclass(frozen=True)
 class Channel:
@@ -30,6 +33,11 @@ class Channel:
     grid: SignalGrid
     noise: list[str]
     noise_sd: float
+
+    @property
+    def scatter_only(self) -> bool:
+        """Tell whether capsids absorb nothing here: what is seen is light scattered. Fringes never are."""
+        return self.grid.unit != "fringes" and (self.grid.wavelength_nm or 0.0) >= SCATTER_NM
 
 
 def channels_of(records: tuple[VelocityScans, ...], settings: TechniqueSettings) -> list[Channel]:
@@ -66,12 +74,7 @@ def wavelengths_of(record: VelocityScans, settings: TechniqueSettings) -> list[f
     if settings.wavelength is not None or not record.wavelengths:
         return [settings.wavelength]
     known = [w for w in record.wavelengths if extinction_at(settings, w) is not None]
-    scattered = [w for w in record.wavelengths if w >= SCATTER_NM] if known else []
     if known:
-        return [*known, *scattered]
+        return [w for w in record.wavelengths if w in known or w >= SCATTER_NM]
     every = list(record.wavelengths)
     return list(every if len(every) <= MOST_WAVELENGTHS else every[:1])
-
-
-SCATTER_NM = 310.0
-"""From here on capsids absorb nothing: what is seen is light scattered."""

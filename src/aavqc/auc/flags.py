@@ -8,7 +8,6 @@ import numpy as np
 
 from aavqc.attributes import Attribute
 from aavqc.auc.agreement import composition_flags
-from aavqc.auc.channels import SCATTER_NM
 from aavqc.auc.composition import coefficients_of
 from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.misfit import misfit_flags
@@ -38,7 +37,7 @@ def sample_flags(fit: SampleFit, attributes: Sequence[Attribute], settings: Tech
     for one in fit.fits:
         where = "" if len(fit.fits) == 1 else f"{_wavelength(one)}, {one.channel.record.name}: "
         seen = flags_of(one, one.channel.record, settings)
-        if (one.grid.wavelength_nm or 0.0) >= SCATTER_NM and len(fit.fits) > 1:
+        if one.channel.scatter_only and len(fit.fits) > 1:
             # where capsids absorb nothing there may be nothing to see
             seen = [flag for flag in seen if flag.id != "no_boundary"]
         for flag in seen:
