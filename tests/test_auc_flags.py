@@ -12,8 +12,8 @@ import aavqc
 from aavqc.auc.channels import Channel
 from aavqc.auc.column import Column
 from aavqc.auc.cs import Fitted, normal_equations
-from aavqc.auc.fit import Fit, fit_cell
-from aavqc.auc.flags import flags_of
+from aavqc.auc.fit import Fit, SampleFit, fit_sample
+from aavqc.auc.flags import flags_of, sample_flags
 from aavqc.auc.grid import SignalGrid
 from aavqc.auc.peaks import Peak
 from aavqc.auc.residuals import (
@@ -24,6 +24,7 @@ from aavqc.auc.residuals import (
     step_gain,
     systematic_by_scan,
 )
+from aavqc.auc.search import Found, Parameters, Problem
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.records import InputFile, Scan, VelocityScans, readonly
@@ -67,7 +68,9 @@ def a_fit(residual: np.ndarray, loading: float = 0.6, scans: int = SCANS) -> Fit
 def flags(
     fit: Fit, record: VelocityScans | None = None, settings: TechniqueSettings | None = None
 ) -> list[Flag]:
-    return flags_of(fit, record or a_record(1.0), settings or TechniqueSettings())
+    if record is not None:
+        fit = replace(fit, channel=replace(fit.channel, record=record))
+    return flags_of(fit, settings or TechniqueSettings())
 
 
 def flag(
@@ -253,6 +256,19 @@ def test_real_bsa_is_valid(reference_data: Path) -> None:
     assert isinstance(record, VelocityScans)
     thinned = replace(record, scans=record.scans[::4])
     settings = TechniqueSettings(s_range=[0.5, 15.0], resolution=60)
-    found = flags_of(fit_cell(thinned, settings), thinned, settings)
+    found = flags_of(fit_sample((thinned,), settings).fits[0], settings)
     assert [f.id for f in found if f.severity == "invalid"] == []
     assert "time_stamps" not in {f.id for f in found}
+
+
+def test_of_several_channels_the_most_severe_flag_counts() -> None:
+    mild = bad = a_fit(white(), loading=1.5)  # each above the linear limit
+    clips = Flag(id="saturation", severity="invalid", message="the detector's end")
+    bad = replace(bad, channel=replace(bad.channel, column=replace(bad.column, flags=(clips,))))
+    cell = Parameters((6.05,), (7.2,), 1.2)
+    problem = Problem((), lambda s, shape, growth: s, cell, cell, {})
+    found = Found(cell, {}, np.zeros(0), np.zeros((2, 0)), 0.0)
+    for fits in ((mild, bad), (bad, mild)):
+        fit = SampleFit(fits, problem, found, "cs", None, None, None)
+        (flag,) = [f for f in sample_flags(fit, [], TechniqueSettings()) if f.id == "saturation"]
+        assert flag.severity == "invalid"

@@ -89,11 +89,6 @@ class SampleFit:
     remarks: tuple[str, ...] = ()
 
 
-def fit_cell(record: VelocityScans, settings: TechniqueSettings) -> Fit:
-    """Fit one record; return the first of its channels."""
-    return fit_sample((record,), settings).fits[0]
-
-
 def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) -> SampleFit:
     """Fit the scans of a sample: one cell, or several cells and speeds of it together.
 
