@@ -6,18 +6,23 @@ The simulator is a finite-element scheme, not the fit's; truth is what its speci
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 import aavqc
 from aavqc.attributes import Attribute
-from aavqc.auc.capsids import Capsids, wavelength_slopes
+from aavqc.auc.capsids import Capsids, capsids_of, wavelength_slopes
 from aavqc.auc.cells import over_cells, scatter
+from aavqc.auc.channels import Channel
+from aavqc.auc.column import Column
 from aavqc.auc.composition import ClassWindows, lengths_at, windows_from
-from aavqc.auc.resolve import smeared_in
+from aavqc.auc.grid import SignalGrid
+from aavqc.auc.resolve import Resolved, smeared_in
+from aavqc.auc.search import Found, Parameters
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.settings import build
 from aavqc.simulate.auc import AucSimulation, simulate
@@ -196,6 +201,8 @@ def test_cells_scatter_by_students_t() -> None:
     # mean 75, SD 5, t(2, 97.5 %) = 4.302653
     assert mended.ci_high == pytest.approx(75 + 4.302653 * 5 / np.sqrt(3), rel=1e-5)
     assert mended.scope == "run"
+    merged = replace(fitted, name="percent_partial_full", value=74.0)
+    assert over_cells([merged], found, 0.95)[0].value == pytest.approx(75.0)
     assert scatter(found)["cells"]["percent_full"]["cv_percent"] == pytest.approx(100 * 5 / 75)
 
 
@@ -210,3 +217,23 @@ def test_fringes_at_a_laser_s_wavelength_are_no_scatter(run: Run) -> None:
     _, folder = run(seed=5, optics="interference", wavelengths=[675.0], od=1.5)
     result = aavqc.analyze(folder, design_length=4700, increment={"protein": 0.187, "dna": 0.17})
     assert percents(result) == pytest.approx([25.0, 15.0, 60.0, 0.0], abs=0.5)
+
+
+def test_two_wavelengths_of_two_cells_give_the_mean_of_the_cells() -> None:
+    s, lengths = np.array([65.0, 107.0]), np.array([0.0, 4700.0])
+    per_cell = [np.array([1e-9, 3e-9]), np.array([2e-9, 6e-9])]
+    channels, amounts = [], []
+    for cell, particles in enumerate(per_cell):
+        for nm in (260, 280):
+            grid = SignalGrid(np.ones(2), s, np.zeros((2, 2)), 1.0, 0.0, 20.0, float(nm), "OD")
+            column = Column(6.0, 6.0, 6.0, 7.2, 7.2, 7.2, 6.1, 7.1)
+            channels.append(Channel(cast(Any, None), cell, column, (), grid, [], 0.004))
+            molar = GIVEN[f"extinction.capsid.{nm}"] + GIVEN[f"extinction.nucleotide.{nm}"] * lengths
+            amounts.append(1.2 * particles * molar)
+    found = Found(Parameters((6.0, 6.0), (7.2, 7.2), 13.7), {}, s, np.array(amounts), 1.0)
+    resolved = Resolved(s, np.array(amounts), found, [], 1e-8 * np.eye(8))
+    windows = ClassWindows(65.0, 1.4e-4, (50.0, 70.0, 95.0, 115.0, 150.0), "empty peak")
+    capsids = capsids_of(resolved, channels, windows, build(TechniqueSettings, GIVEN))
+    assert capsids.bases is not None
+    np.testing.assert_allclose(capsids.bases[:, 0], [1.5e-9, 4.5e-9], rtol=1e-9)
+    np.testing.assert_allclose(capsids.bases[:, 1], [0.0, 4.5e-9 * 4700], rtol=1e-9, atol=1e-16)

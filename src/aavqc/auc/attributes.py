@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aavqc.attributes import Attribute
 from aavqc.auc.calibration import calibrated_draws
-from aavqc.auc.capsids import AVOGADRO, UNANCHORED_SD, Capsids, capsids_of, drawn_capsids, rigid_lengths
+from aavqc.auc.capsids import AVOGADRO, UNANCHORED_SD, Capsids, drawn_capsids, rigid_lengths
 from aavqc.auc.cells import over_cells
 from aavqc.auc.composition import ClassWindows, coefficients_of, percentages
 from aavqc.auc.cs import Fitted, refit
@@ -51,18 +51,17 @@ def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Ge
         ),
     ]
     limits: dict[str, float] = {}
-    found: Capsids | None = None
-    if fit.windows is not None and fit.resolved is not None:
+    found = fit.capsids
+    if fit.resolved is not None and found is not None:
         channels = [f.channel for f in fit.fits]
-        found = capsids_of(fit.resolved, channels, fit.windows, settings)
-        drawn = drawn_capsids(fit.resolved, channels, fit.windows, settings, rng, REPLICATES)
+        drawn = drawn_capsids(fit.resolved, channels, found.windows, settings, rng, REPLICATES)
         rows += _composition(found, drawn)
         rows += _species(found, drawn, settings, rng)
         rows += [
             (name, unit, value, calibrated(draws_))
             for name, unit, value, draws_ in _in_water(found, drawn, settings, first.grid.temperature_c)
         ]
-        limits = detection_limits(fit, found, settings)
+        limits = detection_limits(fit, settings)
     elif fit.windows is not None:
         extinction = coefficients_of(settings, first.grid)
         rows += _of_distribution(fit.windows, d, draws, extinction)

@@ -61,7 +61,8 @@ class Capsids:
     signal : array, shape (n,)
         Of the first channel.
     bases : array, shape (n, 2), or None
-        Capsids and nucleotides of each species in mol/L, by the wavelengths alone.
+        Capsids and nucleotides of each species in mol/L, by the wavelengths alone: the mean of the cells
+        that have two or more.
     """
 
     windows: ClassWindows
@@ -215,7 +216,7 @@ def _capsids(
     # empties hold nothing, and what is slower than they are is no capsid with DNA
     lengths = np.where(index <= 1, np.where(index == 1, lengths, 0.0), lengths)
     by_cell: list[FloatArray] = []
-    bases: FloatArray | None = None
+    bases: list[FloatArray] = []
     for cell in sorted({c.cell for c in channels}):
         here = [i for i, c in enumerate(channels) if c.cell == cell]
         known = [(i, e) for i in here if (e := coefficients_of(settings, channels[i].grid)) is not None]
@@ -235,9 +236,15 @@ def _capsids(
         n = (weight * absorbed / particle).sum(axis=0) / weight.sum(axis=0)
         by_cell.append(n)
         if len(rows) > 1:
-            solved = _two_parts(absorbed, sd, capsid, nucleotide)
-            bases = solved if bases is None else bases + solved
-    return Capsids(windows, s, lengths, amounts[0], np.array(by_cell) if by_cell else None, bases)
+            bases.append(_two_parts(absorbed, sd, capsid, nucleotide))
+    return Capsids(
+        windows,
+        s,
+        lengths,
+        amounts[0],
+        np.array(by_cell) if by_cell else None,
+        np.mean(bases, axis=0) if bases else None,
+    )
 
 
 def _two_parts(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from aavqc.auc.capsids import windows_of_species
+from aavqc.auc.capsids import Capsids, capsids_of, windows_of_species
 from aavqc.auc.channels import Channel, channels_of
 from aavqc.auc.column import Column
 from aavqc.auc.composition import ClassWindows, class_windows
@@ -75,6 +75,7 @@ class SampleFit:
 
     ``shape_kind`` says what ``found.best.shape`` is: ``frictional_ratio`` or ``radius`` (nm);
     None where the model has no shape of its own and one only helped to find the cell.
+    ``capsids`` is what the resolved species are; None without species or classes.
     ``details`` are the model's own diagnostics, ``remarks`` what else a reader should know.
     """
 
@@ -85,6 +86,7 @@ class SampleFit:
     shape_kind: str | None
     resolved: Resolved | None
     windows: ClassWindows | None
+    capsids: Capsids | None = None
     details: Mapping[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
@@ -122,6 +124,9 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
             resolved = replace(resolved, smeared=smeared_in(resolved.s, _width(resolved, fits[0], shape)))
             windows = windows_of_species(resolved, settings) or windows
             found = resolved.found
+    capsids = None
+    if resolved is not None and windows is not None:
+        capsids = capsids_of(resolved, channels, windows, settings)
     if settings.profile:
         thinned = replace(problem, channels=tuple(replace(c, grid=c.grid.thinned()) for c in channels))
         at = s if resolved is None else resolved.s
@@ -137,6 +142,7 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
         shape_kind=shape.kind if model in ("cs", "cs_invariant_d") else None,
         resolved=resolved,
         windows=windows,
+        capsids=capsids,
         details=details,
         remarks=tuple(dict.fromkeys(remarks)),
     )
