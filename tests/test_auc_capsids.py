@@ -15,14 +15,16 @@ import pytest
 
 import aavqc
 from aavqc.attributes import Attribute
-from aavqc.auc.capsids import Capsids, capsids_of, wavelength_slopes
+from aavqc.auc import f_statistic
+from aavqc.auc.capsids import Capsids, Constants, capsids_of, wavelength_slopes
 from aavqc.auc.cells import over_cells, scatter
 from aavqc.auc.channels import Channel
 from aavqc.auc.column import Column
 from aavqc.auc.composition import ClassWindows, lengths_at, windows_from
+from aavqc.auc.f_statistic import f_statistic_limits
 from aavqc.auc.grid import SignalGrid
-from aavqc.auc.resolve import Resolved, smeared_in
-from aavqc.auc.search import Found, Parameters
+from aavqc.auc.resolve import Resolved, _ascending, smeared_in
+from aavqc.auc.search import Found, Parameters, Problem
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.settings import build
 from aavqc.simulate.auc import AucSimulation, simulate
@@ -169,7 +171,7 @@ def test_lengths_of_a_shell_that_grows() -> None:
         r = (-b + np.sqrt(b * b - 4 * a * c)) / (2 * a)
         assert lengths_at(np.array([s_empty * r]), s_empty, slope, growth)[0] == pytest.approx(length)
     settings = build(TechniqueSettings, {"design_length": 4700})
-    edges = windows_from(s_empty, "empty peak", growth, settings, slope).edges
+    edges = windows_from(s_empty, slope, settings, "empty peak", growth).edges
     assert lengths_at(np.array(edges[1:4]), s_empty, slope, growth) == pytest.approx(
         [470, 3995, 5170], rel=1e-4
     )
@@ -237,3 +239,47 @@ def test_two_wavelengths_of_two_cells_give_the_mean_of_the_cells() -> None:
     assert capsids.bases is not None
     np.testing.assert_allclose(capsids.bases[:, 0], [1.5e-9, 4.5e-9], rtol=1e-9)
     np.testing.assert_allclose(capsids.bases[:, 1], [0.0, 4.5e-9 * 4700], rtol=1e-9, atol=1e-16)
+
+
+def test_no_constant_is_drawn_below_zero() -> None:
+    wide = {"extinction.rel_sd": 1.0, "extinction.capsid_rel_sd": 1.0, "path_length_rel_sd": 0.5}
+    settings, rng = build(TechniqueSettings, wide), np.random.default_rng(0)
+    grid = SignalGrid(np.ones(2), np.ones(2), np.zeros((2, 2)), 1.0, 0.0, 20.0, 260.0, "OD")
+    channels = [Channel(cast(Any, None), 0, cast(Any, None), (), grid, [], 0.004)]
+    drawn = [Constants.draw(settings, channels, rng) for _ in range(200)]
+    assert min(float(min(c.capsid[0], c.nucleotide[0], c.path)) for c in drawn) > 0
+    assert max(float(c.capsid[0]) for c in drawn) > 2.0
+
+
+def test_species_that_pass_each_other_take_their_errors_with_them() -> None:
+    cell = Parameters((6.0,), (7.2,), 13.7)
+    sd = {("meniscus", 0): 0.1, ("s", 0): 9.0, ("s", 1): 6.0, ("s", 2): 7.0}
+    found = _ascending(Found(cell, sd, np.array([90.0, 60.0, 70.0]), np.array([[9.0, 6.0, 7.0]]), 1.0))
+    assert found.s.tolist() == [60.0, 70.0, 90.0]
+    assert found.amounts.tolist() == [[6.0, 7.0, 9.0]]
+    assert [found.sd["s", k] for k in range(3)] == [6.0, 7.0, 9.0]
+    assert found.sd["meniscus", 0] == 0.1
+
+
+def test_a_limit_beyond_where_the_search_may_go_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    # χ² = 1 + 100 (meniscus − 6)²; F(0.95; 100, 100) = 1.39: the limits lie 0.062 cm from the best
+    def search(problem: Problem, s: np.ndarray, start: Parameters, free: list[Any]) -> Found:
+        return Found(start, sd, s, np.ones((1, 1)), 1.0 + 100.0 * (start.meniscus[0] - 6.0) ** 2)
+
+    class Points(Problem):
+        points = property(lambda self: 100)
+
+    monkeypatch.setattr(f_statistic, "search", search)
+    sd = {("meniscus", 0): 0.03}
+    best = Parameters((6.0,), (7.2,), 13.7)
+    found = Found(best, sd, np.array([65.0]), np.ones((1, 1)), 1.0)
+    problem = Points(
+        (),
+        lambda s, shape, growth: s,
+        best.having(("meniscus", 0), 5.99),
+        best.having(("meniscus", 0), 6.5),
+        {},
+    )
+    limits = f_statistic_limits(problem, found, found.s, ["meniscus"], 0.95)["meniscus"]
+    assert limits["low"] is None  # the first step goes beyond
+    assert limits["high"] == pytest.approx(6.0626, abs=5e-4)

@@ -8,7 +8,7 @@ wavelengths or more n and d follow without s, and L = d/n is measured a second t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from aavqc.auc.composition import (
 from aavqc.auc.resolve import Resolved
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.water import to_water
-from aavqc.capsid import CLASSES
 from aavqc.records import FloatArray
 
 NEAR_FULL = (1 / 1.12, 1.05)
@@ -40,7 +39,8 @@ AS_EXPECTED = 0.025
 UNANCHORED_SD = 0.06
 """Relative SD of a length from s alone: of the partial specific volumes, and of a shell that may grow."""
 
-AVOGADRO = 6.02214076e23
+LEAST = 0.05
+"""No constant is less than this share of what is stated: a wide SD draws none below 0."""
 
 WAVELENGTH_SLOPES = {260: (0.03, -0.005), 280: (-0.005, -0.06)}
 """Relative change a nm of a capsid's and a nucleotide's extinction: read off published spectra of
@@ -79,10 +79,7 @@ class Capsids:
 
     def percent(self, amounts: FloatArray) -> dict[str, float]:
         """Return the shares of the four classes in amounts, shape (n,), in percent."""
-        index = self.windows.index(self.s)
-        shares = [float(amounts[index == i + 1].sum()) for i in range(len(CLASSES))]
-        total = sum(shares)
-        return {c: 100.0 * x / total if total > 0 else 0.0 for c, x in zip(CLASSES, shares, strict=True)}
+        return self.windows.percent(self.s, amounts)
 
 
 def windows_of_species(resolved: Resolved, settings: TechniqueSettings) -> ClassWindows | None:
@@ -102,11 +99,10 @@ def windows_of_species(resolved: Resolved, settings: TechniqueSettings) -> Class
     if empty is not None:
         full = _peak(s, signal, empty * gain, NEAR_FULL)
         if full is not None:
-            growth = _growth(full / empty, gain)
-            return replace(windows_from(empty, BOTH, growth, settings, slope), s_full=full)
-        return windows_from(empty, "empty peak", 0.0, settings, slope)
+            return windows_from(empty, slope, settings, BOTH, _growth(full / empty, gain), full)
+        return windows_from(empty, slope, settings, "empty peak")
     full = _peak(s, signal, expected * gain, (1 - reach, 1 + reach))
-    return None if full is None else windows_from(full / gain, "full peak", 0.0, settings, slope)
+    return None if full is None else windows_from(full / gain, slope, settings, "full peak")
 
 
 def _growth(ratio: float, gain: float) -> float:
@@ -162,7 +158,7 @@ def drawn_capsids(
     for _ in range(count):
         x = mean + root @ rng.standard_normal(mean.size)
         amounts = np.maximum(x[: channel_count * n].reshape(channel_count, n), 0.0)
-        scale = 1.0 + _length_sd(windows, settings) * rng.standard_normal()
+        scale = max(1.0 + _length_sd(windows, settings) * rng.standard_normal(), LEAST)
         moved = _moved(windows, resolved.s, x[at_s], scale, settings)
         for i in resolved.smeared:
             shift = rng.uniform(-1.0, 1.0) * np.minimum(amounts[:, i], amounts[:, i + 1])
@@ -190,9 +186,9 @@ class Constants:
         off = (given.wavelength_sd or 0.0) * rng.standard_normal(len(channels))
         slopes = np.array([wavelength_slopes(c.grid.wavelength_nm) for c in channels])
         return cls(
-            1.0 + (given.capsid_rel_sd or 0.0) * z[0] + slopes[:, 0] * off,
-            1.0 + (given.rel_sd or 0.0) * z[1] + slopes[:, 1] * off,
-            1.0 + (settings.path_length_rel_sd or 0.0) * float(z[2]),
+            np.maximum(1.0 + (given.capsid_rel_sd or 0.0) * z[0] + slopes[:, 0] * off, LEAST),
+            np.maximum(1.0 + (given.rel_sd or 0.0) * z[1] + slopes[:, 1] * off, LEAST),
+            max(1.0 + (settings.path_length_rel_sd or 0.0) * float(z[2]), LEAST),
         )
 
 
@@ -212,9 +208,6 @@ def _capsids(
     constants: Constants | None,
 ) -> Capsids:
     lengths = windows.length(s)
-    index = windows.index(s)
-    # empties hold nothing, and what is slower than they are is no capsid with DNA
-    lengths = np.where(index <= 1, np.where(index == 1, lengths, 0.0), lengths)
     by_cell: list[FloatArray] = []
     bases: list[FloatArray] = []
     for cell in sorted({c.cell for c in channels}):
@@ -290,11 +283,11 @@ def _moved(
     gain = 1.0 + slope * (settings.design_length or 0.0)
     if windows.anchor == "full peak":
         full = at(windows.s_empty * (1.0 + windows.slope * (settings.design_length or 0.0)))
-        return windows_from(full / gain, windows.anchor, 0.0, settings, slope)
+        return windows_from(full / gain, slope, settings, windows.anchor)
     empty, growth = at(windows.s_empty), 0.0
     if windows.s_full is not None:
         growth = _growth(at(windows.s_full) / empty, gain)
-    return windows_from(empty, windows.anchor, growth, settings, slope)
+    return windows_from(empty, slope, settings, windows.anchor, growth)
 
 
 def _length_sd(windows: ClassWindows, settings: TechniqueSettings) -> float:

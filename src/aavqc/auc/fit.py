@@ -12,11 +12,11 @@ from aavqc.auc.channels import Channel, channels_of
 from aavqc.auc.column import Column
 from aavqc.auc.composition import ClassWindows, class_windows
 from aavqc.auc.cs import Fitted, basis, fit_columns, project
+from aavqc.auc.f_statistic import f_statistic_limits
 from aavqc.auc.ff0 import fit_ff0
 from aavqc.auc.grid import SignalGrid, range_remarks
 from aavqc.auc.models import Shape, model_of, shape_of
 from aavqc.auc.peaks import Peak, find_peaks, resolution
-from aavqc.auc.profile import profiles_of
 from aavqc.auc.resolve import Resolved, resolve, smeared_in
 from aavqc.auc.search import (
     COARSE_GAIN,
@@ -128,9 +128,10 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
     if resolved is not None and windows is not None:
         capsids = capsids_of(resolved, channels, windows, settings)
     if settings.profile:
-        thinned = replace(problem, channels=tuple(replace(c, grid=c.grid.thinned()) for c in channels))
         at = s if resolved is None else resolved.s
-        details["profiles"] = profiles_of(thinned, found, at, settings.profile, settings.coverage)
+        details["profiles"] = f_statistic_limits(
+            _thinned(problem, channels), found, at, settings.profile, settings.coverage
+        )
     remarks = tuple(r for c in channels for r in range_remarks(c.scans, c.grid))
     if model == "lsg" and windows is not None:
         remarks = (*remarks, "ls-g*(s) takes no diffusion out: classes of capsids run into each other")
@@ -223,8 +224,7 @@ def _find_cell(
     """Find range of s, meniscus, bottom and shape, with a c(s) whatever the model."""
     # one channel a cell is enough to find it
     first = {c.cell: c for c in reversed(problem.channels)}
-    channels = tuple(replace(first[i], grid=first[i].grid.thinned()) for i in sorted(first))
-    problem = replace(problem, channels=channels)
+    problem = _thinned(problem, [first[i] for i in sorted(first)])
     if settings.s_range is not None:
         low, high = settings.s_range
         if not 0 < low < high < np.inf:
@@ -238,6 +238,11 @@ def _find_cell(
     s = np.linspace(low, high, 60)
     found = search(problem, s, start, free, COARSE_GAIN)
     return low, high, search(problem, refine(s, found.amounts.sum(axis=0)), found.best, free)
+
+
+def _thinned(problem: Problem, channels: Sequence[Channel]) -> Problem:
+    """Return the problem with every n-th scan and radius of some of its channels."""
+    return replace(problem, channels=tuple(replace(c, grid=c.grid.thinned()) for c in channels))
 
 
 def _free(settings: TechniqueSettings, shape: Shape, cells: int) -> list[Free]:
