@@ -44,7 +44,7 @@ LEAST = 0.05
 
 WAVELENGTH_SLOPES = {260: (0.03, -0.005), 280: (-0.005, -0.06)}
 """Relative change a nm of a capsid's and a nucleotide's extinction: read off published spectra of
-protein and DNA; a default."""
+protein and DNA; a default. The simulator has a table of its own on purpose (0.025, −0.006; −0.01, −0.05)."""
 
 
 @dataclass(frozen=True)

@@ -78,13 +78,13 @@ def warnings_of(records: Sequence[VelocityScans], fit: SampleFit, settings: Tech
         said.append("no capsid peak near its expected s: no composition is computed")
     else:
         known = [coefficients_of(settings, f.grid) for f in fit.fits]
+        fringes = fit.fits[0].grid.unit == "fringes"
+        constants = "refractive increments" if fringes else "extinction coefficients"
         if not any(known):
-            said.append(
-                f"no extinction coefficients at {_wavelength(fit.fits[0])}: percentages are of signal, "
-                "not of particles"
-            )
+            at = "" if fringes else f" at {_wavelength(fit.fits[0])}"
+            said.append(f"no {constants}{at}: percentages are of signal, not of particles")
         elif settings.extinction.rel_sd is None:
-            said.append("extinction.rel_sd is not stated: no interval covers the extinction coefficients")
+            said.append(f"extinction.rel_sd is not stated: no interval covers the {constants}")
         if any(known) and settings.dilution_factor is None:
             said.append("no dilution_factor: optical titers are of the solution in the cell")
         if fit.windows.anchor == "full peak":
