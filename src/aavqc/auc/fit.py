@@ -115,18 +115,14 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
         fit, more = _fit_channel(channel, s, best, model, shape, settings)
         fits.append(fit)
         details = details or more
-    resolved = None
+    resolved = capsids = None
     windows = class_windows(fits[0].distribution.s, fits[0].distribution.signal, settings)
     if settings.design_length is not None and model in ("cs", "cs_invariant_d"):
-        growing = [GROWTH] if shape.kind == "radius" and ("shape", 0) in found.sd else []
-        resolved = resolve(problem, [f.distribution for f in fits], best, [*found.sd, *growing])
-        if resolved is not None:
-            resolved = replace(resolved, smeared=smeared_in(resolved.s, _width(resolved, fits[0], shape)))
-            windows = windows_of_species(resolved, settings) or windows
-            found = resolved.found
-    capsids = None
-    if resolved is not None and windows is not None:
-        capsids = capsids_of(resolved, channels, windows, settings)
+        resolved = _resolved(problem, fits, found, shape)
+    if resolved is not None:
+        found = resolved.found
+        windows = windows_of_species(resolved, settings) or windows
+        capsids = None if windows is None else capsids_of(resolved, channels, windows, settings)
     if settings.profile:
         at = s if resolved is None else resolved.s
         details["profiles"] = f_statistic_limits(
@@ -149,10 +145,16 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
     )
 
 
-def _width(resolved: Resolved, fit: Fit, shape: Shape) -> FloatArray:
-    best = resolved.found.best
+def _resolved(problem: Problem, fits: Sequence[Fit], found: Found, shape: Shape) -> Resolved | None:
+    """Resolve species from the distributions; the radius may grow with s where it was fitted."""
+    growing = [GROWTH] if shape.kind == "radius" and ("shape", 0) in found.sd else []
+    resolved = resolve(problem, [f.distribution for f in fits], found.best, [*found.sd, *growing])
+    if resolved is None:
+        return None
+    best, first = resolved.found.best, fits[0]
     d = shape.to_d(resolved.s, best.shape, best.growth)
-    return resolution(resolved.s, d, fit.meniscus, fit.bottom, fit.grid.omega2)
+    width = resolution(resolved.s, d, first.meniscus, first.bottom, first.grid.omega2)
+    return replace(resolved, smeared=smeared_in(resolved.s, width))
 
 
 def _problem(
