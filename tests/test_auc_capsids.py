@@ -6,18 +6,25 @@ The simulator is a finite-element scheme, not the fit's; truth is what its speci
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 import aavqc
 from aavqc.attributes import Attribute
-from aavqc.auc.capsids import Capsids, wavelength_slopes
+from aavqc.auc import f_statistic
+from aavqc.auc.capsids import Capsids, Constants, capsids_of, wavelength_slopes
 from aavqc.auc.cells import over_cells, scatter
+from aavqc.auc.channels import Channel
+from aavqc.auc.column import Column
 from aavqc.auc.composition import ClassWindows, lengths_at, windows_from
-from aavqc.auc.resolve import smeared_in
+from aavqc.auc.f_statistic import f_statistic_limits
+from aavqc.auc.grid import SignalGrid
+from aavqc.auc.resolve import Resolved, _ascending, smeared_in
+from aavqc.auc.search import Found, Parameters, Problem
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.settings import build
 from aavqc.simulate.auc import AucSimulation, simulate
@@ -164,7 +171,7 @@ def test_lengths_of_a_shell_that_grows() -> None:
         r = (-b + np.sqrt(b * b - 4 * a * c)) / (2 * a)
         assert lengths_at(np.array([s_empty * r]), s_empty, slope, growth)[0] == pytest.approx(length)
     settings = build(TechniqueSettings, {"design_length": 4700})
-    edges = windows_from(s_empty, "empty peak", growth, settings, slope).edges
+    edges = windows_from(s_empty, slope, settings, "empty peak", growth).edges
     assert lengths_at(np.array(edges[1:4]), s_empty, slope, growth) == pytest.approx(
         [470, 3995, 5170], rel=1e-4
     )
@@ -196,6 +203,8 @@ def test_cells_scatter_by_students_t() -> None:
     # mean 75, SD 5, t(2, 97.5 %) = 4.302653
     assert mended.ci_high == pytest.approx(75 + 4.302653 * 5 / np.sqrt(3), rel=1e-5)
     assert mended.scope == "run"
+    merged = replace(fitted, name="percent_partial_full", value=74.0)
+    assert over_cells([merged], found, 0.95)[0].value == pytest.approx(75.0)
     assert scatter(found)["cells"]["percent_full"]["cv_percent"] == pytest.approx(100 * 5 / 75)
 
 
@@ -203,3 +212,75 @@ def test_slopes_are_known_near_260_and_280_nm_only() -> None:
     assert wavelength_slopes(281.0)[1] < -0.03
     assert wavelength_slopes(230.0) == (0.0, 0.0)
     assert wavelength_slopes(None) == (0.0, 0.0)
+
+
+def test_fringes_at_a_laser_s_wavelength_are_no_scatter(run: Run) -> None:
+    # 675 nm lies where capsids absorb nothing; they refract all the same
+    _, folder = run(seed=5, optics="interference", wavelengths=[675.0], od=1.5)
+    result = aavqc.analyze(folder, design_length=4700, increment={"protein": 0.187, "dna": 0.17})
+    assert "no interval covers the refractive increments" in " ".join(result.samples[0].warnings)
+    assert percents(result) == pytest.approx([25.0, 15.0, 60.0, 0.0], abs=0.5)
+
+
+def test_two_wavelengths_of_two_cells_give_the_mean_of_the_cells() -> None:
+    s, lengths = np.array([65.0, 107.0]), np.array([0.0, 4700.0])
+    per_cell = [np.array([1e-9, 3e-9]), np.array([2e-9, 6e-9])]
+    channels, amounts = [], []
+    for cell, particles in enumerate(per_cell):
+        for nm in (260, 280):
+            grid = SignalGrid(np.ones(2), s, np.zeros((2, 2)), 1.0, 0.0, 20.0, float(nm), "OD")
+            column = Column(6.0, 6.0, 6.0, 7.2, 7.2, 7.2, 6.1, 7.1)
+            channels.append(Channel(cast(Any, None), cell, column, (), grid, [], 0.004))
+            molar = GIVEN[f"extinction.capsid.{nm}"] + GIVEN[f"extinction.nucleotide.{nm}"] * lengths
+            amounts.append(1.2 * particles * molar)
+    found = Found(Parameters((6.0, 6.0), (7.2, 7.2), 13.7), {}, s, np.array(amounts), 1.0)
+    resolved = Resolved(s, np.array(amounts), found, [], 1e-8 * np.eye(8))
+    windows = ClassWindows(65.0, 1.4e-4, (50.0, 70.0, 95.0, 115.0, 150.0), "empty peak")
+    capsids = capsids_of(resolved, channels, windows, build(TechniqueSettings, GIVEN))
+    assert capsids.bases is not None
+    np.testing.assert_allclose(capsids.bases[:, 0], [1.5e-9, 4.5e-9], rtol=1e-9)
+    np.testing.assert_allclose(capsids.bases[:, 1], [0.0, 4.5e-9 * 4700], rtol=1e-9, atol=1e-16)
+
+
+def test_no_constant_is_drawn_below_zero() -> None:
+    wide = {"extinction.rel_sd": 1.0, "extinction.capsid_rel_sd": 1.0, "path_length_rel_sd": 0.5}
+    settings, rng = build(TechniqueSettings, wide), np.random.default_rng(0)
+    grid = SignalGrid(np.ones(2), np.ones(2), np.zeros((2, 2)), 1.0, 0.0, 20.0, 260.0, "OD")
+    channels = [Channel(cast(Any, None), 0, cast(Any, None), (), grid, [], 0.004)]
+    drawn = [Constants.draw(settings, channels, rng) for _ in range(200)]
+    assert min(float(min(c.capsid[0], c.nucleotide[0], c.path)) for c in drawn) > 0
+    assert max(float(c.capsid[0]) for c in drawn) > 2.0
+
+
+def test_species_that_pass_each_other_take_their_errors_with_them() -> None:
+    cell = Parameters((6.0,), (7.2,), 13.7)
+    sd = {("meniscus", 0): 0.1, ("s", 0): 9.0, ("s", 1): 6.0, ("s", 2): 7.0}
+    found = _ascending(Found(cell, sd, np.array([90.0, 60.0, 70.0]), np.array([[9.0, 6.0, 7.0]]), 1.0))
+    assert found.s.tolist() == [60.0, 70.0, 90.0]
+    assert found.amounts.tolist() == [[6.0, 7.0, 9.0]]
+    assert [found.sd["s", k] for k in range(3)] == [6.0, 7.0, 9.0]
+    assert found.sd["meniscus", 0] == 0.1
+
+
+def test_a_limit_beyond_where_the_search_may_go_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    # χ² = 1 + 100 (meniscus − 6)²; F(0.95; 100, 100) = 1.39: the limits lie 0.062 cm from the best
+    def search(problem: Problem, s: np.ndarray, start: Parameters, free: list[Any]) -> Found:
+        return Found(start, sd, s, np.ones((1, 1)), 1.0 + 100.0 * (start.meniscus[0] - 6.0) ** 2)
+
+    class Points(Problem):
+        points = property(lambda self: 100)
+
+    monkeypatch.setattr(f_statistic, "search", search)
+    sd = {("meniscus", 0): 0.03}
+    best = Parameters((6.0,), (7.2,), 13.7)
+    found = Found(best, sd, np.array([65.0]), np.ones((1, 1)), 1.0)
+    problem = Points(
+        (),
+        lambda s, shape, growth: s,
+        best.having(("meniscus", 0), 5.99),
+        best.having(("meniscus", 0), 6.5),
+        {},
+    )
+    limits = f_statistic_limits(problem, found, found.s, ["meniscus"], 0.95)["meniscus"]
+    assert limits["low"] is None  # the first step goes beyond
+    assert limits["high"] == pytest.approx(6.0626, abs=5e-4)

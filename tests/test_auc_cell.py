@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy.special import erfc
 
-from aavqc.auc.choices import choose_scans
+from aavqc.auc.channels import channels_of, wavelengths_of
+from aavqc.auc.choices import Selection, select_scans
 from aavqc.auc.column import Column, find_column
 from aavqc.auc.grid import on_grid
 from aavqc.auc.settings import TechniqueSettings
@@ -86,8 +87,16 @@ def changed(record: VelocityScans, index: int, **values: object) -> VelocityScan
     return dataclasses.replace(record, scans=tuple(scans))
 
 
+def selection_of(record: VelocityScans, settings: TechniqueSettings) -> Selection:
+    return select_scans(record, wavelengths_of(record, settings)[0], settings)
+
+
+def choose_scans(record: VelocityScans, settings: TechniqueSettings) -> tuple[Scan, ...]:
+    return selection_of(record, settings).scans
+
+
 def column_of(record: VelocityScans, settings: TechniqueSettings = DEFAULT) -> Column:
-    return find_column(record, choose_scans(record, settings), settings)
+    return find_column(record, selection_of(record, settings), settings)
 
 
 def flags_of(record: VelocityScans, settings: TechniqueSettings = DEFAULT) -> dict[str, str]:
@@ -101,7 +110,7 @@ def test_a_clean_run_is_used_whole_without_a_flag() -> None:
     assert choose_scans(record, DEFAULT) == record.scans
     assert flags_of(record) == {}
     reasons = {c.what: c.reason for c in column_of(record).choices}
-    assert set(reasons) >= {"wavelength_nm", "first_scan", "last_scan", "scans_used", "meniscus", "fit_range"}
+    assert set(reasons) >= {"first_scan", "last_scan", "scans_used", "meniscus", "fit_range"}
     assert all(reasons.values())
 
 
@@ -291,8 +300,8 @@ def test_calibration_reaches_the_grid() -> None:
     )
     grids = []
     for s in (DEFAULT, settings):
-        scans = choose_scans(record, s)
-        grids.append(on_grid(record, scans, find_column(record, scans, s), s))
+        found = selection_of(record, s)
+        grids.append(on_grid(record, found.scans, find_column(record, found, s), s))
     plain, true = grids
     np.testing.assert_allclose(true.w, 1.02 * plain.w, rtol=1e-12)
     assert true.temperature_c == pytest.approx(plain.temperature_c - 0.3)
@@ -310,3 +319,27 @@ def test_a_fringe_jump_in_the_air_of_a_real_run_costs_no_scan(reference_data: Pa
     jumped = record.scans[40].signal + 1.0 * (record.scans[40].radius_cm > 6.6)
     inside = changed(record, 40, signal=readonly(jumped))
     assert {s.file for s in record.scans} - {s.file for s in choose_scans(inside, DEFAULT)} == {"00041.IP4"}
+
+
+def test_scans_of_each_wavelength_are_flagged_and_their_choice_has_a_reason() -> None:
+    first = run(boundary())
+    second = [
+        dataclasses.replace(s, file=f"b{s.file}", wavelength_nm=280.0) for s in run(boundary(), seed=1).scans
+    ]
+    second[20] = dataclasses.replace(second[20], signal=readonly(second[20].signal + 0.3))
+    record = dataclasses.replace(first, scans=(*first.scans, *second), wavelengths=(260.0, 280.0))
+    at_260, at_280 = channels_of((record,), DEFAULT)
+    assert "outlying_scan" not in {f.id for f in at_260.column.flags}
+    (flag,) = [f for f in at_280.column.flags if f.id == "outlying_scan"]
+    assert second[20].file in flag.message
+    assert at_280.column.meniscus == at_260.column.meniscus
+    given = build(TechniqueSettings, {"extinction.capsid.280": 6.6e6, "extinction.nucleotide.280": 4700})
+    for settings, reasons in (
+        (DEFAULT, ["one of those measured"] * 2),
+        (given, ["it has extinction coefficients"]),
+        (build(TechniqueSettings, {"wavelength": 280}), ["set by the user"]),
+    ):
+        choices = [c.column.choices[0] for c in channels_of((record,), settings)]
+        assert [c.what for c in choices] == ["wavelength_nm"] * len(reasons)
+        assert [c.reason for c in choices] == reasons
+    assert channels_of((first,), DEFAULT)[0].column.choices[0].reason == "the only one measured"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import aavqc
+from aavqc.auc.choices import Selection
 from aavqc.auc.column import find_column
 from aavqc.auc.composition import class_windows, percentages
 from aavqc.auc.cs import normal_equations, project, solve
@@ -146,7 +147,8 @@ def test_one_scan_is_refused() -> None:
 
 def test_limits_outside_the_data_are_refused() -> None:
     record = flat_scans(5)
+    selection = Selection(record.scans, (), ())
     with pytest.raises(aavqc.UsageError, match="fit range"):
-        find_column(record, record.scans, build(TechniqueSettings, {"fit_range": "5.0,7.0"}))
+        find_column(record, selection, build(TechniqueSettings, {"fit_range": "5.0,7.0"}))
     with pytest.raises(aavqc.UsageError, match="meniscus"):
-        find_column(record, record.scans, build(TechniqueSettings, {"meniscus": 7.0, "fit_range": "6.1,7.0"}))
+        find_column(record, selection, build(TechniqueSettings, {"meniscus": 7.0, "fit_range": "6.1,7.0"}))

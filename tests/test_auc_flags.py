@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 
 import aavqc
+from aavqc.attributes import Attribute
+from aavqc.auc.agreement import composition_flags
+from aavqc.auc.capsids import Capsids
 from aavqc.auc.channels import Channel
 from aavqc.auc.column import Column
+from aavqc.auc.composition import ClassWindows
 from aavqc.auc.cs import Fitted, normal_equations
-from aavqc.auc.fit import Fit, fit_cell
-from aavqc.auc.flags import flags_of
+from aavqc.auc.fit import Fit, SampleFit, fit_sample
+from aavqc.auc.flags import flags_of, sample_flags
 from aavqc.auc.grid import SignalGrid
 from aavqc.auc.peaks import Peak
 from aavqc.auc.residuals import (
@@ -24,6 +28,8 @@ from aavqc.auc.residuals import (
     step_gain,
     systematic_by_scan,
 )
+from aavqc.auc.resolve import Resolved
+from aavqc.auc.search import Found, Parameters, Problem
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.records import InputFile, Scan, VelocityScans, readonly
@@ -67,7 +73,9 @@ def a_fit(residual: np.ndarray, loading: float = 0.6, scans: int = SCANS) -> Fit
 def flags(
     fit: Fit, record: VelocityScans | None = None, settings: TechniqueSettings | None = None
 ) -> list[Flag]:
-    return flags_of(fit, record or a_record(1.0), settings or TechniqueSettings())
+    if record is not None:
+        fit = replace(fit, channel=replace(fit.channel, record=record))
+    return flags_of(fit, settings or TechniqueSettings())
 
 
 def flag(
@@ -253,6 +261,45 @@ def test_real_bsa_is_valid(reference_data: Path) -> None:
     assert isinstance(record, VelocityScans)
     thinned = replace(record, scans=record.scans[::4])
     settings = TechniqueSettings(s_range=[0.5, 15.0], resolution=60)
-    found = flags_of(fit_cell(thinned, settings), thinned, settings)
+    found = flags_of(fit_sample((thinned,), settings).fits[0], settings)
     assert [f.id for f in found if f.severity == "invalid"] == []
     assert "time_stamps" not in {f.id for f in found}
+
+
+def a_sample(*fits: Fit) -> SampleFit:
+    cell = Parameters((6.05,), (7.2,), 1.2)
+    problem = Problem((), lambda s, shape, growth: s, cell, cell, {})
+    found = Found(cell, {}, np.zeros(0), np.zeros((len(fits), 0)), 0.0)
+    return SampleFit(fits, problem, found, "cs", None, None, None)
+
+
+def test_of_several_channels_the_most_severe_flag_counts() -> None:
+    mild = bad = a_fit(white(), loading=1.5)  # each above the linear limit
+    clips = Flag(id="saturation", severity="invalid", message="the detector's end")
+    bad = replace(bad, channel=replace(bad.channel, column=replace(bad.column, flags=(clips,))))
+    for fits in ((mild, bad), (bad, mild)):
+        (flag,) = [f for f in sample_flags(a_sample(*fits), [], TechniqueSettings()) if f.id == "saturation"]
+        assert flag.severity == "invalid"
+
+
+@pytest.mark.parametrize(("by_light", "flagged"), [(True, True), (False, False)])
+def test_a_length_by_s_is_held_to_its_own_limit_beside_scatter(by_light: bool, flagged: bool) -> None:
+    # 320 nm measures scatter: two wavelengths in one fit need not make two lengths
+    fit = a_fit(white())
+    far = replace(fit, channel=replace(fit.channel, grid=replace(fit.grid, wavelength_nm=320.0)))
+    s, edges = np.array([65.0, 107.0]), (50.0, 70.0, 95.0, 115.0, 150.0)
+    windows = ClassWindows(65.0, 1.4e-4, edges, "empty and full peaks", s_full=107.0)
+    sample = a_sample(fit, far)
+    covariance, bases = np.eye(2), np.ones((2, 2)) if by_light else None
+    sample = replace(
+        sample,
+        resolved=Resolved(s, np.ones((1, 2)), sample.found, [], covariance),
+        windows=windows,
+        capsids=Capsids(windows, s, np.array([0.0, 4700.0]), s, np.ones((1, 2)), bases),
+    )
+    length = Attribute(
+        name="packaged_length", technique="auc", value=4700 * 1.07, unit="nt",
+        ci_low=4980.0, ci_high=5080.0, coverage=0.95, scope="fit",
+    )  # fmt: skip
+    found = composition_flags(sample, [length], TechniqueSettings(design_length=4700))
+    assert ("lengths_disagree" in {f.id for f in found}) is flagged

@@ -22,7 +22,7 @@ from scipy import special
 from threadpoolctl import threadpool_limits
 
 import aavqc
-from aavqc.auc.fit import fit_cell
+from aavqc.auc.fit import fit_sample
 from aavqc.auc.flags import flags_of
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.errors import AssayError
@@ -172,7 +172,7 @@ def raised(record: VelocityScans) -> set[str]:
     """The flags of a run; a fit that is refused for lack of a boundary counts as one."""
     try:
         with threadpool_limits(limits=1, user_api="blas"):
-            return {flag.id for flag in flags_of(fit_cell(record, SETTINGS), record, SETTINGS)}
+            return {flag.id for flag in flags_of(fit_sample((record,), SETTINGS).fits[0], SETTINGS)}
     except AssayError:
         return {"no_boundary"}
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import aavqc
-from aavqc.auc.choices import choose_scans
+from aavqc.auc.channels import wavelengths_of
+from aavqc.auc.choices import Selection, select_scans
 from aavqc.auc.column import find_column
 from aavqc.auc.cs import fit_columns, project
 from aavqc.auc.grid import SignalGrid, on_grid
@@ -117,10 +118,14 @@ def ragged(record: VelocityScans) -> VelocityScans:
     return replace(record, scans=scans)
 
 
+def selection_of(record: VelocityScans, settings: TechniqueSettings) -> Selection:
+    return select_scans(record, wavelengths_of(record, settings)[0], settings)
+
+
 def grid_of(record: VelocityScans, **settings: Any) -> SignalGrid:
     built = build(TechniqueSettings, settings)
-    scans = choose_scans(record, built)
-    return on_grid(record, scans, find_column(record, scans, built), built)
+    found = selection_of(record, built)
+    return on_grid(record, found.scans, find_column(record, found, built), built)
 
 
 def test_the_grid_knows_what_each_scan_saw(run: VelocityScans) -> None:
@@ -180,15 +185,15 @@ def test_both_ways_recover_the_truth_and_the_ragged_one_uses_more(run: VelocityS
 def test_a_scan_that_broke_off_is_left_out(run: VelocityScans) -> None:
     broken = replace(run, scans=(*run.scans[:9], cut(run.scans[9], 0.0, 6.2), *run.scans[10:]))
     settings = build(TechniqueSettings, {})
-    kept = choose_scans(broken, settings)
-    assert broken.scans[9] not in kept
+    kept = selection_of(broken, settings)
+    assert broken.scans[9] not in kept.scans
     assert "short_scans" in {f.id for f in find_column(broken, kept, settings).flags}
 
 
 def test_scans_without_a_common_radius_are_refused(run: VelocityScans) -> None:
     apart = tuple(cut(s, 0.0, 6.5) if i < 15 else cut(s, 6.5, 9.0) for i, s in enumerate(run.scans))
     with pytest.raises(AssayError, match="share hardly any radius"):
-        choose_scans(replace(run, scans=apart), build(TechniqueSettings, {}))
+        selection_of(replace(run, scans=apart), build(TechniqueSettings, {}))
 
 
 def test_files_of_two_ranges_make_one_run(tmp_path: Path, run: VelocityScans) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aavqc.attributes import Attribute
+from aavqc.auc.attributes import UNCERTAIN
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.documents import Flag
@@ -12,9 +13,6 @@ from aavqc.documents import Flag
 LENGTH_BY_S, LENGTH_BY_LIGHT = 0.10, 0.05
 """Relative difference of the measured length of full capsids from the design's; by the wavelengths
 beyond three standard errors as well."""
-
-UNCERTAIN = 3.0
-"""Points: half-width of a class above which it is not told apart, where its sum with a neighbour is."""
 
 
 def composition_flags(
@@ -55,7 +53,7 @@ def _lengths_differ(
         return None
     off = abs(length.value / used - 1.0)
     error = 0.25 * (length.ci_high - length.ci_low) / used
-    by_light = len({f.grid.wavelength_nm for f in fit.fits}) > 1
+    by_light = fit.capsids is not None and fit.capsids.bases is not None
     limit = max(LENGTH_BY_LIGHT, 3.0 * error) if by_light else LENGTH_BY_S
     if off <= limit:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from aavqc.attributes import Attribute
 from aavqc.auc.calibration import calibrated_draws
-from aavqc.auc.capsids import AVOGADRO, UNANCHORED_SD, Capsids, capsids_of, drawn_capsids, rigid_lengths
+from aavqc.auc.capsids import UNANCHORED_SD, Capsids, drawn_capsids, rigid_lengths
 from aavqc.auc.cells import over_cells
 from aavqc.auc.composition import ClassWindows, coefficients_of, percentages
 from aavqc.auc.cs import Fitted, refit
 from aavqc.auc.detection import DETECTED, detection_limits
 from aavqc.auc.fit import SampleFit
-from aavqc.auc.legacy import legacy_rows
+from aavqc.auc.legacy import Row, legacy_rows
+from aavqc.auc.models import AVOGADRO
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.water import to_water
 from aavqc.capsid import CLASSES
@@ -30,9 +31,6 @@ REPLICATES = 400
 UNCERTAIN = 3.0
 """Points: half-width of the full class above which it is given with the partial one as well, where
 their sum is known twice as well."""
-
-Row = tuple[str, str, float, FloatArray]
-"""Name, unit, value and draws of an attribute."""
 
 
 def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Generator) -> list[Attribute]:
@@ -51,18 +49,18 @@ def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Ge
         ),
     ]
     limits: dict[str, float] = {}
-    found: Capsids | None = None
-    if fit.windows is not None and fit.resolved is not None:
+    found = fit.capsids
+    if fit.resolved is not None and found is not None:
         channels = [f.channel for f in fit.fits]
-        found = capsids_of(fit.resolved, channels, fit.windows, settings)
-        drawn = drawn_capsids(fit.resolved, channels, fit.windows, settings, rng, REPLICATES)
+        drawn = drawn_capsids(fit.resolved, channels, found.windows, settings, rng, REPLICATES)
         rows += _composition(found, drawn)
-        rows += _species(found, drawn, settings, rng)
+        rows += _packaged_length(found, drawn, settings, rng)
+        rows += _titers(found, drawn, settings)
         rows += [
             (name, unit, value, calibrated(draws_))
             for name, unit, value, draws_ in _in_water(found, drawn, settings, first.grid.temperature_c)
         ]
-        limits = detection_limits(fit, found, settings)
+        limits = detection_limits(fit, settings)
     elif fit.windows is not None:
         extinction = coefficients_of(settings, first.grid)
         rows += _of_distribution(fit.windows, d, draws, extinction)
@@ -100,85 +98,82 @@ def _two_digits(limit: float) -> float:
 
 
 def _composition(found: Capsids, drawn: Sequence[Capsids]) -> list[Row]:
-    rows: list[Row] = []
-
-    def add(suffix: str, amounts: Callable[[Capsids], FloatArray | None]) -> None:
-        here = amounts(found)
-        if here is None:
-            return
-        value = found.percent(here)
-        several = [c.percent(x) for c in drawn if (x := amounts(c)) is not None]
-        for name in CLASSES:
-            rows.append((f"percent_{name}{suffix}", "%", value[name], np.array([x[name] for x in several])))
-
-    def merged(suffix: str, full: Row, partial: Row) -> None:
-        together = full[3] + partial[3]
-        alone = min(np.std(full[3]), np.std(partial[3]))
-        if alone * 1.96 > UNCERTAIN and np.std(together) < 0.5 * alone:
-            rows.append((f"percent_partial_full{suffix}", "%", full[2] + partial[2], together))
-
-    add("_signal", lambda c: c.signal)
-    add("", lambda c: c.particles)
+    rows = _percent("_signal", found.percent(found.signal), [c.percent(c.signal) for c in drawn])
     if found.particles is not None:
-        merged("", rows[-2], rows[-3])
-    for name, which in (("aggregate", 5), ("sub_capsid", 0)):
-        rows.append(
-            (
-                f"percent_{name}_signal",
-                "%",
-                _share(found, which),
-                np.array([_share(c, which) for c in drawn]),
-            )
-        )
-    return rows
+        counted = _percent("", found.percent(_weights(found)), [c.percent(_weights(c)) for c in drawn])
+        _, partly, full, _ = counted
+        rows += [*counted, *_merged(partly, full)]
+    outside = [c.windows.percent_outside(c.s, c.signal) for c in drawn]
+    return rows + _percent("_signal", found.windows.percent_outside(found.s, found.signal), outside)
 
 
-def _species(
+def _percent(suffix: str, value: Mapping[str, float], drawn: Sequence[Mapping[str, float]]) -> list[Row]:
+    """Return a row a class (or what lies outside the classes)."""
+    return [
+        (f"percent_{name}{suffix}", "%", share, np.array([x[name] for x in drawn]))
+        for name, share in value.items()
+    ]
+
+
+def _merged(partly: Row, full: Row) -> list[Row]:
+    """Return partial and full capsids together, where their sum is known and they are not."""
+    together = full[3] + partly[3]
+    alone = min(np.std(full[3]), np.std(partly[3]))
+    if alone * 1.96 > UNCERTAIN and np.std(together) < 0.5 * alone:
+        return [("percent_partial_full", "%", full[2] + partly[2], together)]
+    return []
+
+
+def _packaged_length(
     found: Capsids, drawn: Sequence[Capsids], settings: TechniqueSettings, rng: np.random.Generator
 ) -> list[Row]:
-    """Return length of the full capsids and the optical titers, where particles are known."""
-    rows: list[Row] = []
-    if found.particles is None:
-        return rows
-    per_ml = AVOGADRO / 1000.0 * (settings.dilution_factor or 1.0)
-    capsids = (found.windows.index(found.s) >= 1) & (found.windows.index(found.s) <= 4)
+    """Return the length of the full capsids: by the wavelengths, else by s; particles must be known."""
     full = _of_class(found, 3, settings.average)
-    if full.size and found.bases is not None:
-        value, spread = _by_light(found, full), np.array([_by_light(c, full) for c in drawn])
-        rows.append(("packaged_length", "nt", value, spread))
-    elif full.size and found.windows.anchor != "full peak":
-        errors = 1.0 + UNANCHORED_SD * rng.standard_normal(len(drawn))
-        spread = np.array([_averaged(c, full, rigid_lengths(c)) for c in drawn]) * errors
-        rows.append(("packaged_length", "nt", _averaged(found, full, rigid_lengths(found)), spread))
+    if found.particles is None or not full.size:
+        return []
+    if found.bases is not None:
+        spread = np.array([_by_light(c, full) for c in drawn])
+        return [("packaged_length", "nt", _by_light(found, full), spread)]
+    if found.windows.anchor == "full peak":
+        return []  # it is what the lengths rest on
+    errors = 1.0 + UNANCHORED_SD * rng.standard_normal(len(drawn))
+    spread = np.array([_averaged(c, full, rigid_lengths(c)) for c in drawn]) * errors
+    return [("packaged_length", "nt", _averaged(found, full, rigid_lengths(found)), spread)]
+
+
+def _titers(found: Capsids, drawn: Sequence[Capsids], settings: TechniqueSettings) -> list[Row]:
+    """Return capsids and genome equivalents per mL of the sample before its dilution."""
     if found.by_cell is None or len(found.by_cell) > 1:
-        return rows  # cells may be loaded differently: there is no one titer
-    titers: tuple[tuple[str, str, Callable[[Capsids], float]], ...] = (
-        ("cp_titer_optical", "cp/mL", lambda c: float(_of(c.particles)[capsids].sum()) * per_ml),
-        (
-            "vg_titer_optical",
-            "vg/mL",
-            lambda c: (
-                float((_of(c.particles) * c.lengths)[capsids].sum())
-                / (settings.design_length or 1.0)
-                * per_ml
-            ),
-        ),
-    )
-    for name, unit, titer in titers:
-        rows.append((name, unit, titer(found), np.array([titer(c) for c in drawn])))
-    return rows
+        return []  # cells may be loaded differently: there is no one titer
+    index = found.windows.index(found.s)
+    capsids = (index >= 1) & (index <= 4)
+    per_ml = AVOGADRO / 1000.0 * (settings.dilution_factor or 1.0)
+    design = settings.design_length or 1.0
+
+    def counted(c: Capsids) -> float:
+        return float(_weights(c)[capsids].sum()) * per_ml
+
+    def genomes(c: Capsids) -> float:
+        return float((_weights(c) * c.lengths)[capsids].sum()) / design * per_ml
+
+    return [
+        ("cp_titer_optical", "cp/mL", counted(found), np.array([counted(c) for c in drawn])),
+        ("vg_titer_optical", "vg/mL", genomes(found), np.array([genomes(c) for c in drawn])),
+    ]
 
 
 def _in_water(
     found: Capsids, drawn: Sequence[Capsids], settings: TechniqueSettings, temperature_c: float
 ) -> list[Row]:
     """Return s20,w of each class that is there, where density and viscosity are known."""
+    factors = [to_water(settings, temperature_c, float(length)) for length in found.lengths]
+    known = np.array([factor for factor in factors if factor is not None])
+    if not known.size:
+        return []
     rows: list[Row] = []
     for i, name in enumerate(CLASSES):
         which = _of_class(found, i + 1, settings.average)
-        factors = [to_water(settings, temperature_c, float(length)) for length in found.lengths]
-        known = np.array([factor for factor in factors if factor is not None])
-        if which.size and known.size:
+        if which.size:
             value = _averaged(found, which, found.s * known)
             rows.append(
                 (f"s20w_{name}", "S", value, np.array([_averaged(c, which, c.s * known) for c in drawn]))
@@ -195,6 +190,7 @@ def _of_class(found: Capsids, index: int, average: str) -> NDArray[np.intp]:
 
 
 def _weights(c: Capsids) -> FloatArray:
+    """Return what a class is averaged by: its particles, or its signal where these are not known."""
     return c.signal if c.particles is None else c.particles
 
 
@@ -211,35 +207,17 @@ def _by_light(c: Capsids, which: NDArray[np.intp]) -> float:
     return float(c.bases[which, 1].sum() / c.bases[which, 0].sum())
 
 
-def _of(particles: FloatArray | None) -> FloatArray:
-    return np.zeros(0) if particles is None else particles
-
-
-def _share(c: Capsids, which: int) -> float:
-    total = float(c.signal.sum())
-    return 100.0 * float(c.signal[c.windows.index(c.s) == which].sum()) / total if total > 0 else 0.0
-
-
 def _of_distribution(
     windows: ClassWindows, d: Fitted, draws: FloatArray, extinction: tuple[float, float] | None
 ) -> list[Row]:
     """Return the composition by a model without resolved species."""
     rows: list[Row] = []
     for suffix, e in (("_signal", None), ("", extinction)):
-        if suffix == "" and e is None:
-            continue
-        value = percentages(windows, d.s, d.amounts, e)
-        drawn = [percentages(windows, d.s, x, e) for x in draws]
-        rows += [
-            (f"percent_{name}{suffix}", "%", value[name], np.array([x[name] for x in drawn]))
-            for name in CLASSES
-        ]
-    index = windows.index(d.s)
-    for name, which in (("aggregate", index == 5), ("sub_capsid", index == 0)):
-        share = 100 * float(d.amounts[which].sum() / d.amounts.sum())
-        drawn_share = 100 * draws[:, which].sum(axis=1) / draws.sum(axis=1)
-        rows.append((f"percent_{name}_signal", "%", share, drawn_share))
-    return rows
+        if suffix == "_signal" or e is not None:
+            drawn = [percentages(windows, d.s, x, e) for x in draws]
+            rows += _percent(suffix, percentages(windows, d.s, d.amounts, e), drawn)
+    outside = [windows.percent_outside(d.s, x) for x in draws]
+    return rows + _percent("_signal", windows.percent_outside(d.s, d.amounts), outside)
 
 
 def _mean(s: FloatArray, signal: FloatArray) -> float:

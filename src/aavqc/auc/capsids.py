@@ -8,11 +8,11 @@ wavelengths or more n and d follow without s, and L = d/n is measured a second t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from aavqc.auc.channels import SCATTER_NM, Channel
+from aavqc.auc.channels import Channel
 from aavqc.auc.composition import (
     ClassWindows,
     coefficients_of,
@@ -25,7 +25,6 @@ from aavqc.auc.composition import (
 from aavqc.auc.resolve import Resolved
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.water import to_water
-from aavqc.capsid import CLASSES
 from aavqc.records import FloatArray
 
 NEAR_FULL = (1 / 1.12, 1.05)
@@ -40,11 +39,12 @@ AS_EXPECTED = 0.025
 UNANCHORED_SD = 0.06
 """Relative SD of a length from s alone: of the partial specific volumes, and of a shell that may grow."""
 
-AVOGADRO = 6.02214076e23
+LEAST = 0.05
+"""No constant is less than this share of what is stated: a wide SD draws none below 0."""
 
 WAVELENGTH_SLOPES = {260: (0.03, -0.005), 280: (-0.005, -0.06)}
 """Relative change a nm of a capsid's and a nucleotide's extinction: read off published spectra of
-protein and DNA; a default."""
+protein and DNA; a default. The simulator has a table of its own on purpose (0.025, −0.006; −0.01, −0.05)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class Capsids:
     signal : array, shape (n,)
         Of the first channel.
     bases : array, shape (n, 2), or None
-        Capsids and nucleotides of each species in mol/L, by the wavelengths alone.
+        Capsids and nucleotides of each species in mol/L, by the wavelengths alone: the mean of the cells
+        that have two or more.
     """
 
     windows: ClassWindows
@@ -78,10 +79,7 @@ class Capsids:
 
     def percent(self, amounts: FloatArray) -> dict[str, float]:
         """Return the shares of the four classes in amounts, shape (n,), in percent."""
-        index = self.windows.index(self.s)
-        shares = [float(amounts[index == i + 1].sum()) for i in range(len(CLASSES))]
-        total = sum(shares)
-        return {c: 100.0 * x / total if total > 0 else 0.0 for c, x in zip(CLASSES, shares, strict=True)}
+        return self.windows.percent(self.s, amounts)
 
 
 def windows_of_species(resolved: Resolved, settings: TechniqueSettings) -> ClassWindows | None:
@@ -101,11 +99,10 @@ def windows_of_species(resolved: Resolved, settings: TechniqueSettings) -> Class
     if empty is not None:
         full = _peak(s, signal, empty * gain, NEAR_FULL)
         if full is not None:
-            growth = _growth(full / empty, gain)
-            return replace(windows_from(empty, BOTH, growth, settings, slope), s_full=full)
-        return windows_from(empty, "empty peak", 0.0, settings, slope)
+            return windows_from(empty, slope, settings, BOTH, _growth(full / empty, gain), full)
+        return windows_from(empty, slope, settings, "empty peak")
     full = _peak(s, signal, expected * gain, (1 - reach, 1 + reach))
-    return None if full is None else windows_from(full / gain, "full peak", 0.0, settings, slope)
+    return None if full is None else windows_from(full / gain, slope, settings, "full peak")
 
 
 def _growth(ratio: float, gain: float) -> float:
@@ -161,7 +158,7 @@ def drawn_capsids(
     for _ in range(count):
         x = mean + root @ rng.standard_normal(mean.size)
         amounts = np.maximum(x[: channel_count * n].reshape(channel_count, n), 0.0)
-        scale = 1.0 + _length_sd(windows, settings) * rng.standard_normal()
+        scale = max(1.0 + _length_sd(windows, settings) * rng.standard_normal(), LEAST)
         moved = _moved(windows, resolved.s, x[at_s], scale, settings)
         for i in resolved.smeared:
             shift = rng.uniform(-1.0, 1.0) * np.minimum(amounts[:, i], amounts[:, i + 1])
@@ -189,9 +186,9 @@ class Constants:
         off = (given.wavelength_sd or 0.0) * rng.standard_normal(len(channels))
         slopes = np.array([wavelength_slopes(c.grid.wavelength_nm) for c in channels])
         return cls(
-            1.0 + (given.capsid_rel_sd or 0.0) * z[0] + slopes[:, 0] * off,
-            1.0 + (given.rel_sd or 0.0) * z[1] + slopes[:, 1] * off,
-            1.0 + (settings.path_length_rel_sd or 0.0) * float(z[2]),
+            np.maximum(1.0 + (given.capsid_rel_sd or 0.0) * z[0] + slopes[:, 0] * off, LEAST),
+            np.maximum(1.0 + (given.rel_sd or 0.0) * z[1] + slopes[:, 1] * off, LEAST),
+            max(1.0 + (settings.path_length_rel_sd or 0.0) * float(z[2]), LEAST),
         )
 
 
@@ -211,11 +208,8 @@ def _capsids(
     constants: Constants | None,
 ) -> Capsids:
     lengths = windows.length(s)
-    index = windows.index(s)
-    # empties hold nothing, and what is slower than they are is no capsid with DNA
-    lengths = np.where(index <= 1, np.where(index == 1, lengths, 0.0), lengths)
     by_cell: list[FloatArray] = []
-    bases: FloatArray | None = None
+    bases: list[FloatArray] = []
     for cell in sorted({c.cell for c in channels}):
         here = [i for i, c in enumerate(channels) if c.cell == cell]
         known = [(i, e) for i in here if (e := coefficients_of(settings, channels[i].grid)) is not None]
@@ -235,9 +229,15 @@ def _capsids(
         n = (weight * absorbed / particle).sum(axis=0) / weight.sum(axis=0)
         by_cell.append(n)
         if len(rows) > 1:
-            solved = _two_parts(absorbed, sd, capsid, nucleotide)
-            bases = solved if bases is None else bases + solved
-    return Capsids(windows, s, lengths, amounts[0], np.array(by_cell) if by_cell else None, bases)
+            bases.append(_two_parts(absorbed, sd, capsid, nucleotide))
+    return Capsids(
+        windows,
+        s,
+        lengths,
+        amounts[0],
+        np.array(by_cell) if by_cell else None,
+        np.mean(bases, axis=0) if bases else None,
+    )
 
 
 def _two_parts(
@@ -255,7 +255,7 @@ def _scattered(
     amounts: FloatArray, here: list[int], channels: Sequence[Channel], rows: list[int]
 ) -> FloatArray:
     """Return the light scattered at each wavelength, from where capsids absorb nothing; λ⁻⁴."""
-    far = [i for i in here if (channels[i].grid.wavelength_nm or 0.0) >= SCATTER_NM]
+    far = [i for i in here if channels[i].scatter_only and i not in rows]
     if not far:
         return np.zeros((len(rows), amounts.shape[1]))
     nm = np.array([channels[i].grid.wavelength_nm for i in rows], dtype=np.float64)
@@ -283,11 +283,11 @@ def _moved(
     gain = 1.0 + slope * (settings.design_length or 0.0)
     if windows.anchor == "full peak":
         full = at(windows.s_empty * (1.0 + windows.slope * (settings.design_length or 0.0)))
-        return windows_from(full / gain, windows.anchor, 0.0, settings, slope)
+        return windows_from(full / gain, slope, settings, windows.anchor)
     empty, growth = at(windows.s_empty), 0.0
     if windows.s_full is not None:
         growth = _growth(at(windows.s_full) / empty, gain)
-    return windows_from(empty, windows.anchor, growth, settings, slope)
+    return windows_from(empty, slope, settings, windows.anchor, growth)
 
 
 def _length_sd(windows: ClassWindows, settings: TechniqueSettings) -> float:

@@ -12,6 +12,7 @@ from scipy import special
 from aavqc.attributes import Attribute
 from aavqc.auc.capsids import Capsids
 from aavqc.capsid import CLASSES
+from aavqc.records import FloatArray
 
 
 def over_cells(attributes: Sequence[Attribute], found: Capsids, coverage: float) -> list[Attribute]:
@@ -22,9 +23,10 @@ def over_cells(attributes: Sequence[Attribute], found: Capsids, coverage: float)
     """
     if found.by_cell is None or len(found.by_cell) < 2:
         return list(attributes)
-    cells = [found.percent(n) for n in found.by_cell]
-    factor = float(special.stdtrit(len(cells) - 1, 0.5 + 0.5 * coverage)) / np.sqrt(len(cells))
-    by_name = {f"percent_{c}": np.array([cell[c] for cell in cells]) for c in CLASSES}
+    count = len(found.by_cell)
+    factor = float(special.stdtrit(count - 1, 0.5 + 0.5 * coverage)) / np.sqrt(count)
+    by_name = _by_cell(found, found.by_cell)
+    by_name["percent_partial_full"] = by_name["percent_partial"] + by_name["percent_full"]
     mended = []
     for a in attributes:
         if a.name not in by_name or a.ci_low is None or a.ci_high is None:
@@ -48,15 +50,19 @@ def scatter(found: Capsids) -> dict[str, Any]:
     """Return the composition of each cell, with mean, SD and CV in percent."""
     if found.by_cell is None or len(found.by_cell) < 2:
         return {}
-    cells = [found.percent(n) for n in found.by_cell]
     table = {}
-    for c in CLASSES:
-        values = np.array([cell[c] for cell in cells])
+    for name, values in _by_cell(found, found.by_cell).items():
         mean, sd = float(values.mean()), float(values.std(ddof=1))
-        table[f"percent_{c}"] = {
+        table[name] = {
             "values": values,
             "mean": mean,
             "sd": sd,
             "cv_percent": 100.0 * sd / mean if mean > 0 else None,
         }
     return {"cells": table}
+
+
+def _by_cell(found: Capsids, by_cell: FloatArray) -> dict[str, FloatArray]:
+    """Return the percentage of each class, by the attribute's name, in each cell."""
+    cells = [found.percent(particles) for particles in by_cell]
+    return {f"percent_{c}": np.array([cell[c] for cell in cells]) for c in CLASSES}

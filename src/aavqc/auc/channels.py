@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aavqc.auc.choices import choose_scans
-from aavqc.auc.column import Column, find_column
+from aavqc.auc.choices import Choice, select_scans
+from aavqc.auc.column import Column, at_another_wavelength, find_column
 from aavqc.auc.composition import extinction_at
 from aavqc.auc.grid import SignalGrid, on_grid
 from aavqc.auc.residuals import point_noise
@@ -17,6 +17,9 @@ from aavqc.records import Scan, VelocityScans
 
 MOST_WAVELENGTHS = 6
 """Fitted together where none is named and none has extinction coefficients; of more, the shortest."""
+
+SCATTER_NM = 310.0
+"""From here on capsids absorb nothing."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Channel:
     grid: SignalGrid
     noise: list[str]
     noise_sd: float
+
+    @property
+    def scatter_only(self) -> bool:
+        """Tell whether capsids absorb nothing here: what is seen is light scattered. Fringes never are."""
+        return self.grid.unit != "fringes" and (self.grid.wavelength_nm or 0.0) >= SCATTER_NM
 
 
 def channels_of(records: tuple[VelocityScans, ...], settings: TechniqueSettings) -> list[Channel]:
@@ -46,15 +54,18 @@ def channels_of(records: tuple[VelocityScans, ...], settings: TechniqueSettings)
     for cell, record in enumerate(records):
         column: Column | None = None
         for wavelength in wavelengths_of(record, settings):
-            here = settings.model_copy(update={"wavelength": wavelength})
-            scans = choose_scans(record, here)
-            column = column or find_column(record, scans, here)
-            grid = on_grid(record, scans, column, here)
+            selection = select_scans(record, wavelength, settings)
+            if column is None:
+                here = column = find_column(record, selection, settings)
+            else:
+                here = at_another_wavelength(column, record, selection)
+            here = replace(here, choices=(_choice(record, wavelength, settings), *here.choices))
+            grid = on_grid(record, selection.scans, here, settings)
             noise = settings.noise
             if noise is None:
                 noise = ["ti", "ri"] if record.optics in ("interference", "intensity") else []
             sd = point_noise(grid.signal, grid.seen) or 1e-6 * float(np.ptp(grid.signal)) or 1.0
-            channels.append(Channel(record, cell, column, scans, grid, list(noise), sd))
+            channels.append(Channel(record, cell, here, selection.scans, grid, list(noise), sd))
     units = {c.grid.unit for c in channels}
     if len(units) > 1:
         raise AssayError("cells of several optics can't be fitted together", found=", ".join(sorted(units)))
@@ -66,12 +77,22 @@ def wavelengths_of(record: VelocityScans, settings: TechniqueSettings) -> list[f
     if settings.wavelength is not None or not record.wavelengths:
         return [settings.wavelength]
     known = [w for w in record.wavelengths if extinction_at(settings, w) is not None]
-    scattered = [w for w in record.wavelengths if w >= SCATTER_NM] if known else []
     if known:
-        return [*known, *scattered]
+        return [w for w in record.wavelengths if w in known or w >= SCATTER_NM]
     every = list(record.wavelengths)
     return list(every if len(every) <= MOST_WAVELENGTHS else every[:1])
 
 
-SCATTER_NM = 310.0
-"""From here on capsids absorb nothing: what is seen is light scattered."""
+def _choice(record: VelocityScans, wavelength: float | None, settings: TechniqueSettings) -> Choice:
+    """Return why scans of a wavelength are fitted."""
+    if wavelength is None:
+        reason = "the export states none"
+    elif settings.wavelength is not None:
+        reason = "set by the user"
+    elif len(record.wavelengths) == 1:
+        reason = "the only one measured"
+    elif extinction_at(settings, wavelength) is not None:
+        reason = "it has extinction coefficients"
+    else:
+        reason = "one of those measured"
+    return Choice("wavelength_nm", wavelength, reason)

@@ -65,8 +65,8 @@ class Selection:
     flags: tuple[Flag, ...]
 
 
-def choose_scans(record: VelocityScans, settings: TechniqueSettings) -> tuple[Scan, ...]:
-    """Return the scans to fit, calibrated: one wavelength, all of full speed.
+def select_scans(record: VelocityScans, wavelength: float | None, settings: TechniqueSettings) -> Selection:
+    """Return the scans to fit, calibrated: one wavelength (nm; None: all), all of full speed.
 
     Raises
     ------
@@ -76,13 +76,7 @@ def choose_scans(record: VelocityScans, settings: TechniqueSettings) -> tuple[Sc
     UsageError
         No scans at the wavelength or in the range asked for.
     """
-    return select_scans(record, settings).scans
-
-
-def select_scans(record: VelocityScans, settings: TechniqueSettings) -> Selection:
-    """Return what :func:`choose_scans` does, with the reasons."""
     refuse_equilibrium(record)
-    wavelength, choice = _wavelength(record, settings)
     at_wavelength = sorted(record.at(wavelength), key=lambda s: s.time_s)
     scans = tuple(
         without_radii(calibrate(s, settings.calibration), settings.exclude_radii) for s in at_wavelength
@@ -94,14 +88,14 @@ def select_scans(record: VelocityScans, settings: TechniqueSettings) -> Selectio
             expected=", ".join(f"{w:g} nm" for w in record.wavelengths) or None,
             hint=None if record.wavelengths else "the export states no wavelength: leave the setting out",
         )
-    choices, flags = [choice], _descriptions(scans)
+    flags = _descriptions(scans)
     _refuse_not_finite(scans)
     scans, twins = _without_twins(scans)
     flags += twins
     scans, short = _without_short(scans)
     flags += short
     scans, at_speed = _at_speed(record, scans, settings)
-    choices.append(at_speed)
+    choices = [at_speed]
     _refuse_few(record, scans)
     _refuse_two_runs(scans)
     profiles = profiles_of(scans, record.optics, *_undisturbed(record, scans, settings))
@@ -116,21 +110,6 @@ def select_scans(record: VelocityScans, settings: TechniqueSettings) -> Selectio
     _refuse_few(record, scans)
     choices.append(Choice("scans_used", len(scans), "what is left"))
     return Selection(scans, tuple(choices), tuple(flags))
-
-
-def _wavelength(record: VelocityScans, settings: TechniqueSettings) -> tuple[float | None, Choice]:
-    if settings.wavelength is not None:
-        return settings.wavelength, Choice("wavelength_nm", settings.wavelength, "set by the user")
-    if not record.wavelengths:
-        return None, Choice("wavelength_nm", None, "the export states none")
-    known = [
-        w for w in record.wavelengths if any(abs(float(k) - w) <= 2.0 for k in settings.extinction.capsid)
-    ]
-    wavelength = (known or list(record.wavelengths))[0]
-    reason = "the shortest with extinction coefficients" if known else "the shortest measured"
-    if len(record.wavelengths) == 1:
-        reason = "the only one measured"
-    return wavelength, Choice("wavelength_nm", wavelength, reason)
 
 
 def _descriptions(scans: tuple[Scan, ...]) -> list[Flag]:

@@ -5,16 +5,16 @@ All of it can be set by the user, and says how it was chosen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aavqc.auc.artefacts import LEFT_MARGIN_CM, RIGHT_MARGIN_CM, find_artefacts
-from aavqc.auc.choices import Choice, select_scans
+from aavqc.auc.choices import Choice, Selection
 from aavqc.auc.clock import ClockCheck, check_clock, clock_flags
 from aavqc.auc.plateau import plateau_flags
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.errors import UsageError
-from aavqc.records import Scan, VelocityScans
+from aavqc.records import VelocityScans
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Column:
     clock: ClockCheck | None = None
 
 
-def find_column(record: VelocityScans, scans: tuple[Scan, ...], settings: TechniqueSettings) -> Column:
+def find_column(record: VelocityScans, selection: Selection, settings: TechniqueSettings) -> Column:
     """Find meniscus, bottom and fit limits from the optical artefacts.
 
     Raises
@@ -42,9 +42,9 @@ def find_column(record: VelocityScans, scans: tuple[Scan, ...], settings: Techni
     UsageError
         A setting lies outside the data, or limits in the wrong order.
     """
-    seen = find_artefacts(scans, record.optics)
+    seen = find_artefacts(selection.scans, record.optics)
     low, high = seen.low, seen.high
-    selection, clock = select_scans(record, settings), check_clock(record)
+    clock = check_clock(record)
     flags = [*selection.flags, *clock_flags(clock, settings.calibration)]
 
     if settings.meniscus is not None:
@@ -83,7 +83,7 @@ def find_column(record: VelocityScans, scans: tuple[Scan, ...], settings: Techni
             found=f"{settings.meniscus:.4f} cm",
         )
     meniscus = settings.meniscus if settings.meniscus is not None else 0.5 * (first + last)
-    flags += plateau_flags(scans, record.optics, fit_low, fit_high)
+    flags += plateau_flags(selection.scans, record.optics, fit_low, fit_high)
     choices = (
         Choice(
             "meniscus",
@@ -120,6 +120,12 @@ def find_column(record: VelocityScans, scans: tuple[Scan, ...], settings: Techni
         choices=selection.choices + choices,
         clock=clock,
     )
+
+
+def at_another_wavelength(column: Column, record: VelocityScans, selection: Selection) -> Column:
+    """Return the column of the same cell with the flags and choices of other scans of it."""
+    seen = plateau_flags(selection.scans, record.optics, column.fit_low, column.fit_high)
+    return replace(column, flags=(*selection.flags, *seen), choices=selection.choices)
 
 
 def _reason(given: float | None, seen: object, where: str) -> str:

@@ -5,7 +5,8 @@ DNA added and the friction unchanged:
 
     s(L) = s_empty [1 + L m (1 − v_D ρ) / (M_c (1 − v_c ρ))]
 
-Mass m and volume v_D of the nucleotide belong to one salt form (see :mod:`aavqc.capsid`).
+Mass m and volume v_D of the nucleotide belong to one salt form (see :mod:`aavqc.capsid`). Where the
+sample shows that fuller capsids are larger, s(L) is divided by the growth of the radius.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ SUBCAPSID = 0.75
 AGGREGATE = 1.15
 """What sediments faster than this multiple of a capsid at 1.5 × the design length is a multimer."""
 
+LEAST_EMPTY = 0.03
+"""An empty peak with less than this share of the full one's signal calibrates no lengths."""
 
 PUBLISHED: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "sommer2003-denatured": (
@@ -41,7 +44,8 @@ PUBLISHED: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     )
 }
 """Extinction of capsid and nucleotide by set. AAV2 denatured; DNA 20 and 11.1 L/(g cm), which is
-the convention for double strands: Sommer et al. (2003) Mol Ther 7:122. A default to be confirmed."""
+the convention for double strands: Sommer et al. (2003) Mol Ther 7:122. A default to be confirmed.
+The simulator has a table of its own on purpose: a virtual run must not know what the fit assumes."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,21 @@ class ClassWindows:
         """Name of the window that holds one s."""
         return ("sub_capsid", *CLASSES, "aggregate")[int(self.index(np.array([s]))[0])]
 
+    def percent(self, s: FloatArray, amounts: FloatArray) -> dict[str, float]:
+        """Shares of the four classes in amounts at each s: percent of their sum."""
+        index = self.index(s)
+        shares = [float(amounts[index == i + 1].sum()) for i in range(len(CLASSES))]
+        total = sum(shares)
+        return {c: 100.0 * x / total if total > 0 else 0.0 for c, x in zip(CLASSES, shares, strict=True)}
+
+    def percent_outside(self, s: FloatArray, signal: FloatArray) -> dict[str, float]:
+        """Shares of what is no capsid: percent of all signal."""
+        index, total = self.index(s), float(signal.sum())
+        return {
+            name: 100.0 * float(signal[index == which].sum()) / total if total > 0 else 0.0
+            for name, which in (("aggregate", 5), ("sub_capsid", 0))
+        }
+
 
 def class_windows(s: FloatArray, signal: FloatArray, settings: TechniqueSettings) -> ClassWindows | None:
     """Translate ``class_bounds`` into s, anchored on what the sample shows.
@@ -94,38 +113,28 @@ def class_windows(s: FloatArray, signal: FloatArray, settings: TechniqueSettings
     gain_full = 1 + slope * settings.design_length
     empty = _strongest(s, signal, expected, reach)
     full = _strongest(s, signal, expected * gain_full, reach)
-    anchored = anchor_on(empty, full, gain_full, 0.03)
+    anchored = _anchor_on(empty, full, gain_full)
     if anchored is None:
         return None
-    return windows_from(*anchored, 0.0, settings, slope)
-
-
-def anchor_on(
-    empty: tuple[float, float] | None, full: tuple[float, float] | None, gain_full: float, least: float
-) -> tuple[float, str] | None:
-    """Return s_empty and what it rests on, from s and amount of an empty and a full species.
-
-    The larger anchors; a smaller empty one, above the share ``least`` of it, that fits the full one's
-    prediction is preferred: lengths are then measured and not assumed. None where there is neither.
-    """
-    if full is not None and (empty is None or full[1] > empty[1]):
-        s_empty = full[0] / gain_full
-        if empty is not None and empty[1] > least * full[1] and abs(empty[0] / s_empty - 1) < SEARCH / 2:
-            return empty[0], "empty peak"
-        return s_empty, "full peak"
-    return None if empty is None else (empty[0], "empty peak")
+    s_empty, anchor = anchored
+    return windows_from(s_empty, slope, settings, anchor)
 
 
 def windows_from(
-    s_empty: float, anchor: str, growth: float, settings: TechniqueSettings, slope: float
+    s_empty: float,
+    slope: float,
+    settings: TechniqueSettings,
+    anchor: str,
+    growth: float = 0.0,
+    s_full: float | None = None,
 ) -> ClassWindows:
-    """Return the windows for an s of the empty capsid; ``design_length`` is set."""
+    """Return the windows for an s of the empty capsid and what it rests on; ``design_length`` is set."""
     design = settings.design_length or 0.0
     s = s_empty * np.linspace(1.0, 1.0 + 2.0 * slope * design, 2000)
     lengths = (*(f * design for f in settings.class_bounds), 1.5 * design)
     upper = np.interp(lengths, lengths_at(s, s_empty, slope, growth), s).tolist()
     edges = (SUBCAPSID * s_empty, *upper[:3], AGGREGATE * upper[3])
-    return ClassWindows(s_empty, slope, edges, anchor, growth)
+    return ClassWindows(s_empty, slope, edges, anchor, growth, s_full)
 
 
 def lengths_at(s: FloatArray, s_empty: float, slope: float, growth: float) -> FloatArray:
@@ -165,6 +174,26 @@ def s20w_of(
     length = float(windows.length(np.array([s]))[0]) if windows is not None and capsid else 0.0
     factor = to_water(settings, temperature_c, length)
     return None if factor is None else s * factor
+
+
+def _anchor_on(
+    empty: tuple[float, float] | None, full: tuple[float, float] | None, gain_full: float
+) -> tuple[float, str] | None:
+    """Return s_empty and what it rests on, from s and amount of an empty and a full species.
+
+    The larger anchors; a smaller empty one, above the share ``LEAST_EMPTY`` of it, that fits the full one's
+    prediction is preferred: lengths are then measured and not assumed. None where there is neither.
+    """
+    if full is not None and (empty is None or full[1] > empty[1]):
+        s_empty = full[0] / gain_full
+        if (
+            empty is not None
+            and empty[1] > LEAST_EMPTY * full[1]
+            and abs(empty[0] / s_empty - 1) < SEARCH / 2
+        ):
+            return empty[0], "empty peak"
+        return s_empty, "full peak"
+    return None if empty is None else (empty[0], "empty peak")
 
 
 def _strongest(
@@ -226,10 +255,7 @@ def percentages(
     ε(L) = ε_capsid + L ε_nucleotide, and amounts become particles. The empty peak is taken at
     its mean: its width is the fit's, and spread over L > 0 would cost it particles.
     """
-    index = windows.index(s)
-    s = np.where(index == 1, (s * signal)[index == 1].sum() / max(signal[index == 1].sum(), 1e-300), s)
-    particle = 1.0 if extinction is None else extinction[0] + extinction[1] * windows.length(s)
-    amount = signal / particle
-    shares = {name: float(amount[index == i + 1].sum()) for i, name in enumerate(CLASSES)}
-    total = sum(shares.values())
-    return {name: 100.0 * share / total if total > 0 else 0.0 for name, share in shares.items()}
+    empty = windows.index(s) == 1
+    at = np.where(empty, (s * signal)[empty].sum() / max(signal[empty].sum(), 1e-300), s)
+    particle = 1.0 if extinction is None else extinction[0] + extinction[1] * windows.length(at)
+    return windows.percent(s, signal / particle)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from aavqc.auc.capsids import Capsids
 from aavqc.auc.composition import coefficients_of
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.resolve import Resolved
@@ -17,26 +16,26 @@ DETECTED = 3.3
 """Standard deviations of an amount whose truth is 0: ICH Q2."""
 
 
-def detection_limits(fit: SampleFit, found: Capsids, settings: TechniqueSettings) -> dict[str, float]:
+def detection_limits(fit: SampleFit, settings: TechniqueSettings) -> dict[str, float]:
     """Return the limit of detection of each class attribute, in percent, by the attribute's name.
 
     In place of the class's own species one is added where its largest lies, else in the middle of
     its window; the SD of its amount, all else fitted with it, times 3.3.
     """
-    if fit.resolved is None or fit.windows is None:
+    found = fit.capsids
+    if fit.resolved is None or found is None:
         return {}
-    index = fit.windows.index(found.s)
-    edges = (fit.windows.s_empty, *fit.windows.edges[1:])
+    index, edges = found.windows.index(found.s), found.windows.edges
     limits = {}
     for i, name in enumerate(CLASSES):
         own = np.flatnonzero(index == i + 1)
-        middle = edges[0] if i == 0 else 0.5 * (edges[i] + edges[i + 1])
+        middle = found.windows.s_empty if i == 0 else 0.5 * (edges[i] + edges[i + 1])
         at = float(found.s[own[np.argmax(found.signal[own])]]) if own.size else middle
         sd = _amount_sd(fit.problem, fit.resolved, at, set(own.tolist()))
         total = float(found.signal[(index >= 1) & (index <= 4)].sum())
         limits[f"percent_{name}_signal"] = 100.0 * DETECTED * float(sd[0]) / total
         if found.particles is not None:
-            length = float(fit.windows.length(np.array([at]))[0])
+            length = float(found.windows.length(np.array([at]))[0])
             capsids = float(found.particles[(index >= 1) & (index <= 4)].sum())
             limits[f"percent_{name}"] = 100.0 * DETECTED * _particle_sd(fit, sd, length, settings) / capsids
     return limits

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from aavqc.auc.calibration import calibration_diagnostics
-from aavqc.auc.capsids import Capsids, capsids_of
 from aavqc.auc.cells import scatter
 from aavqc.auc.composition import coefficients_of, s20w_of
 from aavqc.auc.fit import Fit, SampleFit
@@ -20,9 +19,6 @@ def diagnostics_of(fit: SampleFit, settings: TechniqueSettings) -> dict[str, Any
     """Return the diagnostics, keys as in the result document; those of the first channel on top."""
     first, found = fit.fits[0], fit.found
     several = len(fit.fits) > 1
-    capsids = None
-    if fit.resolved is not None and fit.windows is not None:
-        capsids = capsids_of(fit.resolved, [f.channel for f in fit.fits], fit.windows, settings)
     return {
         "model": fit.model,
         **_channel(fit, first),
@@ -43,10 +39,10 @@ def diagnostics_of(fit: SampleFit, settings: TechniqueSettings) -> dict[str, Any
             "design_length": settings.design_length,
         },
         "average": settings.average,
-        "peaks": _peaks(fit, capsids, settings),
+        "peaks": _peaks(fit, settings),
         "distribution": _distribution(fit),
         **({"channels": [_channel(fit, f) for f in fit.fits]} if several else {}),
-        **(scatter(capsids) if capsids is not None else {}),
+        **(scatter(fit.capsids) if fit.capsids is not None else {}),
         **fit.details,
     }
 
@@ -90,7 +86,7 @@ def _dna_share(parts: FloatArray, fit: SampleFit, settings: TechniqueSettings) -
     return dna / (protein + dna) if protein + dna > 0 else None
 
 
-def _peaks(fit: SampleFit, capsids: Capsids | None, settings: TechniqueSettings) -> list[dict[str, Any]]:
+def _peaks(fit: SampleFit, settings: TechniqueSettings) -> list[dict[str, Any]]:
     """Return the species that were resolved, with what they hold; else the peaks of the distribution."""
     temperature = fit.fits[0].grid.temperature_c
 
@@ -110,11 +106,11 @@ def _peaks(fit: SampleFit, capsids: Capsids | None, settings: TechniqueSettings)
         row(*x)
         for x in zip(fit.resolved.s.tolist(), signal.tolist(), (signal / signal.sum()).tolist(), strict=True)
     ]
-    if capsids is None:
+    if fit.capsids is None:
         return rows
-    particles, bases = capsids.particles, capsids.bases
+    particles, bases = fit.capsids.particles, fit.capsids.bases
     for k, one in enumerate(rows):
-        one["length_nt"] = float(capsids.lengths[k])
+        one["length_nt"] = float(fit.capsids.lengths[k])
         if particles is not None:
             one["particles_mol_l"] = float(particles[k])
         if bases is not None:

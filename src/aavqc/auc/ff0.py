@@ -11,7 +11,7 @@ import numpy as np
 
 from aavqc.auc.cs import Fitted, basis, fit_columns, project
 from aavqc.auc.grid import SignalGrid
-from aavqc.auc.models import diffusion_from_frictional_ratio, solvent
+from aavqc.auc.models import diffusion_from_frictional_ratio, solvent_or_water
 from aavqc.auc.normal import solve
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.records import FloatArray
@@ -44,7 +44,7 @@ def fit_ff0(
     """
     s = np.linspace(s[0], s[-1], max(settings.resolution // 3, 10))
     grid = _within(grid, ELEMENTS // (s.size * RATIOS.size))
-    density, viscosity = solvent(settings)
+    density, viscosity = solvent_or_water(settings)
     all_s, ratio = np.tile(s, RATIOS.size), np.repeat(RATIOS, s.size)
     d = diffusion_from_frictional_ratio(
         all_s * 1e-13, ratio, settings.vbar, density, viscosity, grid.temperature_c

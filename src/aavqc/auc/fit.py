@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from aavqc.auc.capsids import windows_of_species
+from aavqc.auc.capsids import Capsids, capsids_of, windows_of_species
 from aavqc.auc.channels import Channel, channels_of
 from aavqc.auc.column import Column
 from aavqc.auc.composition import ClassWindows, class_windows
 from aavqc.auc.cs import Fitted, basis, fit_columns, project
+from aavqc.auc.f_statistic import f_statistic_limits
 from aavqc.auc.ff0 import fit_ff0
 from aavqc.auc.grid import SignalGrid, range_remarks
 from aavqc.auc.models import Shape, model_of, shape_of
 from aavqc.auc.peaks import Peak, find_peaks, resolution
-from aavqc.auc.profile import profiles_of
 from aavqc.auc.resolve import Resolved, resolve, smeared_in
 from aavqc.auc.search import (
     COARSE_GAIN,
@@ -75,6 +75,7 @@ class SampleFit:
 
     ``shape_kind`` says what ``found.best.shape`` is: ``frictional_ratio`` or ``radius`` (nm);
     None where the model has no shape of its own and one only helped to find the cell.
+    ``capsids`` is what the resolved species are; None without species or classes.
     ``details`` are the model's own diagnostics, ``remarks`` what else a reader should know.
     """
 
@@ -85,13 +86,9 @@ class SampleFit:
     shape_kind: str | None
     resolved: Resolved | None
     windows: ClassWindows | None
+    capsids: Capsids | None = None
     details: Mapping[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
-
-
-def fit_cell(record: VelocityScans, settings: TechniqueSettings) -> Fit:
-    """Fit one record; return the first of its channels."""
-    return fit_sample((record,), settings).fits[0]
 
 
 def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) -> SampleFit:
@@ -118,19 +115,19 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
         fit, more = _fit_channel(channel, s, best, model, shape, settings)
         fits.append(fit)
         details = details or more
-    resolved = None
+    resolved = capsids = None
     windows = class_windows(fits[0].distribution.s, fits[0].distribution.signal, settings)
     if settings.design_length is not None and model in ("cs", "cs_invariant_d"):
-        growing = [GROWTH] if shape.kind == "radius" and ("shape", 0) in found.sd else []
-        resolved = resolve(problem, [f.distribution for f in fits], best, [*found.sd, *growing])
-        if resolved is not None:
-            resolved = replace(resolved, smeared=smeared_in(resolved.s, _width(resolved, fits[0], shape)))
-            windows = windows_of_species(resolved, settings) or windows
-            found = resolved.found
+        resolved = _resolved(problem, fits, found, shape)
+    if resolved is not None:
+        found = resolved.found
+        windows = windows_of_species(resolved, settings) or windows
+        capsids = None if windows is None else capsids_of(resolved, channels, windows, settings)
     if settings.profile:
-        thinned = replace(problem, channels=tuple(replace(c, grid=c.grid.thinned()) for c in channels))
         at = s if resolved is None else resolved.s
-        details["profiles"] = profiles_of(thinned, found, at, settings.profile, settings.coverage)
+        details["profiles"] = f_statistic_limits(
+            _thinned(problem, channels), found, at, settings.profile, settings.coverage
+        )
     remarks = tuple(r for c in channels for r in range_remarks(c.scans, c.grid))
     if model == "lsg" and windows is not None:
         remarks = (*remarks, "ls-g*(s) takes no diffusion out: classes of capsids run into each other")
@@ -142,15 +139,22 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
         shape_kind=shape.kind if model in ("cs", "cs_invariant_d") else None,
         resolved=resolved,
         windows=windows,
+        capsids=capsids,
         details=details,
         remarks=tuple(dict.fromkeys(remarks)),
     )
 
 
-def _width(resolved: Resolved, fit: Fit, shape: Shape) -> FloatArray:
-    best = resolved.found.best
+def _resolved(problem: Problem, fits: Sequence[Fit], found: Found, shape: Shape) -> Resolved | None:
+    """Resolve species from the distributions; the radius may grow with s where it was fitted."""
+    growing = [GROWTH] if shape.kind == "radius" and ("shape", 0) in found.sd else []
+    resolved = resolve(problem, [f.distribution for f in fits], found.best, [*found.sd, *growing])
+    if resolved is None:
+        return None
+    best, first = resolved.found.best, fits[0]
     d = shape.to_d(resolved.s, best.shape, best.growth)
-    return resolution(resolved.s, d, fit.meniscus, fit.bottom, fit.grid.omega2)
+    width = resolution(resolved.s, d, first.meniscus, first.bottom, first.grid.omega2)
+    return replace(resolved, smeared=smeared_in(resolved.s, width))
 
 
 def _problem(
@@ -222,8 +226,7 @@ def _find_cell(
     """Find range of s, meniscus, bottom and shape, with a c(s) whatever the model."""
     # one channel a cell is enough to find it
     first = {c.cell: c for c in reversed(problem.channels)}
-    channels = tuple(replace(first[i], grid=first[i].grid.thinned()) for i in sorted(first))
-    problem = replace(problem, channels=channels)
+    problem = _thinned(problem, [first[i] for i in sorted(first)])
     if settings.s_range is not None:
         low, high = settings.s_range
         if not 0 < low < high < np.inf:
@@ -237,6 +240,11 @@ def _find_cell(
     s = np.linspace(low, high, 60)
     found = search(problem, s, start, free, COARSE_GAIN)
     return low, high, search(problem, refine(s, found.amounts.sum(axis=0)), found.best, free)
+
+
+def _thinned(problem: Problem, channels: Sequence[Channel]) -> Problem:
+    """Return the problem with every n-th scan and radius of some of its channels."""
+    return replace(problem, channels=tuple(replace(c, grid=c.grid.thinned()) for c in channels))
 
 
 def _free(settings: TechniqueSettings, shape: Shape, cells: int) -> list[Free]:

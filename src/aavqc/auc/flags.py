@@ -8,7 +8,6 @@ import numpy as np
 
 from aavqc.attributes import Attribute
 from aavqc.auc.agreement import composition_flags
-from aavqc.auc.channels import SCATTER_NM
 from aavqc.auc.composition import coefficients_of
 from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.misfit import misfit_flags
@@ -33,36 +32,29 @@ ENOUGH_SCANS = 12
 
 
 def sample_flags(fit: SampleFit, attributes: Sequence[Attribute], settings: TechniqueSettings) -> list[Flag]:
-    """Return the flags of a sample: those of its channels, each named once, and of its composition."""
+    """Return the flags of a sample: of its channels the most severe of each kind, and of its composition."""
     flags: dict[str, Flag] = {}
     for one in fit.fits:
         where = "" if len(fit.fits) == 1 else f"{_wavelength(one)}, {one.channel.record.name}: "
-        seen = flags_of(one, one.channel.record, settings)
-        if (one.grid.wavelength_nm or 0.0) >= SCATTER_NM and len(fit.fits) > 1:
+        seen = flags_of(one, settings)
+        if one.channel.scatter_only and len(fit.fits) > 1:
             # where capsids absorb nothing there may be nothing to see
             seen = [flag for flag in seen if flag.id != "no_boundary"]
         for flag in seen:
-            if flag.id not in flags:
+            known = flags.get(flag.id)
+            if known is None or (flag.severity == "invalid" and known.severity != "invalid"):
                 flags[flag.id] = flag.model_copy(update={"message": where + flag.message})
     return [*flags.values(), *composition_flags(fit, attributes, settings)]
 
 
-def flags_of(fit: Fit, record: VelocityScans, settings: TechniqueSettings) -> list[Flag]:
-    """Return the flags of one channel; one of severity ``invalid`` takes the sample out.
-
-    Parameters
-    ----------
-    fit : Fit
-    record : VelocityScans
-        What was fitted: its header is checked too.
-    settings : TechniqueSettings
-    """
+def flags_of(fit: Fit, settings: TechniqueSettings) -> list[Flag]:
+    """Return the flags of one channel; one of severity ``invalid`` takes the sample out."""
     missing = _no_boundary(fit)
     found = (
         _meniscus_at_edge(fit),
         missing,
         _saturation(fit, settings),
-        _time_stamps(record),
+        _time_stamps(fit.channel.record),
         _few_scans(fit),
     )
     # without a boundary the residuals are those of a fit to noise
@@ -86,13 +78,13 @@ def warnings_of(records: Sequence[VelocityScans], fit: SampleFit, settings: Tech
         said.append("no capsid peak near its expected s: no composition is computed")
     else:
         known = [coefficients_of(settings, f.grid) for f in fit.fits]
+        fringes = fit.fits[0].grid.unit == "fringes"
+        constants = "refractive increments" if fringes else "extinction coefficients"
         if not any(known):
-            said.append(
-                f"no extinction coefficients at {_wavelength(fit.fits[0])}: percentages are of signal, "
-                "not of particles"
-            )
+            at = "" if fringes else f" at {_wavelength(fit.fits[0])}"
+            said.append(f"no {constants}{at}: percentages are of signal, not of particles")
         elif settings.extinction.rel_sd is None:
-            said.append("extinction.rel_sd is not stated: no interval covers the extinction coefficients")
+            said.append(f"extinction.rel_sd is not stated: no interval covers the {constants}")
         if any(known) and settings.dilution_factor is None:
             said.append("no dilution_factor: optical titers are of the solution in the cell")
         if fit.windows.anchor == "full peak":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aavqc.attributes import Attribute
-from aavqc.auc.composition import class_windows, percentages, s20w_of
+from aavqc.auc.composition import class_windows, s20w_of
 from aavqc.auc.legacy import legacy_rows
 from aavqc.auc.peaks import find_peaks
 from aavqc.auc.settings import TechniqueSettings
@@ -32,11 +32,8 @@ def integrate(record: Distribution, settings: TechniqueSettings) -> Outcome:
     ]
     warnings = [*record.remarks, "integrated as given: no scans, hence no intervals and no particles"]
     if windows is not None:
-        share = percentages(windows, s, amounts, None)
+        share = windows.percent(s, amounts) | windows.percent_outside(s, amounts)
         values += [(f"percent_{name}_signal", "%", value) for name, value in share.items()]
-        index = windows.index(s)
-        for name, which in (("aggregate", 5), ("sub_capsid", 0)):
-            values.append((f"percent_{name}_signal", "%", 100 * float(amounts[index == which].sum()) / total))
     elif settings.design_length is None:
         warnings.append("no design_length: no composition is computed")
     else:

@@ -2,7 +2,7 @@
 
 ==================  ==========================================================================
 ``cs``              c(s), one frictional ratio: D from s by the scaling law of Schuck (2000)
-``cs_invariant_d``  c(s), one D for all capsids, whose shell does not change with its content;
+``cs_invariant_d``  c(s), one radius for all capsids, whatever they hold, but for its ``growth`` with s;
                     below and above the capsids D goes on as s^(−1/2), one frictional ratio each
 ``lsg``             ls-g*(s): nothing diffuses; Schuck & Rossmanith (2000) Biopolymers 54:328
 ``cs_ff0``          c(s, f/f0): a frictional ratio of its own for every s and f/f0 of a table
@@ -71,7 +71,7 @@ def shape_of(model: str, settings: TechniqueSettings, temperature_c: float) -> S
     ``cs`` has a frictional ratio, ``cs_invariant_d`` a radius in nm; the others take the one or
     the other as ``model=auto`` would.
     """
-    density, viscosity = solvent(settings)
+    density, viscosity = solvent_or_water(settings)
     if model == "cs_invariant_d" or (model != "cs" and settings.design_length is not None):
         band, empty = capsid_band(settings), expected_empty(settings)
 
@@ -107,7 +107,7 @@ def capsid_band(settings: TechniqueSettings) -> tuple[float, float] | None:
     return SUBCAPSID * empty, AGGREGATE * fullest * empty
 
 
-def solvent(settings: TechniqueSettings) -> tuple[float, float]:
+def solvent_or_water(settings: TechniqueSettings) -> tuple[float, float]:
     """Return density (g/mL) and viscosity (mPa s); water at 20 °C where they are not given.
 
     Only shape parameters rest on it then, and a warning says so.

@@ -17,7 +17,7 @@ from scipy.optimize import nnls
 
 from aavqc.auc.cs import Fitted
 from aavqc.auc.search import Found, Free, Parameters, Problem, joint_slopes, search
-from aavqc.records import FloatArray
+from aavqc.records import BoolArray, FloatArray
 
 KEEP = 10.0
 """χ² that a species must take away to be kept: about three standard deviations of s and amount."""
@@ -76,7 +76,7 @@ def resolve(
     -------
     Resolved, or None where nothing stands out of the noise.
     """
-    s = np.array([k for k in _clusters(problem, fitted)])
+    s = np.array(_clusters(problem, fitted))
     if not s.size:
         return None
     found = search(problem, s, start, [*free, *_species(s)], FINE)
@@ -84,8 +84,7 @@ def resolve(
         if not kept.any():
             return None
         found = search(problem, found.s[kept], found.best, [*free, *_species(found.s[kept])], FINE)
-    order = np.argsort(found.s, kind="stable")
-    found = Found(found.best, found.sd, found.s[order], found.amounts[:, order], found.cost)
+    found = _ascending(found)
     every = [*[f for f in free if f in found.sd], *_species(found.s)]
     return Resolved(found.s, found.amounts, found, every, _covariance(problem, found, every))
 
@@ -102,6 +101,14 @@ def smeared_in(s: FloatArray, width: FloatArray) -> tuple[int, ...]:
     rows = np.split(np.arange(close.size), np.flatnonzero(~close))
     chains = [[i for i in row.tolist() if close[i]] for row in rows]
     return tuple(i for chain in chains if len(chain) >= LONG - 1 for i in chain)
+
+
+def _ascending(found: Found) -> Found:
+    """Return species that may have passed each other in the order of s, standard errors with them."""
+    order = np.argsort(found.s, kind="stable")
+    place = np.argsort(order, kind="stable").tolist()
+    sd = {("s", place[f[1]]) if f[0] == "s" else f: error for f, error in found.sd.items()}
+    return Found(found.best, sd, found.s[order], found.amounts[:, order], found.cost)
 
 
 def _species(s: FloatArray) -> list[Free]:
@@ -147,7 +154,7 @@ def _clusters(problem: Problem, fitted: Sequence[Fitted]) -> list[float]:
     return centres
 
 
-def _kept(problem: Problem, found: Found) -> np.ndarray:
+def _kept(problem: Problem, found: Found) -> BoolArray:
     """Say which species the data ask for, the cell and the shape held."""
     columns, data = problem.columns(found.s, found.best), problem.data()
     rise = np.zeros(found.s.size)

@@ -83,7 +83,7 @@ class TechniqueSettings(Settings):
     resolution: int = Field(120, ge=10, le=1000, description="number of s values")
     fit: list[Literal["meniscus", "bottom", "frictional_ratio", "radius"]] | None = Field(
         None,
-        description="default: meniscus and the shape (frictional_ratio, or radius); "
+        description="default: meniscus and the shape (frictional_ratio, or radius with its growth); "
         "the bottom is found unless it is given",
     )
     frictional_ratio: float = Field(1.25, ge=1.0, le=5.0)
@@ -94,7 +94,9 @@ class TechniqueSettings(Settings):
     exclude_radii: list[str] = Field(
         [], max_length=20, description="cm, low-high of what is left out within: 6.50-6.53 for a scratch"
     )
-    wavelength: float | None = Field(None, description="nm, of the scans to fit")
+    wavelength: float | None = Field(
+        None, description="nm, of the scans to fit; default: all with coefficients, else all, up to six"
+    )
     noise: list[Literal["ti", "ri"]] | None = Field(
         None, description="default: ti,ri for interference and intensity, none for absorbance"
     )

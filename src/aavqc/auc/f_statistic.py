@@ -1,4 +1,4 @@
-"""F-statistic profiles: how far a parameter can be moved before the fit is worse than chance makes it."""
+"""F-statistic limits: how far a parameter can be moved before the fit is worse than chance makes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROUNDS = 8
 """Bisections of each limit: 1/256 of the first bracket."""
 
 
-def profiles_of(
+def f_statistic_limits(
     problem: Problem, found: Found, s: FloatArray, wanted: Sequence[str], confidence: float
 ) -> dict[str, dict[str, float | None]]:
     """Return limits of fitted parameters where χ² = χ²_min · F(P; N, N), all others fitted again.
@@ -57,10 +57,10 @@ def _limit(
         return search(problem, best.s, best.best.having(f, at), others).cost
 
     inside, outside = value, value + step
-    while cost(outside) < limit:
+    while (possible := problem.low.get(f) <= outside <= problem.high.get(f)) and cost(outside) < limit:
         inside, outside = outside, value + 2.0 * (outside - value)
-        if not problem.low.get(f) <= outside <= problem.high.get(f):
-            return None
+    if not possible:
+        return None
     for _ in range(ROUNDS):
         middle = 0.5 * (inside + outside)
         if cost(middle) < limit:
