@@ -38,3 +38,18 @@ def test_capsids_of_one_kind_are_all_of_it(run: Run, length: int, named: str) ->
         one = found[f"percent_{name}"]
         assert one.value == pytest.approx(100.0 if name == named else 0.0, abs=0.5)
         assert (one.qualifier == "ND") == (name != named)
+
+
+@pytest.mark.parametrize("given", [{"resolution": 10}, {"s_range": [1.0, 400.0]}])
+def test_a_coarse_grid_of_s_merges_no_classes(run: Run, given: dict[str, Any]) -> None:
+    sample = aavqc.analyze(run(), **(GIVEN | given)).samples[0]
+    found = {a.name: a for a in sample.attributes}
+    for name, truth in zip(CLASSES, (25.0, 15.0, 60.0, 0.0), strict=True):
+        assert found[f"percent_{name}"].value == pytest.approx(truth, abs=1.0)
+    assert "species_misfit" not in {f.id for f in sample.flags}
+
+
+def test_a_range_of_s_without_all_classes_is_no_composition(run: Run) -> None:
+    sample = aavqc.analyze(run(), **(GIVEN | {"s_range": [80.0, 100.0]})).samples[0]
+    assert sample.status == "invalid"
+    assert {"s_range_cuts_classes", "species_misfit"} <= {f.id for f in sample.flags}

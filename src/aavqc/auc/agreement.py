@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from aavqc.attributes import Attribute
 from aavqc.auc.fit import SampleFit
+from aavqc.auc.misfit import RMSD_INVALID, RMSD_WARNING, SHARE_INVALID, SHARE_WARNING
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.documents import Flag
 
@@ -16,6 +19,9 @@ beyond three standard errors as well."""
 UNCERTAIN = 3.0
 """Points: half-width of a class above which it is not told apart, where its sum with a neighbour is."""
 
+EMPTY_SEEN = 0.97
+"""Times the s of an empty capsid: a range of s that begins above it has lost some of the empty peak."""
+
 
 def composition_flags(
     fit: SampleFit, attributes: Sequence[Attribute], settings: TechniqueSettings
@@ -24,7 +30,13 @@ def composition_flags(
     if fit.windows is None or fit.resolved is None:
         return []
     by_name = {a.name: a for a in attributes}
-    found = (_not_resolved(by_name), _lengths_differ(fit, by_name, settings), _smear(fit))
+    found = (
+        _not_resolved(by_name),
+        _lengths_differ(fit, by_name, settings),
+        _smear(fit),
+        _species_misfit(fit),
+        _range_cuts_classes(fit, settings),
+    )
     return [flag for flag in found if flag is not None]
 
 
@@ -86,4 +98,49 @@ def _smear(fit: SampleFit) -> Flag | None:
         ),
         value=float(len(smeared) + 1),
         limit=3.0,
+    )
+
+
+def _species_misfit(fit: SampleFit) -> Flag | None:
+    """Compare what the species leave over with the noise: the composition rests on them, not on c(s)."""
+    if fit.resolved is None:
+        return None
+    ratio = float(np.sqrt(fit.resolved.found.cost / fit.problem.points))
+    noise_share = max(
+        c.noise_sd / max(float(x.sum()), 1e-300)
+        for c, x in zip(fit.problem.channels, fit.resolved.amounts, strict=True)
+    )
+    share = noise_share * float(np.sqrt(max(ratio**2 - 1.0, 0.0)))
+    if ratio <= RMSD_WARNING or share <= SHARE_WARNING:
+        return None
+    bad = ratio > RMSD_INVALID and share > SHARE_INVALID
+    return Flag(
+        id="species_misfit",
+        severity="invalid" if bad else "warning",
+        message=(
+            f"the species that the composition rests on leave {ratio:.2f} times the noise of a point, "
+            f"{100 * share:.2g} % of the loading signal"
+        ),
+        value=ratio,
+        limit=RMSD_INVALID if bad else RMSD_WARNING,
+    )
+
+
+def _range_cuts_classes(fit: SampleFit, settings: TechniqueSettings) -> Flag | None:
+    """Find an ``s_range`` in which not every class was looked for."""
+    if settings.s_range is None or fit.windows is None:
+        return None
+    low, high = settings.s_range
+    first, last = EMPTY_SEEN * fit.windows.s_empty, fit.windows.edges[3]
+    if low <= first and high >= last:
+        return None
+    return Flag(
+        id="s_range_cuts_classes",
+        severity="invalid",
+        message=(
+            f"s_range {low:g}–{high:g} S does not hold empty to full capsids, {first:.0f}–{last:.0f} S: "
+            "what lies outside was not looked for"
+        ),
+        value=low if low > first else high,
+        limit=first if low > first else last,
     )

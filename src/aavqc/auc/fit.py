@@ -37,6 +37,10 @@ from aavqc.records import FloatArray, VelocityScans
 EXPECTED_CAPSIDS = (40.0, 160.0)
 """With a ``design_length`` the distribution covers at least this range, in S."""
 
+FINE_S, MOST_S = 1.1, 400
+"""Species are resolved from a distribution with no wider steps in S, whatever ``resolution``, and from
+no more values: in steps of 3 S species 10 % apart are one. The default is as fine."""
+
 GROWTH: Free = ("growth", 0)
 GROWTH_SD, GROWTH_LIMITS = 0.08, (-0.25, 0.4)
 """Prior of the radius' growth by the time that s has doubled: full capsids (1.65 times the s of
@@ -122,7 +126,14 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
     windows = class_windows(fits[0].distribution.s, fits[0].distribution.signal, settings)
     if settings.design_length is not None and model in ("cs", "cs_invariant_d"):
         growing = [GROWTH] if shape.kind == "radius" and ("shape", 0) in found.sd else []
-        resolved = resolve(problem, [f.distribution for f in fits], best, [*found.sd, *growing])
+        fine = np.linspace(low, high, min(int((high - low) / FINE_S) + 2, MOST_S))
+        distributions = [f.distribution for f in fits]
+        if fine.size > s.size:
+            unregularised = settings.model_copy(update={"regularisation": "none"})
+            distributions = [
+                _fit_channel(c, fine, best, model, shape, unregularised)[0].distribution for c in channels
+            ]
+        resolved = resolve(problem, distributions, best, [*found.sd, *growing])
         if resolved is not None:
             resolved = replace(resolved, smeared=smeared_in(resolved.s, _width(resolved, fits[0], shape)))
             windows = windows_of_species(resolved, settings) or windows
