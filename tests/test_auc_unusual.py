@@ -38,6 +38,9 @@ def test_capsids_of_one_kind_are_all_of_it(run: Run, length: int, named: str) ->
         one = found[f"percent_{name}"]
         assert one.value == pytest.approx(100.0 if name == named else 0.0, abs=0.5)
         assert (one.qualifier == "ND") == (name != named)
+    # what is not detected may be there up to its limit
+    limits = [found[f"percent_{name}"].lod for name in CLASSES if name != named]
+    assert found[f"percent_{named}"].ci_low == pytest.approx(100.0 - sum(limits), abs=1e-6)
 
 
 @pytest.mark.parametrize("given", [{"resolution": 10}, {"s_range": [1.0, 400.0]}])
@@ -53,3 +56,21 @@ def test_a_range_of_s_without_all_classes_is_no_composition(run: Run) -> None:
     sample = aavqc.analyze(run(), **(GIVEN | {"s_range": [80.0, 100.0]})).samples[0]
     assert sample.status == "invalid"
     assert {"s_range_cuts_classes", "species_misfit"} <= {f.id for f in sample.flags}
+
+
+def test_cells_of_two_samples_are_not_one(run: Run, tmp_path: Path) -> None:
+    folder = run(species=["0:0.25", "4700:0.75"])
+    other = AucSimulation(seed=4, cell=2, scans=30, radial_step=0.006, species=["0:0.6", "4700:0.4"])
+    simulate(folder, other)
+    sample = aavqc.analyze(folder, **(GIVEN | {"together": True})).samples[0]
+    assert "cells_differ" in {f.id for f in sample.flags}
+
+
+def test_two_cells_of_a_wavelength_each_measure_no_length_by_light(run: Run) -> None:
+    folder = run(species=["0:0.4", "4700:0.6"], radius_growth=0.08)
+    other = {"cell": 2, "wavelengths": [280.0], "radius_growth": 0.08, "species": ["0:0.4", "4700:0.6"]}
+    simulate(folder, AucSimulation(seed=4, scans=30, radial_step=0.006, **other))
+    at_280 = {"extinction.capsid.280": 6.61e6, "extinction.nucleotide.280": 4700}
+    sample = aavqc.analyze(folder, **(GIVEN | at_280 | {"together": True})).samples[0]
+    said = {f.id: f.message for f in sample.flags}.get("lengths_disagree", "")
+    assert "coefficient" not in said

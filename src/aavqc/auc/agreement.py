@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from aavqc.attributes import Attribute
+from aavqc.auc.capsids import Capsids, capsids_of
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.misfit import RMSD_INVALID, RMSD_WARNING, SHARE_INVALID, SHARE_WARNING
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.capsid import CLASSES
 from aavqc.documents import Flag
 
 LENGTH_BY_S, LENGTH_BY_LIGHT = 0.10, 0.05
@@ -18,6 +20,10 @@ beyond three standard errors as well."""
 
 UNCERTAIN = 3.0
 """Points: half-width of a class above which it is not told apart, where its sum with a neighbour is."""
+
+CELLS_APART = 6.0
+"""Points between cells of one sample: at 0.12 OD, where noise scatters a cell by 0.8, they are five SD of
+a difference."""
 
 EMPTY_SEEN = 0.97
 """Times the s of an empty capsid: a range of s that begins above it has lost some of the empty peak."""
@@ -30,9 +36,11 @@ def composition_flags(
     if fit.windows is None or fit.resolved is None:
         return []
     by_name = {a.name: a for a in attributes}
+    capsids = capsids_of(fit.resolved, [f.channel for f in fit.fits], fit.windows, settings)
     found = (
         _not_resolved(by_name),
-        _lengths_differ(fit, by_name, settings),
+        _lengths_differ(fit, by_name, settings, by_light=capsids.bases is not None),
+        _cells_differ(capsids),
         _smear(fit),
         _species_misfit(fit),
         _range_cuts_classes(fit, settings),
@@ -56,7 +64,7 @@ def _not_resolved(by_name: dict[str, Attribute]) -> Flag | None:
 
 
 def _lengths_differ(
-    fit: SampleFit, by_name: dict[str, Attribute], settings: TechniqueSettings
+    fit: SampleFit, by_name: dict[str, Attribute], settings: TechniqueSettings, *, by_light: bool
 ) -> Flag | None:
     """Compare the length of the main full species, as measured, with that used for its extinction."""
     length = by_name.get("packaged_length")
@@ -67,7 +75,6 @@ def _lengths_differ(
         return None
     off = abs(length.value / used - 1.0)
     error = 0.25 * (length.ci_high - length.ci_low) / used
-    by_light = len({f.grid.wavelength_nm for f in fit.fits}) > 1
     limit = max(LENGTH_BY_LIGHT, 3.0 * error) if by_light else LENGTH_BY_S
     if off <= limit:
         return None
@@ -98,6 +105,23 @@ def _smear(fit: SampleFit) -> Flag | None:
         ),
         value=float(len(smeared) + 1),
         limit=3.0,
+    )
+
+
+def _cells_differ(capsids: Capsids) -> Flag | None:
+    """Find cells that do not hold one sample."""
+    if capsids.by_cell is None:
+        return None
+    cells = [capsids.percent(n) for n in capsids.by_cell]
+    apart, name = max((max(c[x] for c in cells) - min(c[x] for c in cells), x) for x in CLASSES)
+    if apart <= CELLS_APART:
+        return None
+    return Flag(
+        id="cells_differ",
+        severity="warning",
+        message=f"percent_{name} differs by {apart:.1f} points between cells: not one sample, or one failed",
+        value=apart,
+        limit=CELLS_APART,
     )
 
 

@@ -16,7 +16,7 @@ from aavqc.auc.capsids import AVOGADRO, UNANCHORED_SD, Capsids, capsids_of, draw
 from aavqc.auc.cells import over_cells
 from aavqc.auc.composition import ClassWindows, coefficients_of, percentages
 from aavqc.auc.cs import Fitted, refit
-from aavqc.auc.detection import DETECTED, detection_limits
+from aavqc.auc.detection import DETECTED, beside_undetected, detection_limits
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.legacy import legacy_rows
 from aavqc.auc.settings import TechniqueSettings
@@ -67,7 +67,7 @@ def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Ge
         extinction = coefficients_of(settings, first.grid)
         rows += _of_distribution(fit.windows, d, draws, extinction)
     rows += legacy_rows(d.s, d.signal, settings.s_windows, d.amounts, draws)
-    attributes = [_attribute(row, limits.get(row[0]), settings.coverage) for row in rows]
+    attributes = beside_undetected([_attribute(row, limits.get(row[0]), settings.coverage) for row in rows])
     return attributes if found is None else over_cells(attributes, found, settings.coverage)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
+from aavqc.attributes import Attribute
 from aavqc.auc.capsids import Capsids
 from aavqc.auc.composition import coefficients_of
 from aavqc.auc.fit import SampleFit
@@ -40,6 +44,30 @@ def detection_limits(fit: SampleFit, found: Capsids, settings: TechniqueSettings
             capsids = float(found.particles[(index >= 1) & (index <= 4)].sum())
             limits[f"percent_{name}"] = 100.0 * DETECTED * _particle_sd(fit, sd, length, settings) / capsids
     return limits
+
+
+def beside_undetected(attributes: Sequence[Attribute]) -> list[Attribute]:
+    """Return the attributes with lower limits of the classes that allow for those not detected.
+
+    Up to its limit of detection a class may be there unseen; the others are then that much less of
+    the whole.
+    """
+    unseen = {
+        suffix: sum(a.bound or 0.0 for a in attributes if a.qualifier == "ND" and a.name in names)
+        for suffix, names in _BY_SUFFIX.items()
+    }
+    mended = []
+    for a in attributes:
+        suffix = next((x for x, names in _BY_SUFFIX.items() if a.name in names), None)
+        if suffix is None or a.ci_low is None or a.qualifier is not None or not unseen[suffix]:
+            mended.append(a)
+            continue
+        less = float(np.hypot(a.value - a.ci_low, a.value * unseen[suffix] / 100.0))
+        mended.append(replace(a, ci_low=max(a.value - less, 0.0)))
+    return mended
+
+
+_BY_SUFFIX = {suffix: {f"percent_{c}{suffix}" for c in CLASSES} for suffix in ("", "_signal")}
 
 
 def _amount_sd(problem: Problem, resolved: Resolved, s: float, left_out: set[int]) -> FloatArray:
