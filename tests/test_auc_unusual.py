@@ -74,3 +74,11 @@ def test_two_cells_of_a_wavelength_each_measure_no_length_by_light(run: Run) -> 
     sample = aavqc.analyze(folder, **(GIVEN | at_280 | {"together": True})).samples[0]
     said = {f.id: f.message for f in sample.flags}.get("lengths_disagree", "")
     assert "coefficient" not in said
+
+
+def test_a_regulated_method_assumes_no_constant(run: Run) -> None:
+    folder = run(species=["0:0.4", "4700:0.6"])
+    sample = aavqc.analyze(folder, **GIVEN, regulated=True, density=1.0).samples[0]
+    assert {a.name for a in sample.attributes} == {"total_signal", "s_weight_average"}
+    messages = [f.message for f in sample.flags if f.id == "constant_required"]
+    assert [m.partition(": set ")[2] for m in messages] == ["viscosity, dilution_factor"]
