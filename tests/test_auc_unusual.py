@@ -6,9 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import aavqc
+from aavqc.auc.capsids import windows_of_species
+from aavqc.auc.resolve import Resolved
+from aavqc.auc.search import Found, Parameters
+from aavqc.auc.settings import TechniqueSettings
+from aavqc.settings import build
 from aavqc.simulate.auc import AucSimulation, simulate
 
 GIVEN = {
@@ -41,6 +47,37 @@ def test_capsids_of_one_kind_are_all_of_it(run: Run, length: int, named: str) ->
     # what is not detected may be there up to its limit
     limits = [found[f"percent_{name}"].lod for name in CLASSES if name != named]
     assert found[f"percent_{named}"].ci_low == pytest.approx(100.0 - sum(limits), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("s", "signal", "anchor"),
+    [
+        # short partials, merged with a few empties: at 72 S they leave no place for the full peak
+        ([72.5, 103.0], [0.02, 0.5], "full peak"),
+        ([64.5, 73.0, 105.0], [0.005, 0.05, 0.5], "empty and full peaks"),
+        ([72.5, 101.0, 108.5], [0.07, 0.5, 0.01], "full peak"),
+        # long partials without full ones: the empties are where they belong
+        ([65.0, 93.0], [0.05, 0.5], "empty peak"),
+        ([65.0, 106.0], [0.02, 0.5], "empty and full peaks"),
+        ([85.0, 106.0], [0.2, 0.5], "full peak"),
+    ],
+)
+def test_what_anchors_the_classes(s: list[float], signal: list[float], anchor: str) -> None:
+    nothing = np.zeros((0, 0))
+    found = Found(Parameters((6.0,), (7.2,), 13.7), {}, np.array(s), np.array([signal]), 1.0)
+    resolved = Resolved(found.s, found.amounts, found, [], nothing)
+    windows = windows_of_species(resolved, build(TechniqueSettings, {"design_length": 4700}))
+    assert windows is not None
+    assert windows.anchor == anchor
+
+
+def test_a_few_empties_and_short_partials_do_not_turn_full_into_partial(run: Run) -> None:
+    folder = run(species=["0:0.02", "936:0.08", "4700:0.9"], rpm=20000)
+    sample = aavqc.analyze(folder, **GIVEN).attributes
+    for name, truth in zip(CLASSES, (2.0, 8.0, 90.0, 0.0), strict=True):
+        one = sample[f"percent_{name}"]
+        assert one.ci_low - 0.5 <= truth <= one.ci_high + 0.5
+    assert sample["percent_full"].value == pytest.approx(90.0, abs=3.0)
 
 
 @pytest.mark.parametrize("given", [{"resolution": 10}, {"s_range": [1.0, 400.0]}])

@@ -89,7 +89,7 @@ def _attribute(row: Row, lod: float | None, coverage: float) -> Attribute:
     lod, loq = _two_digits(lod), _two_digits(lod * 10.0 / DETECTED)
     attribute = replace(attribute, lod=lod, loq=loq)
     if value == 0.0:
-        return replace(attribute, ci_high=max(high, lod), qualifier="ND", bound=lod)
+        return replace(attribute, ci_high=max(high, lod), qualifier="ND", bound=max(high, lod))
     return attribute
 
 
