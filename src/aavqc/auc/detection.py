@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy import special
 
 from aavqc.attributes import Attribute
 from aavqc.auc.capsids import Capsids
@@ -49,8 +50,8 @@ def detection_limits(fit: SampleFit, found: Capsids, settings: TechniqueSettings
 def beside_undetected(attributes: Sequence[Attribute]) -> list[Attribute]:
     """Return the attributes with lower limits of the classes that allow for those not detected.
 
-    Up to its limit of detection a class may be there unseen; the others are then that much less of
-    the whole.
+    What is not detected may be there within the noise, at the coverage of the intervals; the others
+    are then that much less of the whole.
     """
     unseen = {
         suffix: sum(a.lod or 0.0 for a in attributes if a.qualifier == "ND" and a.name in names)
@@ -62,7 +63,8 @@ def beside_undetected(attributes: Sequence[Attribute]) -> list[Attribute]:
         if suffix is None or a.ci_low is None or a.qualifier is not None or not unseen[suffix]:
             mended.append(a)
             continue
-        less = float(np.hypot(a.value - a.ci_low, a.value * unseen[suffix] / 100.0))
+        share = unseen[suffix] / DETECTED * float(special.ndtri(0.5 + 0.5 * (a.coverage or 0.0))) / 100.0
+        less = float(np.hypot(a.value - a.ci_low, a.value * share))
         mended.append(replace(a, ci_low=max(a.value - less, 0.0)))
     return mended
 
