@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from aavqc.auc.attributes import attributes_of
 from aavqc.auc.calibration import calibration_flags, calibration_remarks
+from aavqc.auc.constants import regulated_only
 from aavqc.auc.diagnostics import diagnostics_of
 from aavqc.auc.fit import fit_sample
 from aavqc.auc.flags import sample_flags, warnings_of
@@ -53,11 +54,13 @@ def analyze(record: VelocityScans | VelocityGroup | Distribution, settings: Tech
         *calibration_flags(settings),
         *solvent_flags(settings),
     ]
+    issued, lacking = regulated_only(attributes, fit.fits[0].grid, settings)
+    flags += lacking
     sample = Sample(
         sample_id=record.sample_id,
         record=record.name,
         status="invalid" if any(f.severity == "invalid" for f in flags) else "valid",
-        attributes=attributes,
+        attributes=issued,
         diagnostics=plain(
             diagnostics_of(fit, settings) | {"solvent": None if solvent is None else asdict(solvent)}
         ),

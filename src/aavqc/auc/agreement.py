@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from aavqc.attributes import Attribute
 from aavqc.auc.attributes import UNCERTAIN
+from aavqc.auc.capsids import UNANCHORED_SD, Capsids
 from aavqc.auc.fit import SampleFit
+from aavqc.auc.misfit import RMSD_INVALID, RMSD_WARNING, SHARE_INVALID, SHARE_WARNING
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.capsid import CLASSES
 from aavqc.documents import Flag
 
 LENGTH_BY_S, LENGTH_BY_LIGHT = 0.10, 0.05
 """Relative difference of the measured length of full capsids from the design's; by the wavelengths
 beyond three standard errors as well."""
+
+CELLS_APART = 6.0
+"""Points between cells of one sample: at 0.12 OD, where noise scatters a cell by 0.8, they are five SD of
+a difference."""
+
+EMPTY_SEEN = 0.97
+"""Times the s of an empty capsid: a range of s that begins above it has lost some of the empty peak."""
 
 
 def composition_flags(
@@ -22,7 +34,14 @@ def composition_flags(
     if fit.windows is None or fit.resolved is None:
         return []
     by_name = {a.name: a for a in attributes}
-    found = (_not_resolved(by_name), _lengths_differ(fit, by_name, settings), _smear(fit))
+    found = (
+        _not_resolved(by_name),
+        _lengths_differ(fit, by_name, settings),
+        _cells_differ(fit.capsids),
+        _smear(fit),
+        _species_misfit(fit),
+        _range_cuts_classes(fit, settings),
+    )
     return [flag for flag in found if flag is not None]
 
 
@@ -54,7 +73,9 @@ def _lengths_differ(
     off = abs(length.value / used - 1.0)
     error = 0.25 * (length.ci_high - length.ci_low) / used
     by_light = fit.capsids is not None and fit.capsids.bases is not None
-    limit = max(LENGTH_BY_LIGHT, 3.0 * error) if by_light else LENGTH_BY_S
+    if not by_light:  # what the model leaves open is in LENGTH_BY_S
+        error = float(np.sqrt(max(error**2 - UNANCHORED_SD**2, 0.0)))
+    limit = max(LENGTH_BY_LIGHT if by_light else LENGTH_BY_S, 3.0 * error)
     if off <= limit:
         return None
     why = (
@@ -84,4 +105,66 @@ def _smear(fit: SampleFit) -> Flag | None:
         ),
         value=float(len(smeared) + 1),
         limit=3.0,
+    )
+
+
+def _cells_differ(capsids: Capsids | None) -> Flag | None:
+    """Find cells that do not hold one sample."""
+    if capsids is None or capsids.by_cell is None:
+        return None
+    cells = [capsids.percent(n) for n in capsids.by_cell]
+    apart, name = max((max(c[x] for c in cells) - min(c[x] for c in cells), x) for x in CLASSES)
+    if apart <= CELLS_APART:
+        return None
+    return Flag(
+        id="cells_differ",
+        severity="warning",
+        message=f"percent_{name} differs by {apart:.1f} points between cells: not one sample, or one failed",
+        value=apart,
+        limit=CELLS_APART,
+    )
+
+
+def _species_misfit(fit: SampleFit) -> Flag | None:
+    """Compare what the species leave over with the noise: the composition rests on them, not on c(s)."""
+    if fit.resolved is None:
+        return None
+    ratio = float(np.sqrt(fit.resolved.found.cost / fit.problem.points))
+    noise_share = max(
+        c.noise_sd / max(float(x.sum()), 1e-300)
+        for c, x in zip(fit.problem.channels, fit.resolved.amounts, strict=True)
+    )
+    share = noise_share * float(np.sqrt(max(ratio**2 - 1.0, 0.0)))
+    if ratio <= RMSD_WARNING or share <= SHARE_WARNING:
+        return None
+    bad = ratio > RMSD_INVALID and share > SHARE_INVALID
+    return Flag(
+        id="species_misfit",
+        severity="invalid" if bad else "warning",
+        message=(
+            f"the species that the composition rests on leave {ratio:.2f} times the noise of a point, "
+            f"{100 * share:.2g} % of the loading signal"
+        ),
+        value=ratio,
+        limit=RMSD_INVALID if bad else RMSD_WARNING,
+    )
+
+
+def _range_cuts_classes(fit: SampleFit, settings: TechniqueSettings) -> Flag | None:
+    """Find an ``s_range`` in which not every class was looked for."""
+    if settings.s_range is None or fit.windows is None:
+        return None
+    low, high = settings.s_range
+    first, last = EMPTY_SEEN * fit.windows.s_empty, fit.windows.edges[3]
+    if low <= first and high >= last:
+        return None
+    return Flag(
+        id="s_range_cuts_classes",
+        severity="invalid",
+        message=(
+            f"s_range {low:g}–{high:g} S does not hold empty to full capsids, {first:.0f}–{last:.0f} S: "
+            "what lies outside was not looked for"
+        ),
+        value=low if low > first else high,
+        limit=first if low > first else last,
     )

@@ -16,7 +16,7 @@ from aavqc.auc.capsids import UNANCHORED_SD, Capsids, drawn_capsids, rigid_lengt
 from aavqc.auc.cells import over_cells
 from aavqc.auc.composition import ClassWindows, coefficients_of, percentages
 from aavqc.auc.cs import Fitted, refit
-from aavqc.auc.detection import DETECTED, detection_limits
+from aavqc.auc.detection import DETECTED, beside_undetected, detection_limits
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.legacy import Row, legacy_rows
 from aavqc.auc.models import AVOGADRO
@@ -65,7 +65,7 @@ def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Ge
         extinction = coefficients_of(settings, first.grid)
         rows += _of_distribution(fit.windows, d, draws, extinction)
     rows += legacy_rows(d.s, d.signal, settings.s_windows, d.amounts, draws)
-    attributes = [_attribute(row, limits.get(row[0]), settings.coverage) for row in rows]
+    attributes = beside_undetected([_attribute(row, limits.get(row[0]), settings.coverage) for row in rows])
     return attributes if found is None else over_cells(attributes, found, settings.coverage)
 
 
@@ -87,7 +87,7 @@ def _attribute(row: Row, lod: float | None, coverage: float) -> Attribute:
     lod, loq = _two_digits(lod), _two_digits(lod * 10.0 / DETECTED)
     attribute = replace(attribute, lod=lod, loq=loq)
     if value == 0.0:
-        return replace(attribute, ci_high=max(high, lod), qualifier="ND", bound=lod)
+        return replace(attribute, ci_high=max(high, lod), qualifier="ND", bound=max(high, lod))
     return attribute
 
 

@@ -36,6 +36,9 @@ BOTH = "empty and full peaks"
 AS_EXPECTED = 0.025
 """A peak this near to its expected s (relative) is preferred to a larger one farther away."""
 
+LEAST_PARTNER = 0.1
+"""Signal of the full peak that goes with an empty one, over that of the peak that looks most like full."""
+
 UNANCHORED_SD = 0.06
 """Relative SD of a length from s alone: of the partial specific volumes, and of a shell that may grow."""
 
@@ -95,14 +98,29 @@ def windows_of_species(resolved: Resolved, settings: TechniqueSettings) -> Class
     gain = 1.0 + slope * settings.design_length
     expected, reach = expected_empty(settings), search_reach(settings)
     known = to_water(settings) is not None
-    empty = _peak(s, signal, expected, (1 - reach, 1 + reach), AS_EXPECTED if known else 0.0)
-    if empty is not None:
-        full = _peak(s, signal, empty * gain, NEAR_FULL)
-        if full is not None:
-            return windows_from(empty, slope, settings, BOTH, _growth(full / empty, gain), full)
-        return windows_from(empty, slope, settings, "empty peak")
-    full = _peak(s, signal, expected * gain, (1 - reach, 1 + reach))
+    full = _peak(s, signal, expected * gain, (1 - reach, 1 + reach), AS_EXPECTED if known else 0.0)
+    least = 0.0 if full is None else LEAST_PARTNER * float(signal[s == full].sum())
+    # any species may be the empty one, the largest first: the full one that goes with it decides
+    off = np.abs(s / expected - 1.0)
+    candidates = s[off <= reach][np.argsort(-signal[off <= reach], kind="stable")].tolist()
+    if known:
+        candidates.sort(key=lambda one: abs(one / expected - 1.0) > AS_EXPECTED)
+    for empty in candidates:
+        partner = _peak(s, signal, empty * gain, NEAR_FULL)
+        if partner is not None and signal[s == partner].sum() >= least:
+            growth = _growth(partner / empty, gain)
+            return windows_from(empty, slope, settings, BOTH, growth, partner)
+    if candidates and (full is None or _nearer(candidates[0], full / gain, expected)):
+        return windows_from(candidates[0], slope, settings, "empty peak")
     return None if full is None else windows_from(full / gain, slope, settings, "full peak")
+
+
+def _nearer(empty: float, by_full: float, expected: float) -> bool:
+    """Tell a partial sample from short partials that look like empties: by the s that is expected.
+
+    ``by_full`` is s of an empty capsid if the full peak is one, in a shell that stays as it is.
+    """
+    return abs(empty / expected - 1.0) <= abs(by_full / float(np.mean(NEAR_FULL)) / expected - 1.0)
 
 
 def _growth(ratio: float, gain: float) -> float:

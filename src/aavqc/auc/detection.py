@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import replace
 
-from aavqc.auc.composition import coefficients_of
+import numpy as np
+from scipy import special
+
+from aavqc.attributes import Attribute
+from aavqc.auc.composition import AGGREGATE, ClassWindows, coefficients_of
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.resolve import Resolved
 from aavqc.auc.search import Problem, joint_slopes
@@ -19,30 +24,71 @@ DETECTED = 3.3
 def detection_limits(fit: SampleFit, settings: TechniqueSettings) -> dict[str, float]:
     """Return the limit of detection of each class attribute, in percent, by the attribute's name.
 
-    In place of the class's own species one is added where its largest lies, else in the middle of
-    its window; the SD of its amount, all else fitted with it, times 3.3.
+    In place of the class's own species one is added where its largest lies, else, in a class without
+    any, at the worst of the quarters of its window by length (the empty one: at its s); the SD of its
+    amount, all else fitted with it, times 3.3.
     """
     found = fit.capsids
     if fit.resolved is None or found is None:
         return {}
-    index, edges = found.windows.index(found.s), found.windows.edges
+    index = found.windows.index(found.s)
     limits = {}
     for i, name in enumerate(CLASSES):
         own = np.flatnonzero(index == i + 1)
-        middle = found.windows.s_empty if i == 0 else 0.5 * (edges[i] + edges[i + 1])
-        at = float(found.s[own[np.argmax(found.signal[own])]]) if own.size else middle
-        sd = _amount_sd(fit.problem, fit.resolved, at, set(own.tolist()))
+        at = found.s[own[[int(np.argmax(found.signal[own]))]]] if own.size else _places(found.windows, i)
+        sds = _amount_sd(fit.problem, fit.resolved, at, set(own.tolist()))
         total = float(found.signal[(index >= 1) & (index <= 4)].sum())
-        limits[f"percent_{name}_signal"] = 100.0 * DETECTED * float(sd[0]) / total
+        limits[f"percent_{name}_signal"] = 100.0 * DETECTED * float(sds[0].max()) / total
         if found.particles is not None:
-            length = float(found.windows.length(np.array([at]))[0])
+            lengths = found.windows.length(at).tolist()
             capsids = float(found.particles[(index >= 1) & (index <= 4)].sum())
-            limits[f"percent_{name}"] = 100.0 * DETECTED * _particle_sd(fit, sd, length, settings) / capsids
+            sd = max(_particle_sd(fit, sds[:, k], length, settings) for k, length in enumerate(lengths))
+            limits[f"percent_{name}"] = 100.0 * DETECTED * sd / capsids
     return limits
 
 
-def _amount_sd(problem: Problem, resolved: Resolved, s: float, left_out: set[int]) -> FloatArray:
-    """Return the SD of the amount of one more species in each channel, some others left out."""
+def beside_undetected(attributes: Sequence[Attribute]) -> list[Attribute]:
+    """Return the attributes with lower limits of the classes that allow for those not detected.
+
+    What is not detected may be there within the noise, at the coverage of the intervals; the others
+    are then that much less of the whole.
+    """
+    unseen = {
+        suffix: sum(a.lod or 0.0 for a in attributes if a.qualifier == "ND" and a.name in names)
+        for suffix, names in _BY_SUFFIX.items()
+    }
+    mended = []
+    for a in attributes:
+        suffix = next((x for x, names in _BY_SUFFIX.items() if a.name in names), None)
+        if suffix is None or a.ci_low is None or a.qualifier is not None or not unseen[suffix]:
+            mended.append(a)
+            continue
+        share = unseen[suffix] / DETECTED * float(special.ndtri(0.5 + 0.5 * (a.coverage or 0.0))) / 100.0
+        less = float(np.hypot(a.value - a.ci_low, a.value * share))
+        mended.append(replace(a, ci_low=max(a.value - less, 0.0)))
+    return mended
+
+
+_BY_SUFFIX = {suffix: {f"percent_{c}{suffix}" for c in CLASSES} for suffix in ("", "_signal")}
+
+
+def _places(windows: ClassWindows, index: int) -> FloatArray:
+    """Return s (S) at the quarters of a class's window by length; at the middle alone it is seen best."""
+    if index == 0:
+        return np.array([windows.s_empty])
+    low, high = windows.length(np.array(windows.edges[index : index + 2])).tolist()
+    if index == len(CLASSES) - 1:
+        high = windows.length(np.array([windows.edges[-1] / AGGREGATE])).item()
+    s = np.linspace(windows.s_empty, windows.edges[-1], 500)
+    quarters = low + np.array([0.25, 0.5, 0.75]) * (high - low)
+    return np.asarray(np.interp(quarters, windows.length(s), s), dtype=np.float64)
+
+
+def _amount_sd(problem: Problem, resolved: Resolved, s: FloatArray, left_out: set[int]) -> FloatArray:
+    """Return the SD of the amount of one more species at each s in each channel, some others left out.
+
+    Shape (channels, s).
+    """
     found, free = resolved.found, resolved.free
     n, count = resolved.s.size, len(problem.channels)
     kept = [k for k in range(n) if k not in left_out]
@@ -59,11 +105,11 @@ def _amount_sd(problem: Problem, resolved: Resolved, s: float, left_out: set[int
             normal[count * len(kept) + i, count * len(kept) + i] += problem.prior[f][1] ** -2
     inverse = np.linalg.pinv(normal, hermitian=True)
     sds = []
-    for c, column in enumerate(problem.columns(np.array([s]), found.best)):
-        x = column[0]
-        across = slopes[c] @ x
-        seen = float(x @ x - across @ inverse[np.ix_(at[c], at[c])] @ across)
-        sds.append(np.sqrt(found.cost / problem.points / max(seen, 1e-300)))
+    for c, columns in enumerate(problem.columns(s, found.best)):
+        across = slopes[c] @ columns.T
+        taken = np.einsum("ik,ij,jk->k", across, inverse[np.ix_(at[c], at[c])], across)
+        seen = np.maximum((columns**2).sum(axis=1) - taken, 1e-300)
+        sds.append(np.sqrt(found.cost / problem.points / seen))
     return np.array(sds)
 
 

@@ -37,6 +37,10 @@ from aavqc.records import FloatArray, VelocityScans
 EXPECTED_CAPSIDS = (40.0, 160.0)
 """With a ``design_length`` the distribution covers at least this range, in S."""
 
+FINE_S, MOST_S = 1.1, 400
+"""Species are resolved from a distribution with no wider steps in S, whatever ``resolution``, and from
+no more values: in steps of 3 S species 10 % apart are one. The default is as fine."""
+
 GROWTH: Free = ("growth", 0)
 GROWTH_SD, GROWTH_LIMITS = 0.08, (-0.25, 0.4)
 """Prior of the radius' growth by the time that s has doubled: full capsids (1.65 times the s of
@@ -118,7 +122,7 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
     resolved = capsids = None
     windows = class_windows(fits[0].distribution.s, fits[0].distribution.signal, settings)
     if settings.design_length is not None and model in ("cs", "cs_invariant_d"):
-        resolved = _resolved(problem, fits, found, shape)
+        resolved = _resolved(problem, fits, found, shape, settings)
     if resolved is not None:
         found = resolved.found
         windows = windows_of_species(resolved, settings) or windows
@@ -145,10 +149,21 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
     )
 
 
-def _resolved(problem: Problem, fits: Sequence[Fit], found: Found, shape: Shape) -> Resolved | None:
+def _resolved(
+    problem: Problem, fits: Sequence[Fit], found: Found, shape: Shape, settings: TechniqueSettings
+) -> Resolved | None:
     """Resolve species from the distributions; the radius may grow with s where it was fitted."""
     growing = [GROWTH] if shape.kind == "radius" and ("shape", 0) in found.sd else []
-    resolved = resolve(problem, [f.distribution for f in fits], found.best, [*found.sd, *growing])
+    distributions = [f.distribution for f in fits]
+    s = distributions[0].s
+    fine = np.linspace(s[0], s[-1], min(int((s[-1] - s[0]) / FINE_S) + 2, MOST_S))
+    if fine.size > s.size:
+        bare = settings.model_copy(update={"regularisation": "none"})
+        model = model_of(settings)
+        distributions = [
+            _fit_channel(f.channel, fine, found.best, model, shape, bare)[0].distribution for f in fits
+        ]
+    resolved = resolve(problem, distributions, found.best, [*found.sd, *growing])
     if resolved is None:
         return None
     best, first = resolved.found.best, fits[0]

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from aavqc.auc.cs import Fitted
@@ -130,11 +132,8 @@ def _clusters(problem: Problem, fitted: Sequence[Fitted]) -> list[float]:
         columns = np.unique(np.concatenate(chosen)) if chosen else np.zeros(0, dtype=int)
         total, weight = 0.0, np.zeros(s.size)
         for f, sd in zip(fitted, sds, strict=True):
-            if columns.size:
-                amounts, rest = nnls(f.normal.factor[:, columns], f.normal.right)
-                weight[columns] += amounts / sd
-            else:
-                rest = float(np.linalg.norm(f.normal.right))
+            amounts, rest = _least_squares(f.normal.factor[:, columns], f.normal.right)
+            weight[columns] += amounts / sd
             total += (rest / sd) ** 2
         return total, weight
 
@@ -162,13 +161,21 @@ def _kept(problem: Problem, found: Found) -> BoolArray:
         gram, right = c @ c.T, c @ y
         factor = np.linalg.cholesky(gram + 1e-12 * np.trace(gram) * np.eye(len(gram))).T
         q = np.linalg.solve(factor.T, right)
-        whole = nnls(factor, q)[1] ** 2
+        whole = _least_squares(factor, q)[1] ** 2
         for k in range(found.s.size):
-            rise[k] += nnls(np.delete(factor, k, axis=1), q)[1] ** 2 - whole
+            rise[k] += _least_squares(np.delete(factor, k, axis=1), q)[1] ** 2 - whole
     kept = np.ones(found.s.size, dtype=bool)
     if rise.min() <= KEEP:
         kept[int(np.argmin(rise))] = False
     return kept
+
+
+def _least_squares(columns: FloatArray, right: NDArray[np.floating[Any]]) -> tuple[FloatArray, float]:
+    """Return non-negative amounts and the norm that they leave; scipy's crashes on no columns."""
+    if columns.shape[1] == 0:
+        return np.zeros(0), float(np.linalg.norm(right))
+    amounts, rest = nnls(columns, right)
+    return amounts, float(rest)
 
 
 def _covariance(problem: Problem, found: Found, free: Sequence[Free]) -> FloatArray:
