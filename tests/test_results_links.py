@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,10 @@ def test_r12_an_assignable_cause_sets_the_original_aside_and_keeps_it() -> None:
     assert found.verdict == "PASS"
     # of another sample of the same result nothing is set aside
     other = Links(retests=(retest("x").retests[0].model_copy(update={"sample_id": "S2"}),))
-    assert verdict(result(60.0, "a"), result(90.0, "b", replicate="2"), links=other).verdict == "OOS"
+    second = [replace(result(95.0, name), sample_id="S2") for name in "ab"]
+    found = verdict(result(60.0, "a"), result(90.0, "b", replicate="2"), *second, links=other)
+    assert (found.verdict, found.rounded) == ("OOS", "60.0")
+    assert [s.sample_id for s in found.set_aside] == ["S2"]
 
 
 @pytest.mark.req("SPEC-R12")

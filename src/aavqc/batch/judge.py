@@ -77,16 +77,17 @@ def judge_results(
         samples[lot] = own + [c for run in runs for c in controls.get(run, [])]
     _add(samples, other or {})
     links = links or Links()
-    ids = {c.result_id for candidates in samples.values() for c in candidates}
+    known = links.within(c for candidates in samples.values() for c in candidates)
     for retest in links.retests:
-        if retest.original not in ids:
-            raise UsageError(f"a link names the result {retest.original!r}", expected=_EXPECTED)
+        if retest not in known.retests:
+            of = f" of sample {retest.sample_id!r}" if retest.sample_id else ""
+            raise UsageError(f"a link names the result {retest.original!r}{of}", expected=_EXPECTED)
     changes = _changes(results, links)
     designs = _designs(results)
     evaluations = []
     for lot, candidates in sorted(samples.items(), key=lambda item: item[0] or ""):
         there = {c.result_id for c in candidates if c.result_id is not None}
-        found_links = links.within(there)
+        found_links = links.within(candidates)
         changed = [change for change in changes if change.result_before in there]
         for specification in (lots or {}).get(lot or "") or specifications:
             evaluation = specification.check(candidates, lot=lot, links=found_links)

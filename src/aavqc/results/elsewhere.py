@@ -229,6 +229,10 @@ def _value(row: OtherResult, lod: float | None, loq: float | None) -> tuple[Qual
         if not isinstance(limit, float):
             raise InputError(f"{text} without its limit", expected="a number in the column lod or loq")
         return ("ND" if text == "ND" else "<"), limit, unit
+    if text.startswith(("<=", ">=", "≤", "≥")):
+        raise InputError(
+            "a result with its bound included", expected="<N, >N, or the number itself", found=repr(text)
+        )
     if sign := _SIGN.match(text):
         found: Qualifier = "<" if sign[1] == "<" else ">"
         return found, _number(text[sign.end() :]), unit

@@ -65,7 +65,7 @@ def judge(
         trace += [Step("link", why) for why in links]
         if any(c in followed.contested for c in chosen):
             criterion = replace(criterion, test=test.model_copy(update={"aggregate": "each"}))
-    stopped = _stop(test, chosen, named, invalid, runs, followed)
+    stopped = _stop(test, chosen, named, invalid, aside, runs, followed)
     if stopped is not None:
         return conclude(test, chosen, stopped[0], [*trace, Step(*stopped[1:])], aside)
     n = len(chosen)
@@ -107,6 +107,7 @@ def _stop(
     chosen: Sequence[Candidate],
     named: Sequence[Candidate],
     invalid: Sequence[Candidate],
+    aside: Sequence[Candidate],
     runs: Runs,
     followed: Followed | None,
 ) -> tuple[Outcome, str, str] | None:
@@ -119,7 +120,7 @@ def _stop(
         outcome, text = min(unsuitable_runs, key=lambda said: SUITABILITY.index(said[0]))
         return outcome, "run_suitability", text
     if not chosen:
-        if not test.required:
+        if not test.required and not aside:
             return "REPORTED", "not_tested", "not tested; the test is not required"
         others = sorted({_origin(c) for c in named})
         return "INCOMPLETE", "no_result", "no result" + (f"; there is {', '.join(others)}" if others else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -152,6 +153,8 @@ class Specification(Document):
         history = earlier or {}
         for unknown in history.keys() - {t.id for t in self.tests}:
             raise UsageError("earlier results of no test", found=repr(unknown))
+        if not all(math.isfinite(value) for values in history.values() for value in values):
+            raise UsageError("an earlier result is no number", expected="finite numbers")
         given = candidates(attributes)
         followed = follow(given, links) if links is not None else None
         named: dict[str, list[Candidate]] = {}
