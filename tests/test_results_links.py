@@ -116,3 +116,13 @@ def test_r18_a_procedure_selects_and_two_procedures_are_two_candidates() -> None
     # what does not state its procedure may be the test's
     assert verdict(result(60.0, "c"), new, procedure="TP-1 v2").verdict == "INCOMPLETE"
     assert verdict(result(60.0, "c"), procedure="TP-1 v2").verdict == "OOS"
+
+
+@pytest.mark.req("SPEC-R12")
+def test_r12_what_is_set_aside_has_one_order() -> None:
+    one = {"reason": "r", "actor": "N. N.", "assignable_cause": "c"}
+    links = Links(retests=[{"original": a, "retest": b, **one} for a, b in ("ab", "bc")])  # type: ignore[arg-type]
+    given = [result(value, name) for value, name in ((60.0, "a"), (65.0, "b"), (90.0, "c"))]
+    found = verdict(*given, links=links)
+    assert [s.result_id for s in found.set_aside] == ["a", "b"]
+    assert verdict(*given[::-1], links=links) == found

@@ -59,8 +59,8 @@ def judge(
     trace: list[Step] = []
     aside: list[Candidate] = []
     if followed is not None:
-        aside = [c for c, _ in followed.aside if _named(c, test) and selects(test, c)]
-        links = dict.fromkeys(why for c, why in followed.aside if c in aside)
+        aside = ordered([c for c in followed.aside if _named(c, test) and selects(test, c)])
+        links = dict.fromkeys(followed.aside[c] for c in aside)
         links |= dict.fromkeys(followed.contested[c] for c in chosen if c in followed.contested)
         trace += [Step("link", why) for why in links]
         if any(c in followed.contested for c in chosen):

@@ -107,7 +107,7 @@ class Followed:
     ----------
     counting : list of Candidate
         What is judged.
-    aside : list of (Candidate, str)
+    aside : dict of Candidate to str
         What a later result stands for, each with the reason in words.
     contested : dict of Candidate to str
         Originals and retests without an assignable cause: judged each on its own.
@@ -116,7 +116,7 @@ class Followed:
     """
 
     counting: list[Candidate]
-    aside: list[tuple[Candidate, str]]
+    aside: dict[Candidate, str]
     contested: dict[Candidate, str]
     retests: frozenset[Candidate]
 
@@ -137,13 +137,14 @@ def follow(candidates: Sequence[Candidate], links: Links) -> Followed:
         raise UsageError(
             f"a link names the result {result!r}{of}", expected="the id of a result that is judged"
         )
-    counting, aside = [], []
+    counting = []
+    aside: dict[Candidate, str] = {}
     contested: dict[Candidate, str] = {}
     later = set()
     for candidate in candidates:
         gone = _replaced(candidate, links)
         if gone is not None:
-            aside.append((candidate, gone))
+            aside[candidate] = gone
             continue
         counting.append(candidate)
         for link in links.retests:
