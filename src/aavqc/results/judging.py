@@ -115,10 +115,11 @@ def _stop(
     unsuitable = _unsuitable(test, invalid)
     if unsuitable is not None:
         return "INVALID", "suitability", unsuitable
-    unsuitable_runs = [runs[_run(c)] for c in chosen if _run(c) in runs and runs[_run(c)][0] != "PASS"]
-    if unsuitable_runs:
-        outcome, text = min(unsuitable_runs, key=lambda said: SUITABILITY.index(said[0]))
-        return outcome, "run_suitability", text
+    said = [runs[_run(c)] for c in chosen if _run(c) in runs] if runs else []
+    if said:
+        outcome, text = min(said, key=lambda of_a_run: SUITABILITY.index(of_a_run[0]))
+        if outcome != "PASS":
+            return outcome, "run_suitability", text
     if not chosen:
         if not test.required and not aside:
             return "REPORTED", "not_tested", "not tested; the test is not required"

@@ -123,9 +123,11 @@ def _not_quantified(
 
     What is not quantified may be anything up to that limit; an amount is never below 0.
     """
-    possible = [_possible(a, basis) for a in attributes]
-    if possible == [basis.extent(a) for a in attributes]:
+    if not [a for a in attributes if a.lod is not None or a.loq is not None]:
         return None
+    if all(_below(a) is None for a in attributes):
+        return None
+    possible = [_possible(a, basis) for a in attributes]
     if len(possible) > 1 and how != "each":
         one = aggregate(possible, how)
         possible = [one] if one is not None else []
@@ -134,12 +136,18 @@ def _not_quantified(
     return f"not quantified: below the LOQ, which can't be told against {limit.text}"
 
 
+def _below(a: Attribute) -> float | None:
+    """Return the limit of detection or quantification that a value lies below, None where none."""
+    if a.qualifier is not None:
+        return None
+    return max((n for n in (a.lod, a.loq) if n is not None and a.value < n), default=None)
+
+
 def _possible(a: Attribute, basis: Basis) -> Extent:
-    value = basis.extent(a)
-    above = [n for n in (a.lod, a.loq) if n is not None and a.value < n]
-    if a.qualifier is not None or not above:
+    value, below = basis.extent(a), _below(a)
+    if below is None:
         return value
-    return Extent(min(value.low, _ZERO), basis.extent(replace(a, value=max(above))).high)
+    return Extent(min(value.low, _ZERO), basis.extent(replace(a, value=below)).high)
 
 
 def _internal(
