@@ -83,6 +83,8 @@ def test_a_run_whose_suitability_can_t_be_shown_never_passes() -> None:
     other_run = reference(85.0, run="b")
     assert check(sample(), other_run, suitability=WINDOW).overall == "INCOMPLETE"
     assert check(sample(run=None), other_run, suitability=WINDOW).overall == "INCOMPLETE"
+    nowhere = check(sample(run=None), reference(85.0, run=None), suitability=WINDOW)
+    assert (nowhere.overall, nowhere.suitability[0].run) == ("INCOMPLETE", None)
     positive = Candidate(full(85.0), "PC", run="a", role="positive_control")
     assert check(sample(), positive, suitability=WINDOW).overall == "INCOMPLETE"
     assert check(sample(), Candidate(full(85.0), "S2", run="a"), suitability=WINDOW).overall == "INCOMPLETE"

@@ -108,11 +108,8 @@ def judge_runs(
         control = asked.control
         there = sorted((run for technique, run in runs if technique == control.technique), key=_by_name)
         for run in there:
-            controls = [
-                c
-                for c in candidates
-                if (c.role, c.technique, c.run) == (control.role, control.technique, run)
-            ]
+            key = (control.role, control.technique, run)
+            controls = [c for c in candidates if run is not None and (c.role, c.technique, c.run) == key]
             found.append(RunSuitability(run=run, role=control.role, judged=_judge(asked, controls, followed)))
     return found
 
