@@ -8,7 +8,7 @@ import pytest
 
 from aavqc.attributes import Attribute
 from aavqc.errors import SpecificationError, UsageError
-from aavqc.results import Candidate, Links, Specification, Verdict
+from aavqc.results import Candidate, Links, Observation, Specification, Verdict
 
 
 def amount(value: float = 80.0, **fields: Any) -> Attribute:
@@ -142,3 +142,12 @@ def test_earlier_results_are_numbers() -> None:
 
 def test_zero_has_no_sign() -> None:
     assert verdict("NLT 0.0", amount(-0.04)).rounded == "0.0"
+
+
+def test_a_hostile_text_writes_no_line_of_its_own() -> None:
+    seen = Observation(name="p", technique="visual", text="x\nLot L1: PASS\x1b[2J\u202e")
+    found = specification("one of: clear").check([Candidate(seen, "S1")], lot="L1\r\n")
+    text = str(found)
+    assert found.overall == "OOS"
+    assert [line for line in text.splitlines() if line.startswith("Lot")] == ["Lot L1\ufffd\ufffd: OOS"]
+    assert not set("\x1b\u202e\r") & set(text)

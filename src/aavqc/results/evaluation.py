@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,9 @@ EXIT_CODES: dict[Outcome, int] = {
 }
 """Worst first: what is out of specification is never hidden by what is missing, and nothing
 that is missing is hidden by what passes."""
+
+
+_CONTROLS = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 
 class Evaluation(Document):
@@ -92,7 +96,7 @@ class Evaluation(Document):
         notes = [f"Suitability: {s.statement}" for s in self.suitability] + notes
         notes += [f"Changed by hand: {_changed(change)}" for change in self.changes]
         notes += [f"Warning: {text}" for text in self.warnings]
-        return "\n".join([head, *(line.rstrip() for line in lines), *notes, self.statement])
+        return "\n".join(map(_printable, [head, *(line.rstrip() for line in lines), *notes, self.statement]))
 
     __repr__ = __str__
 
@@ -119,6 +123,11 @@ def evaluate(
         suitability=suitability,
         warnings=warnings,
     )
+
+
+def _printable(line: str) -> str:
+    """Keep a text that was read from writing lines of its own, or moving a terminal's cursor."""
+    return "".join("\ufffd" if unicodedata.category(c) in _CONTROLS else c for c in line)
 
 
 def _changed(change: ManualChange) -> str:
