@@ -236,3 +236,10 @@ def test_batch_and_check_agree_on_the_controls_of_a_run(
     with pytest.raises(SystemExit) as ended:
         app(["check", str(tmp_path / "out"), "--spec", str(spec), "--other", other, "--csv"])
     assert ended.value.code == exit_code
+
+
+def test_runs_have_one_order() -> None:
+    runs = ["r2", "r10", "r1", "r01"]
+    spec = Specification(id="S", version="1", tests=[TEST], suitability=[WINDOW])
+    found = spec.check([Candidate(full(), "S1", replicate=run, run=run) for run in runs])
+    assert [s.run for s in found.suitability] == ["r01", "r1", "r2", "r10"]

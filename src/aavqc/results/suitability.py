@@ -185,7 +185,7 @@ def _drift_limit(text: str | None, grammar: Grammar) -> Limit | None:
 
 
 def _by_name(run: str | None) -> tuple[object, ...]:
-    return natural(run or "")
+    return natural(run or ""), run or ""  # run1 and run01 are one number, and two names
 
 
 _NO_RUNS: Runs = {}
