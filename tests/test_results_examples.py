@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import doctest
 import io
 import json
 from pathlib import Path
@@ -146,3 +147,9 @@ def test_a_manual_change_in_the_evaluation(
     assert {s["result_id"] for s in verdict["set_aside"]} == {results[0]}
     links.write_text(links.read_text().replace(results[0], "0" * 32))
     assert check(capfd, *both, "--links", links)[0] == 2
+
+
+def test_the_example_of_the_guide_runs() -> None:
+    found = doctest.testfile(str(ROOT / "docs" / "results.md"), module_relative=False, encoding="utf-8")
+    assert found.failed == 0
+    assert found.attempted >= 7

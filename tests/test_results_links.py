@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,10 @@ def test_r12_an_assignable_cause_sets_the_original_aside_and_keeps_it() -> None:
     assert found.verdict == "PASS"
     # of another sample of the same result nothing is set aside
     other = Links(retests=(retest("x").retests[0].model_copy(update={"sample_id": "S2"}),))
-    assert verdict(result(60.0, "a"), result(90.0, "b", replicate="2"), links=other).verdict == "OOS"
+    second = [replace(result(95.0, name), sample_id="S2") for name in "ab"]
+    found = verdict(result(60.0, "a"), result(90.0, "b", replicate="2"), *second, links=other)
+    assert (found.verdict, found.rounded) == ("OOS", "60.0")
+    assert [s.sample_id for s in found.set_aside] == ["S2"]
 
 
 @pytest.mark.req("SPEC-R12")
@@ -112,3 +116,13 @@ def test_r18_a_procedure_selects_and_two_procedures_are_two_candidates() -> None
     # what does not state its procedure may be the test's
     assert verdict(result(60.0, "c"), new, procedure="TP-1 v2").verdict == "INCOMPLETE"
     assert verdict(result(60.0, "c"), procedure="TP-1 v2").verdict == "OOS"
+
+
+@pytest.mark.req("SPEC-R12")
+def test_r12_what_is_set_aside_has_one_order() -> None:
+    one = {"reason": "r", "actor": "N. N.", "assignable_cause": "c"}
+    links = Links(retests=[{"original": a, "retest": b, **one} for a, b in ("ab", "bc")])  # type: ignore[arg-type]
+    given = [result(value, name) for value, name in ((60.0, "a"), (65.0, "b"), (90.0, "c"))]
+    found = verdict(*given, links=links)
+    assert [s.result_id for s in found.set_aside] == ["a", "b"]
+    assert verdict(*given[::-1], links=links) == found

@@ -31,7 +31,7 @@ from aavqc.errors import (
 )
 from aavqc.methods import load_method
 from aavqc.parsers import Survey, survey
-from aavqc.results import Specification
+from aavqc.results import Links, Specification, load_results
 from aavqc.settings import build
 from aavqc.sheet import Assignment, assign, load_sheet
 
@@ -93,6 +93,8 @@ def run(
     samples: str | Path | None = None,
     methods: Sequence[str | Path | Method] = (),
     specification: str | Path | Sequence[str | Path] | None = None,
+    other: Sequence[str | Path] = (),
+    links: str | Path | None = None,
     executor: Executor | None = None,
     actor: str | None = None,
     reason: str | None = None,
@@ -112,6 +114,10 @@ def run(
         At most one a technique; default ``folder/method*.toml``, else the built-in ones.
     specification : path or paths, optional
         Default ``folder/specification*.toml``.
+    other : paths, optional
+        Results from elsewhere, see :func:`aavqc.results.load_results`.
+    links : path, optional
+        Retests and manual changes, see :class:`aavqc.results.Links`.
     executor : concurrent.futures.Executor, optional
         Where jobs run; default: one after the other in this process.
     actor, reason : str, optional
@@ -143,6 +149,8 @@ def run(
     rows = load_sheet(sheet_path, setting_names) if samples is not None or sheet_path.exists() else []
     specifications = [Specification.load(path) for path in _specifications(folder, specification)]
     lots = _lots(rows, sheet_path.parent)
+    elsewhere = load_results(*other)
+    linked = Links.load(links) if links is not None else None
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -183,6 +191,8 @@ def run(
         specifications,
         lots=lots,
         without_sheet=None if rows else folder.resolve().name,
+        other=elsewhere,
+        links=linked,
     )
     report.manifest.evaluations = [
         EvaluationEntry(
@@ -223,7 +233,10 @@ def _specifications(folder: Path, specification: str | Path | Sequence[str | Pat
 def _lots(rows: Sequence[SheetRow], sheet_folder: Path) -> dict[str, list[Specification]]:
     """Return the lots of the sheet, each with the specifications that its rows name."""
     named: dict[str, dict[str, None]] = {}
+    judged = {row.lot for row in rows if row.role == "sample"}  # a lot of controls alone is a standard
     for row in rows:
+        if row.lot not in judged:
+            continue
         named.setdefault(row.lot, {}).update({row.specification: None} if row.specification else {})
     return {lot: [Specification.load(sheet_folder / path) for path in paths] for lot, paths in named.items()}
 

@@ -16,6 +16,7 @@ from aavqc.results import (
     candidates_of,
     manual_change,
 )
+from aavqc.results.candidates import run_of
 from aavqc.results.links import follow
 
 _EXPECTED = "the id of a result that is judged"
@@ -35,7 +36,8 @@ def judge_results(
     Parameters
     ----------
     results : mapping of job to ResultDocument
-        Each names the lots of its parts, where a sample sheet was used.
+        Each names the lots of its parts, where a sample sheet was used. Controls belong to
+        every lot that was measured in their run, whatever lot they are of.
     specifications : sequence of Specification
         For the lots that name none of their own.
     lots : mapping of lot to specifications, optional
@@ -59,25 +61,33 @@ def judge_results(
         A link names a result that is not there; other results without a lot, and several lots.
     """
     samples: dict[str | None, list[Candidate]] = {lot: [] for lot in lots or {}}
+    controls: dict[str | None, list[Candidate]] = {}
     for job, document in results.items():
         for sample in document.samples:
             found = candidates_of([sample], job, document.payload.technique)
-            samples.setdefault(sample.lot, []).extend(found)
+            if sample.role == "sample":
+                samples.setdefault(sample.lot, []).extend(found)
+            else:
+                controls.setdefault(run_of(sample.record), []).extend(found)
     unassigned = samples.pop(None, [])
     if not samples:  # no sample sheet: all is one lot. With one, what has no row is not judged
         samples[without_sheet] = unassigned
+    for lot, own in samples.items():
+        runs = sorted({c.run for c in own if c.run is not None})
+        samples[lot] = own + [c for run in runs for c in controls.get(run, [])]
     _add(samples, other or {})
     links = links or Links()
-    ids = {c.result_id for candidates in samples.values() for c in candidates}
+    known = links.within(c for candidates in samples.values() for c in candidates)
     for retest in links.retests:
-        if retest.original not in ids:
-            raise UsageError(f"a link names the result {retest.original!r}", expected=_EXPECTED)
+        if retest not in known.retests:
+            of = f" of sample {retest.sample_id!r}" if retest.sample_id else ""
+            raise UsageError(f"a link names the result {retest.original!r}{of}", expected=_EXPECTED)
     changes = _changes(results, links)
     designs = _designs(results)
     evaluations = []
     for lot, candidates in sorted(samples.items(), key=lambda item: item[0] or ""):
         there = {c.result_id for c in candidates if c.result_id is not None}
-        found_links = links.within(there)
+        found_links = links.within(candidates)
         changed = [change for change in changes if change.result_before in there]
         for specification in (lots or {}).get(lot or "") or specifications:
             evaluation = specification.check(candidates, lot=lot, links=found_links)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from aavqc.batch import BatchReport
     from aavqc.batch.jobs import Done
-    from aavqc.results import Candidate, Specification
+    from aavqc.results import Specification
 
 FAIL_ON = {"oos": 1, "invalid": 4, "input": 3, "incomplete": 5}
 
@@ -65,6 +65,14 @@ def batch(
         typer.Option("--method", help="Method, one a technique."),
     ] = None,
     specs: Annotated[Optional[list[str]], typer.Option("--spec", help="Specification.")] = None,  # noqa: UP045
+    other: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--other", help="Results from elsewhere, CSV or JSON."),
+    ] = None,
+    links: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--links", help="Retests and manual changes, TOML."),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=0, help="0: one a core.")] = 0,
     actor: Annotated[Optional[str], typer.Option("--actor", help="Who runs this.")] = None,  # noqa: UP045
     reason: Annotated[Optional[str], typer.Option("--reason", help="Why.")] = None,  # noqa: UP045
@@ -84,6 +92,8 @@ def batch(
             samples=samples,
             methods=methods or [],
             specification=specs or None,
+            other=other or (),
+            links=links,
             actor=actor,
             reason=reason,
         )
@@ -138,7 +148,7 @@ def check(
             {job_id(document.payload): document for document in loaded},
             specifications,
             lots=lots,
-            other=_merged([load_results(path) for path in other or []]),
+            other=load_results(*other or []),
             links=Links.load(links) if links else None,
         )
         if as_json:
@@ -181,14 +191,6 @@ def _day(option: str, text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(option, expected="a date such as 2026-03-01", found=repr(text)) from None
-
-
-def _merged(tables: list[dict[str | None, list[Candidate]]]) -> dict[str | None, list[Candidate]]:
-    merged: dict[str | None, list[Candidate]] = {}
-    for table in tables:
-        for lot, candidates in table.items():
-            merged.setdefault(lot, []).extend(candidates)
-    return merged
 
 
 def _result_files(paths: list[str]) -> tuple[list[Path], dict[str, list[Specification]]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from aavqc.attributes import Attribute
-from aavqc.documents import Sample, natural
+from aavqc.documents import Role, Sample, natural
 from aavqc.errors import UsageError
+
+_CELL = re.compile(r"#cell[^/]*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,10 @@ class Candidate:
         Taken from the attribute, where there is one; else None means that it may be any.
     procedure : str or None
         What a test names as its ``procedure``, where the result states it.
+    run : str or None
+        What was measured together, under one reference standard: see :func:`run_of`.
+    role : str
+        Only a ``sample`` is judged by tests; a control judges the suitability of its run.
 
     Examples
     --------
@@ -56,6 +63,8 @@ class Candidate:
     result_id: str | None = None
     technique: str | None = None
     procedure: str | None = None
+    run: str | None = None
+    role: Role = "sample"
 
     def __post_init__(self) -> None:
         if self.attribute is not None:
@@ -68,7 +77,7 @@ Judgeable = Attribute | Observation | Candidate | Sample
 def candidates_of(
     samples: Iterable[Sample], result_id: str | None = None, technique: str | None = None
 ) -> list[Candidate]:
-    """Return the candidates of a result's samples; controls and blanks are none.
+    """Return the candidates of a result's samples, controls with their role.
 
     Parameters
     ----------
@@ -80,14 +89,24 @@ def candidates_of(
     """
     found = []
     for s in samples:
-        if s.role != "sample":
-            continue
         attributes: list[Attribute | None] = list(s.attributes)
         if not attributes and s.status == "invalid":
             attributes = [None]
-        identity = (s.sample_id, s.status, s.preparation, s.replicate, result_id, technique)
-        found += [Candidate(attribute, *identity) for attribute in attributes]
+        identity = (s.sample_id, s.status, s.preparation, s.replicate, result_id, technique, None)
+        found += [Candidate(attribute, *identity, run_of(s.record), s.role) for attribute in attributes]
     return found
+
+
+def run_of(record: str) -> str:
+    """Return the run of a record: the folder of its export, or the file that holds several cells.
+
+    Examples
+    --------
+    >>> run_of("2026-03/run7#cell4"), run_of("cdms/run1.csv"), run_of("plate.csv")
+    ('2026-03/run7', 'cdms', '.')
+    """
+    cells = _CELL.sub("", record)
+    return (cells if cells != record else record.rpartition("/")[0]) or "."
 
 
 def candidates(given: Mapping[str, Attribute] | Iterable[Judgeable]) -> list[Candidate]:

@@ -83,8 +83,8 @@ def _censored(value: Extent, limit: Limit) -> Comparison:
     if (high and value.low >= high.value) or (low and value.high <= low.value):
         return Comparison("outside", shown, False)
     raw = (not high or value.high <= high.value) and (not low or value.low >= low.value)
-    inside = (not high or _rounded(value.high, high) <= high.value) and (
-        not low or _rounded(value.low, low) >= low.value
+    inside = (not high or _all_conform(value.high, high, False)) and (
+        not low or _all_conform(value.low, low, True)
     )
     return Comparison("inside" if inside else "unknown", shown, raw)
 
@@ -99,8 +99,10 @@ def censored_text(value: Extent, to: Precision) -> str:
     return ", ".join(ends) or "not bounded"
 
 
-def _rounded(end: Decimal, side: Side) -> Decimal:
-    return round_to(end, side.precision) if end.is_finite() else end
+def _all_conform(end: Decimal, side: Side, lower: bool) -> bool:
+    """Whether all that a censored value's end leaves open conforms; the end itself is not part of it."""
+    beyond = end >= side.value if lower else end <= side.value
+    return beyond or (end.is_finite() and _conforms(round_to(end, side.precision), side, lower))
 
 
 def _nearer(high: Side, low: Side, value: Decimal) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,12 +58,12 @@ class OtherResults(Document):
     results: list[OtherResult] = Field(max_length=MAX_ROWS)
 
 
-def load_results(path: str | Path) -> dict[str | None, list[Candidate]]:
+def load_results(*paths: str | Path) -> dict[str | None, list[Candidate]]:
     """Read results from elsewhere, by lot.
 
     Parameters
     ----------
-    path : path
+    paths : path
         ``.json`` (``aavqc.other/1``), else CSV: UTF-8, comma, one row a result, columns named like
         the fields of :class:`OtherResult`; an empty cell is as if the column were not there.
 
@@ -76,7 +76,14 @@ def load_results(path: str | Path) -> dict[str | None, list[Candidate]]:
     InputError
         File and line of what can't be read.
     """
-    path = Path(path)
+    found: dict[str | None, list[Candidate]] = {}
+    for path in map(Path, paths):
+        for lot, candidate in _results(path):
+            found.setdefault(lot, []).append(candidate)
+    return found
+
+
+def _results(path: Path) -> Iterator[tuple[str | None, Candidate]]:
     text = read_text(path)
     if path.suffix.lower() == ".json":
         data = parse_json(text, path.name, InputError)
@@ -84,10 +91,9 @@ def load_results(path: str | Path) -> dict[str | None, list[Candidate]]:
         lines = None
     else:
         rows, lines = _csv_rows(text, path.name)
-    found: dict[str | None, list[Candidate]] = {}
     for i, row in enumerate(rows):
         try:
-            found.setdefault(row.lot, []).append(_candidate(row))
+            candidate = _candidate(row)
         except AavqcError as error:
             raise InputError(
                 f"result {row.attribute} of {row.sample_id}: {error.message}",
@@ -97,7 +103,7 @@ def load_results(path: str | Path) -> dict[str | None, list[Candidate]]:
                 found=error.found,
                 hint=error.hint,
             ) from error
-    return found
+        yield row.lot, candidate
 
 
 def _csv_rows(text: str, name: str) -> tuple[list[OtherResult], list[int]]:
@@ -223,6 +229,10 @@ def _value(row: OtherResult, lod: float | None, loq: float | None) -> tuple[Qual
         if not isinstance(limit, float):
             raise InputError(f"{text} without its limit", expected="a number in the column lod or loq")
         return ("ND" if text == "ND" else "<"), limit, unit
+    if text.startswith(("<=", ">=", "≤", "≥")):
+        raise InputError(
+            "a result with its bound included", expected="<N, >N, or the number itself", found=repr(text)
+        )
     if sign := _SIGN.match(text):
         found: Qualifier = "<" if sign[1] == "<" else ">"
         return found, _number(text[sign.end() :]), unit

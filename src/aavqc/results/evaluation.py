@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from aavqc.errors import EXIT_INCOMPLETE, EXIT_INVALID, EXIT_OK, EXIT_OOS
 from aavqc.results.agreement import Agreement
 from aavqc.results.certificate import Certificate, SpecificationUsed, certificate_row
 from aavqc.results.changes import ManualChange
+from aavqc.results.suitability import RunSuitability
 from aavqc.results.verdict import Outcome, Verdict, is_told, result_text
 from aavqc.textfiles import read_json, write_bytes
 
@@ -28,6 +30,9 @@ EXIT_CODES: dict[Outcome, int] = {
 that is missing is hidden by what passes."""
 
 
+_CONTROLS = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+
+
 class Evaluation(Document):
     """Verdicts of one lot against one specification (``aavqc.evaluation/1``).
 
@@ -40,6 +45,7 @@ class Evaluation(Document):
     overall: Outcome
     statement: str
     verdicts: list[Verdict]
+    suitability: list[RunSuitability] = Field([], description="of the runs that results come from")
     warnings: list[str] = Field([], description="why the specification was not in force")
     changes: list[ManualChange] = Field([], description="evaluations of the same raw data by hand")
     agreement: Agreement | None = Field(None, description="of the lot's methods; information, no verdict")
@@ -87,15 +93,20 @@ class Evaluation(Document):
         ]
         compared = self.agreement.comparisons if self.agreement else []
         notes = [f"Methods: {c.statement}" for c in compared if c.answer != "not assessable"]
+        notes = [f"Suitability: {s.statement}" for s in self.suitability] + notes
         notes += [f"Changed by hand: {_changed(change)}" for change in self.changes]
         notes += [f"Warning: {text}" for text in self.warnings]
-        return "\n".join([head, *(line.rstrip() for line in lines), *notes, self.statement])
+        return "\n".join(map(_printable, [head, *(line.rstrip() for line in lines), *notes, self.statement]))
 
     __repr__ = __str__
 
 
 def evaluate(
-    verdicts: list[Verdict], used: SpecificationUsed, lot: str | None, warnings: list[str]
+    verdicts: list[Verdict],
+    suitability: list[RunSuitability],
+    used: SpecificationUsed,
+    lot: str | None,
+    warnings: list[str],
 ) -> Evaluation:
     """Put verdicts together; the overall verdict is the worst of them."""
     found = {v.verdict for v in verdicts}
@@ -109,8 +120,14 @@ def evaluate(
             " not a batch disposition."
         ),
         verdicts=verdicts,
+        suitability=suitability,
         warnings=warnings,
     )
+
+
+def _printable(line: str) -> str:
+    """Keep a text that was read from writing lines of its own, or moving a terminal's cursor."""
+    return "".join("\ufffd" if unicodedata.category(c) in _CONTROLS else c for c in line)
 
 
 def _changed(change: ManualChange) -> str:

@@ -6,7 +6,7 @@ gives no value to judge; variability is judged before the value; the limits come
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from numbers import Real
@@ -19,11 +19,17 @@ from aavqc.results.links import Followed
 from aavqc.results.numeric import judge_numbers
 from aavqc.results.verdict import Outcome, Step, Verdict, conclude
 
+SUITABILITY: tuple[Outcome, ...] = ("INVALID", "INDETERMINATE", "INCOMPLETE", "PASS")
+"""What may be said of a run, worst first."""
+
+Runs = Mapping[tuple[str | None, str | None], tuple[Outcome, str]]
+
 
 def judge(
     criterion: Criterion,
     named: Sequence[Candidate],
     invalid: Sequence[Candidate],
+    runs: Runs,
     followed: Followed | None,
     earlier: Sequence[float],
 ) -> Verdict:
@@ -36,6 +42,8 @@ def judge(
         All results of the test's attribute, in any order.
     invalid : sequence of Candidate
         All that is of an invalid sample, with a value for the test, another's or none.
+    runs : mapping of (technique, run) to (outcome, str)
+        What the controls of each run say of its suitability, where the specification asks.
     followed : Followed or None
         What is set aside for a later result, and what is contested by a retest.
     earlier : sequence of float
@@ -51,16 +59,19 @@ def judge(
     trace: list[Step] = []
     aside: list[Candidate] = []
     if followed is not None:
-        aside = [c for c, _ in followed.aside if _named(c, test) and selects(test, c)]
-        links = dict.fromkeys(why for c, why in followed.aside if c in aside)
+        aside = ordered([c for c in followed.aside if _named(c, test) and selects(test, c)])
+        links = dict.fromkeys(followed.aside[c] for c in aside)
         links |= dict.fromkeys(followed.contested[c] for c in chosen if c in followed.contested)
         trace += [Step("link", why) for why in links]
         if any(c in followed.contested for c in chosen):
             criterion = replace(criterion, test=test.model_copy(update={"aggregate": "each"}))
-    stopped = _stop(test, chosen, named, invalid, followed)
+    stopped = _stop(test, chosen, named, invalid, aside, runs, followed)
     if stopped is not None:
         return conclude(test, chosen, stopped[0], [*trace, Step(*stopped[1:])], aside)
     n = len(chosen)
+    if runs:
+        said = dict.fromkeys(runs[_run(c)][1] for c in chosen if _run(c) in runs)
+        trace += [Step("run_suitability", text) for text in said]
     trace += _suitable(n, test.replicates.min)
     attributes = [a for c in chosen if isinstance(a := c.attribute, Attribute) and _is_number(a.value)]
     if len(attributes) == n and criterion.limit.kind in ("range", "report"):
@@ -96,14 +107,21 @@ def _stop(
     chosen: Sequence[Candidate],
     named: Sequence[Candidate],
     invalid: Sequence[Candidate],
+    aside: Sequence[Candidate],
+    runs: Runs,
     followed: Followed | None,
 ) -> tuple[Outcome, str, str] | None:
     """Say why no value is judged, None where one is."""
     unsuitable = _unsuitable(test, invalid)
     if unsuitable is not None:
         return "INVALID", "suitability", unsuitable
+    said = [runs[_run(c)] for c in chosen if _run(c) in runs] if runs else []
+    if said:
+        outcome, text = min(said, key=lambda of_a_run: SUITABILITY.index(of_a_run[0]))
+        if outcome != "PASS":
+            return outcome, "run_suitability", text
     if not chosen:
-        if not test.required:
+        if not test.required and not aside:
             return "REPORTED", "not_tested", "not tested; the test is not required"
         others = sorted({_origin(c) for c in named})
         return "INCOMPLETE", "no_result", "no result" + (f"; there is {', '.join(others)}" if others else "")
@@ -119,6 +137,10 @@ def _stop(
     if n < test.replicates.min:
         return "INCOMPLETE", "replicates", f"n = {n}, at least {test.replicates.min} needed"
     return None
+
+
+def _run(c: Candidate) -> tuple[str | None, str | None]:
+    return c.technique, c.run
 
 
 def _identity(c: Candidate, followed: Followed | None) -> tuple[str | None, ...]:

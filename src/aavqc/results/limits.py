@@ -166,6 +166,10 @@ def _range(words: str, text: str, grammar: Grammar) -> Limit:
         raise SpecificationError("not a limit", expected=_EXPECTED, found=repr(text))
     second, after = _number(rest[separator.end() :], grammar)
     units = _unit(before["unit"], grammar), _unit(after, grammar)
+    if second.scientific and not first.scientific and first.value != 0:
+        raise SpecificationError(
+            "a power of ten behind the second number alone", expected="it behind both", found=repr(text)
+        )
     if separator[1] in ("±", "+/-"):
         return _around(first, second, units, text, grammar)
     if None not in units and units[0] != units[1]:

@@ -5,12 +5,12 @@ Nothing is overwritten. Both results stay; a link says which follows which, by w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict, Field, StrictStr
+from pydantic import ConfigDict, Field, StrictStr, model_validator
 
 from aavqc.documents import Document
 from aavqc.errors import SpecificationError, UsageError
@@ -55,6 +55,28 @@ class Links(Document):
     retests: tuple[Retest, ...] = ()
     changes: tuple[Change, ...] = ()
 
+    @model_validator(mode="after")
+    def _refuse_circles(self) -> Links:
+        """No result may follow itself: both would be set aside, and nothing left to judge."""
+        after: dict[str, set[str]] = {}
+        for earlier, later in self.pairs:
+            after.setdefault(earlier, set()).add(later)
+        for start in after:
+            reached, ahead = set[str](), [start]
+            while ahead:
+                new = after.get(ahead.pop(), set()) - reached
+                reached |= new
+                ahead += new
+            if start in reached:
+                raise ValueError(f"the result {start!r} follows itself")
+        return self
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The earlier and the later result of every link."""
+        retests = [(r.original, r.retest) for r in self.retests]
+        return retests + [(c.before, c.after) for c in self.changes]
+
     @classmethod
     def load(cls, path: str | Path) -> Links:
         """Read links from TOML.
@@ -68,11 +90,12 @@ class Links(Document):
         data, text = read_toml(path)
         return validate(cls, data, path.name, SpecificationError, text)
 
-    def within(self, result_ids: set[str]) -> Links:
+    def within(self, candidates: Iterable[Candidate]) -> Links:
         """Return the links whose earlier result is among these."""
+        there = {(c.result_id, name) for c in candidates for name in (c.sample_id, None)}
         return Links(
-            retests=tuple(r for r in self.retests if r.original in result_ids),
-            changes=tuple(c for c in self.changes if c.before in result_ids),
+            retests=tuple(r for r in self.retests if (r.original, r.sample_id) in there),
+            changes=tuple(c for c in self.changes if (c.before, None) in there),
         )
 
 
@@ -84,7 +107,7 @@ class Followed:
     ----------
     counting : list of Candidate
         What is judged.
-    aside : list of (Candidate, str)
+    aside : dict of Candidate to str
         What a later result stands for, each with the reason in words.
     contested : dict of Candidate to str
         Originals and retests without an assignable cause: judged each on its own.
@@ -93,7 +116,7 @@ class Followed:
     """
 
     counting: list[Candidate]
-    aside: list[tuple[Candidate, str]]
+    aside: dict[Candidate, str]
     contested: dict[Candidate, str]
     retests: frozenset[Candidate]
 
@@ -106,17 +129,22 @@ def follow(candidates: Sequence[Candidate], links: Links) -> Followed:
     UsageError
         A link names a result that is not there.
     """
-    there = {c.result_id for c in candidates}
-    named = [(r.original, r.retest) for r in links.retests] + [(c.before, c.after) for c in links.changes]
-    for missing in (name for pair in named for name in pair if name not in there):
-        raise UsageError(f"a link names the result {missing!r}", expected="the id of a result that is judged")
-    counting, aside = [], []
+    there = {(c.result_id, name) for c in candidates for name in (c.sample_id, None)}
+    named: list[tuple[str, str | None]] = [(result, None) for pair in links.pairs for result in pair]
+    named += [(result, r.sample_id) for r in links.retests for result in (r.original, r.retest)]
+    for result, sample in (pair for pair in named if pair not in there):
+        of = f" of sample {sample!r}" if sample is not None else ""
+        raise UsageError(
+            f"a link names the result {result!r}{of}", expected="the id of a result that is judged"
+        )
+    counting = []
+    aside: dict[Candidate, str] = {}
     contested: dict[Candidate, str] = {}
     later = set()
     for candidate in candidates:
         gone = _replaced(candidate, links)
         if gone is not None:
-            aside.append((candidate, gone))
+            aside[candidate] = gone
             continue
         counting.append(candidate)
         for link in links.retests:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 
 from aavqc.attributes import Attribute
 from aavqc.results.acceptance import Criterion
@@ -11,10 +13,11 @@ from aavqc.results.candidates import Candidate
 from aavqc.results.comparison import Comparison, answer, censored_text, compare
 from aavqc.results.expectation import judge_trend, weigh_risk
 from aavqc.results.limits import Limit
-from aavqc.results.replicates import Extent, aggregate, variation
+from aavqc.results.replicates import Aggregate, Extent, aggregate, variation
 from aavqc.results.rounding import Precision, exponent_of, round_to, write
 from aavqc.results.verdict import NOT_STATED, Interval, Outcome, Step, Verdict, conclude
 
+_ZERO = Decimal(0)
 _RAW = Precision(None, None, False)
 _REPORTED = Precision(None, 4, False)
 _WORST = {"outside": 0, "unknown": 1, "inside": 2}
@@ -53,6 +56,9 @@ def judge_numbers(
         name = test.aggregate.replace("_", " ")
         trace.append(Step("aggregate", f"{name} of {len(values)}: {_raw(one)} {unit}"))
     outcome, comparison, value = _limits(limit, judged, basis, trace)
+    if outcome == "PASS" and (doubt := _not_quantified(test.aggregate, limit, basis, attributes)):
+        outcome = "INDETERMINATE"
+        trace.append(Step("not_quantified", doubt))
     risk, may_pass = None, True
     if test.risk is not None and outcome in ("PASS", "OOS"):
         risk, may_pass = weigh_risk(criterion, limit, basis, judged, attributes, trace)
@@ -108,6 +114,40 @@ def _limits(
     outcome, step = _limit_step(limit, worst, value, basis.unit)
     trace.append(step)
     return outcome, worst, value
+
+
+def _not_quantified(
+    how: Aggregate, limit: Limit, basis: Basis, attributes: Sequence[Attribute]
+) -> str | None:
+    """Say that a value below its limit of quantification passed by its number alone, None where not.
+
+    What is not quantified may be anything up to that limit; an amount is never below 0.
+    """
+    if not [a for a in attributes if a.lod is not None or a.loq is not None]:
+        return None
+    if all(_below(a) is None for a in attributes):
+        return None
+    possible = [_possible(a, basis) for a in attributes]
+    if len(possible) > 1 and how != "each":
+        one = aggregate(possible, how)
+        possible = [one] if one is not None else []
+    if possible and all(answer(value, limit) == "inside" for value in possible):
+        return None
+    return f"not quantified: below the LOQ, which can't be told against {limit.text}"
+
+
+def _below(a: Attribute) -> float | None:
+    """Return the limit of detection or quantification that a value lies below, None where none."""
+    if a.qualifier is not None:
+        return None
+    return max((n for n in (a.lod, a.loq) if n is not None and a.value < n), default=None)
+
+
+def _possible(a: Attribute, basis: Basis) -> Extent:
+    value, below = basis.extent(a), _below(a)
+    if below is None:
+        return value
+    return Extent(min(value.low, _ZERO), basis.extent(replace(a, value=below)).high)
 
 
 def _internal(

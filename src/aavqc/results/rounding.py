@@ -139,6 +139,8 @@ def write(value: Decimal, to: Precision | None = None) -> str:
     """
     if not value.is_finite():
         return "∞" if value > 0 else "-∞"
+    if not value:
+        value = abs(value)  # no minus sign before a zero
     if to is None or (to.exponent is None and to.significant is None):
         value = value.normalize(context=_QUANTISE)
     scientific = to.scientific if to else not -5 <= value.adjusted() < 7

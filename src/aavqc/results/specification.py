@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +25,13 @@ from aavqc.results.limits import Grammar
 from aavqc.results.links import Links, follow
 from aavqc.results.precision import with_precision
 from aavqc.results.rounding import Rule
+from aavqc.results.suitability import (
+    RunCriterion,
+    SuitabilityTest,
+    judge_runs,
+    run_criterion,
+    worst_of_runs,
+)
 from aavqc.textfiles import line_of, parse_json, read_text, read_toml, validate
 
 
@@ -59,26 +69,24 @@ class Specification(Document):
     decimal: Literal[".", ","] = Field(".", description="decimal separator of the limits")
     aliases: dict[str, str] = Field({}, description="spellings of units, such as GC/mL = vg/mL")
     tests: tuple[SpecifiedTest, ...] = Field(min_length=1)
+    suitability: tuple[SuitabilityTest, ...] = Field((), description="what the controls of a run must fulfil")
 
     _criteria: tuple[Criterion, ...] = PrivateAttr()
+    _runs: tuple[RunCriterion, ...] = PrivateAttr()
     _used: SpecificationUsed = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Read every limit once; a specification that can't be used never comes into being."""
         self._refuse_contradictions()
-        criteria = []
+        grammar = Grammar(self.rounding, None, self.decimal, self.aliases)
+        criteria, runs = [], []
         for i, test in enumerate(self.tests):
-            grammar = Grammar(self.rounding, test.decimal_places, self.decimal, self.aliases)
-            try:
-                criteria.append(criterion(test, grammar))
-            except SpecificationError as error:
-                raise SpecificationError(
-                    f"tests.{i}.{error.message}",
-                    expected=error.expected,
-                    found=error.found,
-                    hint=error.hint,
-                ) from error
-        self._criteria = tuple(criteria)
+            with _at(f"tests.{i}"):
+                criteria.append(criterion(test, replace(grammar, decimal_places=test.decimal_places)))
+        for i, control in enumerate(self.suitability):
+            with _at(f"suitability.{i}"):
+                runs.append(run_criterion(control, self.tests, grammar))
+        self._criteria, self._runs = tuple(criteria), tuple(runs)
         self._used = SpecificationUsed(
             id=self.id, version=self.version, status=self.status, purpose=self.purpose, sha256=digest(self)
         )
@@ -122,8 +130,8 @@ class Specification(Document):
         Parameters
         ----------
         attributes : AttributeSet, or iterable of Attribute, Candidate, Observation or Sample
-            Of one lot; their order does not matter. Samples with a role other than
-            ``sample`` are controls and not judged.
+            Of one lot, with the controls of its runs; their order does not matter. Samples with
+            a role other than ``sample`` are controls: no test judges them, ``suitability`` does.
         lot : str, optional
             Goes into the evaluation.
         on : date, optional
@@ -145,26 +153,33 @@ class Specification(Document):
         history = earlier or {}
         for unknown in history.keys() - {t.id for t in self.tests}:
             raise UsageError("earlier results of no test", found=repr(unknown))
+        if not all(math.isfinite(value) for values in history.values() for value in values):
+            raise UsageError("an earlier result is no number", expected="finite numbers")
         given = candidates(attributes)
         followed = follow(given, links) if links is not None else None
         named: dict[str, list[Candidate]] = {}
         invalid = []
-        for candidate in followed.counting if followed else given:
+        counting = followed.counting if followed else given
+        suitability = judge_runs(self._runs, counting, followed) if self._runs else []
+        for candidate in counting:
+            if candidate.role != "sample":
+                continue
             if candidate.sample_status == "invalid":
                 invalid.append(candidate)
             if candidate.attribute is not None:
                 named.setdefault(candidate.attribute.name, []).append(candidate)
+        runs = worst_of_runs(suitability)
         verdicts = [
-            judge(c, named.get(c.test.attribute, ()), invalid, followed, history.get(c.test.id, ()))
+            judge(c, named.get(c.test.attribute, ()), invalid, runs, followed, history.get(c.test.id, ()))
             for c in self._criteria
         ]
-        return evaluate(verdicts, self._used, lot, self._not_in_force(on))
+        return evaluate(verdicts, suitability, self._used, lot, self._not_in_force(on))
 
     def stated(self, attributes: Mapping[str, Attribute] | Iterable[Judgeable]) -> list[Attribute]:
         """Return the numbers of valid samples, with the precision that a test states of its procedure."""
         found = []
         for c in candidates(attributes):
-            if not isinstance(c.attribute, Attribute) or c.sample_status == "invalid":
+            if not isinstance(c.attribute, Attribute) or c.sample_status == "invalid" or c.role != "sample":
                 continue
             tests = (k for k in self._criteria if k.test.attribute == c.attribute.name and selects(k.test, c))
             precision = next((k.precision for k in tests if k.precision is not None), None)
@@ -195,11 +210,13 @@ class Specification(Document):
                 expected=f"{self.effective_from.isoformat()} or later",
                 found=self.effective_to.isoformat(),
             )
-        seen: set[str] = set()
-        for i, test in enumerate(self.tests):
-            if test.id in seen:
-                raise SpecificationError(f"tests.{i}.id: used twice", found=repr(test.id))
-            seen.add(test.id)
+        for table, ids in (
+            ("tests", [t.id for t in self.tests]),
+            ("suitability", [s.id for s in self.suitability]),
+        ):
+            for i, name in enumerate(ids):
+                if name in ids[:i]:
+                    raise SpecificationError(f"{table}.{i}.id: used twice", found=repr(name))
         for spelling, unit in self.aliases.items():
             if spelling in UNITS or spelling in ALIASES:
                 raise SpecificationError(
@@ -211,6 +228,17 @@ class Specification(Document):
                 raise SpecificationError(
                     f"aliases: {error.message}", expected=error.expected, found=error.found, hint=error.hint
                 ) from error
+
+
+@contextmanager
+def _at(key: str) -> Iterator[None]:
+    """Put a key before the message of what can't be used."""
+    try:
+        yield
+    except SpecificationError as error:
+        raise SpecificationError(
+            f"{key}.{error.message}", expected=error.expected, found=error.found, hint=error.hint
+        ) from error
 
 
 def _location(message: str) -> tuple[int | str, ...]:
