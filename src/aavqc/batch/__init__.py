@@ -19,6 +19,7 @@ from aavqc.batch.jobs import Done, Job, job_id, run_job
 from aavqc.batch.judge import judge_results
 from aavqc.batch.outputs import lot_file, write_outputs
 from aavqc.batch.pool import local_pool
+from aavqc.batch.recorder import Recorder, file_hash
 from aavqc.batch.sheet import Assignment, assign, load_sheet
 from aavqc.documents import EvaluationEntry, FileEntry, Manifest, Method, ResultDocument, SheetRow
 from aavqc.errors import (
@@ -96,6 +97,7 @@ def run(
     executor: Executor | None = None,
     actor: str | None = None,
     reason: str | None = None,
+    store: str | None = None,
     on_done: OnDone | None = None,
 ) -> BatchReport:
     """Analyze and judge everything below a folder.
@@ -115,7 +117,10 @@ def run(
     executor : concurrent.futures.Executor, optional
         Where jobs run; default: one after the other in this process.
     actor, reason : str, optional
-        For the envelope of every result.
+        Who runs this, and why: for the envelopes and the audit trail. A regulated method
+        requires both.
+    store : str, optional
+        URL of the database of results; default ``out/aavqc.sqlite``.
     on_done : callable(done, n, total), optional
         Called as each job ends, for progress.
 
@@ -126,7 +131,10 @@ def run(
     Raises
     ------
     UsageError
-        ``out`` inside ``folder``; a method, sheet or specification that can't be used.
+        ``out`` inside ``folder``; a method, sheet or specification that can't be used; a store
+        that can't be used; no actor or reason where one is required.
+    VerificationError
+        ``out`` holds an audit trail that is not what was written.
     """
     folder, out = Path(folder), Path(out)
     if not folder.is_dir():
@@ -150,6 +158,16 @@ def run(
     found = survey(folder)
     assignment = assign(rows, found.exports, folder, sheet_path)
     jobs = _jobs(found, assignment, by_technique, sheet_path, actor, reason)
+
+    recorder = Recorder.begin(
+        out,
+        source=folder,
+        store=store,
+        actor=actor,
+        reason=reason,
+        regulated=any(_regulated(job) for job in jobs),
+        details={"sample_sheet": file_hash(sheet_path) if rows else None},
+    )
 
     report = BatchReport(out, Manifest(schema="aavqc.manifest/1", files=[], problems=[]))
     arrays = {}
@@ -194,6 +212,10 @@ def run(
         for e in report.evaluations
     ]
     write_outputs(report.out, report.manifest, report.results, arrays, report.evaluations)
+    for job in report.results:
+        recorder.wrote(job)
+    used = [*specifications, *(s for named in lots.values() for s in named)]
+    recorder.end(report.manifest, report.evaluations, used)
     return report
 
 
@@ -267,6 +289,12 @@ def _refuse_settings(method: Method, rows: Sequence[SheetRow], sheet: Path) -> N
         except UsageError as error:
             error.line = row.line
             raise error.in_file(sheet.name) from error
+
+
+def _regulated(job: Job) -> bool:
+    cls = settings_class(job.method.technique)
+    whole = [row_settings(row, cls) for row in job.rows if not row.wells]
+    return build(cls, job.method.settings, *whole).regulated
 
 
 def _run_all(jobs: list[Job], executor: Executor | None) -> Iterator[Done]:
