@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aavqc import __version__
 from aavqc.batch.audit import FILE, AuditEntry, Trail, anchored, append, now, read_trail
 from aavqc.batch.tables import verdict_rows
-from aavqc.documents import Manifest, ResultDocument, canonical, digest
+from aavqc.documents import EvaluationEntry, Manifest, ResultDocument, canonical, digest
 from aavqc.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Recorder:
             self._anchor(last),
             manifest=manifest,
             documents=self._documents(jobs),
-            verdict_rows=stored_verdicts(manifest, evaluations),
+            verdict_rows=stored_verdicts(manifest.evaluations, evaluations),
             specification_rows=[_specification_row(s) for s in specifications],
         )
 
@@ -179,8 +179,8 @@ def file_hash(path: Path) -> str:
         raise InputError(f"can't be read ({error.strerror})", file=path.name) from error
 
 
-def stored_verdicts(manifest: Manifest, evaluations: Sequence[Evaluation]) -> list[Row]:
-    """Return the verdicts as rows of the store; evaluations in the manifest's order."""
+def stored_verdicts(entries: Sequence[EvaluationEntry], evaluations: Sequence[Evaluation]) -> list[Row]:
+    """Return the verdicts of evaluations, each with its entry in the manifest, as rows of the store."""
     return [
         {
             "file": entry.file,
@@ -197,7 +197,7 @@ def stored_verdicts(manifest: Manifest, evaluations: Sequence[Evaluation]) -> li
             "verdict": row["verdict"],
             "reason": row["reason"],
         }
-        for entry, evaluation in zip(manifest.evaluations, evaluations, strict=True)
+        for entry, evaluation in zip(entries, evaluations, strict=True)
         for n, row in enumerate(verdict_rows(evaluation))
     ]
 

@@ -133,6 +133,10 @@ class Store:
         with transaction(self._engine) as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def key(self, table: str) -> tuple[str, ...]:
+        """Return the columns that :meth:`rows` sorts by."""
+        return tuple(column.name for column in _TABLES[table].primary_key.columns)
+
     def history(
         self,
         name: str,
