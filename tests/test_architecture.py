@@ -75,7 +75,8 @@ MAY_IMPORT = {
         "attributes", "errors",
     },
     "batch": {
-        "", "results", "analysis", "parsers", "methods", "settings", "documents", "textfiles", "errors",
+        "", "results", "analysis", "parsers", "methods", "settings", "kernels", "fingerprint", "documents",
+        "textfiles", "errors",
     },
     "report": {"documents", "results", "analysis"},
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},
