@@ -75,8 +75,8 @@ MAY_IMPORT = {
         "attributes", "errors",
     },
     "batch": {
-        "", "store", "results", "analysis", "parsers", "methods", "fingerprint", "settings", "documents",
-        "textfiles", "errors",
+        "", "store", "results", "analysis", "parsers", "methods", "settings", "kernels", "fingerprint",
+        "documents", "textfiles", "errors",
     },
     "report": {"documents", "results", "analysis"},
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},

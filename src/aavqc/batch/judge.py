@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aavqc.documents import ResultDocument
+from aavqc.documents import Payload
 from aavqc.results import Candidate, Evaluation, Specification, candidates_of
 
 
 def judge_results(
-    results: Mapping[str, ResultDocument],
+    results: Mapping[str, Payload],
     specifications: Sequence[Specification],
     *,
     lots: Mapping[str, Sequence[Specification]] | None = None,
@@ -19,7 +19,7 @@ def judge_results(
 
     Parameters
     ----------
-    results : mapping of job to ResultDocument
+    results : mapping of job to Payload
         Each names the lots of its parts, where a sample sheet was used.
     specifications : sequence of Specification
         For the lots that name none of their own.
@@ -35,9 +35,9 @@ def judge_results(
         In the order of lots, then specifications.
     """
     samples: dict[str | None, list[Candidate]] = {lot: [] for lot in lots or {}}
-    for job, document in results.items():
-        for sample in document.samples:
-            found = candidates_of([sample], job, document.payload.technique)
+    for job, payload in results.items():
+        for sample in payload.samples:
+            found = candidates_of([sample], job, payload.technique)
             samples.setdefault(sample.lot, []).extend(found)
     unassigned = samples.pop(None, [])
     if not samples:  # no sample sheet: all is one lot. With one, what has no row is not judged

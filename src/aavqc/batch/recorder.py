@@ -33,7 +33,7 @@ class Recorder:
     """
 
     def __init__(self, out: Path, store: Store, trail: Trail, who: dict[str, str | None]) -> None:
-        self._out = out
+        self.out = out
         self._store = store
         self._who = who
         self._files = dict(trail.files)
@@ -97,7 +97,7 @@ class Recorder:
     def intact(self, job: str) -> bool:
         """Tell whether a result and its arrays lie in OUT as the trail says they were written."""
         return all(
-            name in self._files and self._files[name] == file_hash(self._out / name) for name in _of_job(job)
+            name in self._files and self._files[name] == file_hash(self.out / name) for name in _of_job(job)
         )
 
     def wrote(self, job: str) -> None:
@@ -111,16 +111,8 @@ class Recorder:
         evaluations: Sequence[Evaluation],
         specifications: Sequence[Specification],
     ) -> None:
-        """Enter the files that every run writes, say that it ends, and mirror OUT in the store.
-
-        A result of another run is entered only where the trail does not know it: that run was
-        killed before it could. One that the trail knows otherwise stays as it is, to be found.
-        """
+        """Enter the files that every run writes, say that it ends, and mirror OUT in the store."""
         jobs = sorted({entry.job for entry in manifest.files if entry.job})
-        for job in jobs:
-            for name in _of_job(job):
-                if name not in self._files:
-                    self._enter(name)
         for name in (*(entry.file for entry in manifest.evaluations), *TABLES):
             self._enter(name)
         last = self._append(
@@ -147,16 +139,16 @@ class Recorder:
         for job in jobs:
             name = _of_job(job)[0]
             if stored.get(job) != self._files[name]:
-                yield job, self._files[name], ResultDocument.load(self._out / name)
+                yield job, self._files[name], ResultDocument.load(self.out / name)
 
     def _enter(self, name: str) -> None:
-        sha256 = file_hash(self._out / name)
+        sha256 = file_hash(self.out / name)
         if sha256 and self._files.get(name) != sha256:
             self._append("written", file=name, sha256=sha256)
             self._files[name] = sha256
 
     def _append(self, event: str, **content: Any) -> AuditEntry:
-        entry = append(self._out / FILE, self._last, event=event, **self._who, **content)
+        entry = append(self.out / FILE, self._last, event=event, **self._who, **content)
         if self._last is None:
             self._chain = entry.hash
         self._last = entry

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from aavqc import __version__
 from aavqc.documents import Payload, digest
 from aavqc.results import Evaluation
+
+FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+"""What a spreadsheet takes for the start of a formula, in any of its languages."""
+
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?(E[+-]?[0-9]+)?( [^\s=+@()|!]+)?")
+"""A number as verdicts write it, with its unit: as text, for its digits count."""
 
 RESULT_COLUMNS = (
     "run_id", "sample_id", "lot", "role", "technique", "attribute", "target", "method",
@@ -105,5 +112,5 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+        return f"'{value}" if value[:1] in FORMULA and not NUMBER.fullmatch(value) else value
     return repr(value) if isinstance(value, float) else str(value)

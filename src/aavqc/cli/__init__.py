@@ -19,7 +19,8 @@ from aavqc.errors import EXIT_INTERRUPTED, EXIT_USAGE
 app = typer.Typer(
     name="aavqc",
     help="AAV vector quality control: from AUC, CDMS and ddPCR exports to verdicts with uncertainty.",
-    epilog="Exit codes: 0 pass, 1 OOS, 2 usage, 3 unreadable input, 4 invalid assay, 5 incomplete, 6 not verified, 70 bug.",
+    epilog="Exit codes: 0 pass, 1 OOS, 2 usage, 3 unreadable input, 4 invalid assay, 5 incomplete, "
+    "6 not verified, 70 bug.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

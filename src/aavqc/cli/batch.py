@@ -66,6 +66,10 @@ def batch(
     workers: Annotated[int, typer.Option("--workers", min=0, help="0: one a core.")] = 0,
     actor: Annotated[Optional[str], typer.Option("--actor", help="Who runs this.")] = None,  # noqa: UP045
     reason: Annotated[Optional[str], typer.Option("--reason", help="Why.")] = None,  # noqa: UP045
+    store: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--store", help="URL of the database of results; default OUT/aavqc.sqlite."),
+    ] = None,
     fail_on: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--fail-on", help="Comma list of oos, invalid, input, incomplete."),
@@ -84,6 +88,7 @@ def batch(
             specification=specs or None,
             actor=actor,
             reason=reason,
+            store=store,
         )
         if as_json:
             channel.write(json.dumps(_summary(report), ensure_ascii=False) + "\n")
@@ -113,7 +118,7 @@ def check(
         specification = Specification.load(spec)
         files, lots = _result_files(paths)
         loaded = [ResultDocument.load(f) for f in files]
-        documents = {job_id(document.payload): document for document in loaded}
+        documents = {job_id(document.payload): document.payload for document in loaded}
         evaluations = judge_results(documents, [specification], lots=lots)
         if as_json:
             shown = [e.model_dump(mode="json", by_alias=True) for e in evaluations]
@@ -160,15 +165,16 @@ def _run_batch(folder: Path, out: Path, *, workers: int, **options: object) -> t
         talk(f"a bug in aavqc, please report it:\n{trace}")
     for problem in report.manifest.problems:
         talk(f"sample sheet: {problem}")
-    for document in report.results.values():
-        for sample in document.samples:
+    for payload in report.payloads.values():
+        for sample in payload.samples:
             for flag in sample.flags:
                 if flag.severity != "info":
                     talk(f"{sample.sample_id}: {flag.severity}: {flag.message}")
     status = Counter(entry.status for entry in report.manifest.files)
     talk(
         f"files: {status['used']} used, {status['ignored']} ignored, {status['failed']} failed; "
-        f"results: {len(report.results)} in {out / 'results'}"
+        f"results: {len(report.payloads)} in {out / 'results'}"
+        + (f", {report.kept} of them from before, nothing computed again" if report.kept else "")
     )
     for evaluation in report.evaluations:
         talk(f"lot {evaluation.lot}: {evaluation.overall} by specification {evaluation.specification.id}")
@@ -228,7 +234,7 @@ def _progress() -> Iterator[Callable[[Done, int, int], None]]:
     if not sys.stderr.isatty():
 
         def line(done: Done, n: int, total: int) -> None:
-            outcome = "done" if done.document is not None else "failed"
+            outcome = "kept" if done.kept else "done" if done.document is not None else "failed"
             talk(f"[{n}/{total}] {done.record}: {outcome}")
 
         yield line
