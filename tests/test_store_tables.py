@@ -72,7 +72,7 @@ def test_history_is_of_valid_samples_with_their_lots_and_methods(done: BatchRepo
         for s in document.samples
         if s.role == "sample" and s.status == "valid"
         for a in s.attributes
-        if a.name == "vg_titer"
+        if (a.name, a.target) == ("vg_titer", "CAG")
     ]
     found = store.history("vg_titer", technique="ddpcr", target="CAG", lots=["EX24-001"])
     assert [row["value"] for row in found] == expected

@@ -8,8 +8,11 @@ from typing import Any
 OF_THE_WIDTH = 1e-6
 RELATIVE = 1e-9
 
-OF_THE_PLATFORM = frozenset({"diagnostics", "message", "trace", "warnings"})
-"""What is compared on one platform only: curves, and words that quote unrounded numbers."""
+OF_THE_PLATFORM = frozenset(
+    {"diagnostics", "message", "trace", "warnings", "sources", "aggregated", "cv_percent"}
+)
+"""What is compared on one platform only: curves, words that quote unrounded numbers, and the numbers
+behind a verdict, which are compared in the results that they come from."""
 
 _NAMES = ("sample_id", "name", "test", "well", "id")
 
