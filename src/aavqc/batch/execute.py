@@ -6,6 +6,8 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import ExitStack
+from functools import cache
 
 from aavqc.batch.jobs import Done, Job, run_job
 from aavqc.batch.pool import local_pool
@@ -37,7 +39,7 @@ def run_all(jobs: Sequence[Job], executor: Executor | None, memory: int | None =
     Notes
     -----
     Where a worker dies, all that was under way with it is run once more, one at a time in a process
-    of its own: what dies there too is given up, and the rest goes on.
+    beside the executor: what dies there too is given up, and the rest goes on.
     """
     if executor is None:
         yield from map(run_job, jobs)
@@ -46,19 +48,21 @@ def run_all(jobs: Sequence[Job], executor: Executor | None, memory: int | None =
     budget = memory or _half_of_memory()
     most = 2 * int(getattr(executor, "workers", SOME_WORKERS))
     waiting, flying, taken = deque(jobs), dict[Future[Done], Job](), 0
-    while waiting or flying:
-        while waiting and len(flying) < most and (not flying or taken + _estimate(waiting[0]) <= budget):
-            job = waiting.popleft()
-            try:
-                flying[executor.submit(run_job, job)] = job
-            except BrokenExecutor:
-                yield _alone(job)
-            else:
-                taken += _estimate(job)
-        for future in wait(flying, return_when=FIRST_COMPLETED).done:
-            job = flying.pop(future)
-            taken -= _estimate(job)
-            yield _outcome(future) or _alone(job)
+    with ExitStack() as stack:
+        lone = cache(lambda: stack.enter_context(local_pool(1)))
+        while waiting or flying:
+            while waiting and len(flying) < most and (not flying or taken + _estimate(waiting[0]) <= budget):
+                job = waiting.popleft()
+                try:
+                    flying[executor.submit(run_job, job)] = job
+                except BrokenExecutor:
+                    yield _alone(job, lone())
+                else:
+                    taken += _estimate(job)
+            for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                job = flying.pop(future)
+                taken -= _estimate(job)
+                yield _outcome(future) or _alone(job, lone())
 
 
 def _outcome(future: Future[Done]) -> Done | None:
@@ -69,10 +73,9 @@ def _outcome(future: Future[Done]) -> Done | None:
         return None
 
 
-def _alone(job: Job) -> Done:
-    """Run a job in a process of its own; if that dies too, the job has failed and nothing else."""
-    with local_pool(1) as executor:
-        done = _outcome(executor.submit(run_job, job))
+def _alone(job: Job, executor: Executor) -> Done:
+    """Run a job with no other beside it; if its process dies too, it has failed and nothing else."""
+    done = _outcome(executor.submit(run_job, job))
     if done is not None:
         return done
     error = InputError(

@@ -38,6 +38,7 @@ class Recorder:
         self._who = who
         self._files = dict(trail.files)
         self._chain = trail.chain
+        self._size = trail.size
         self._last = trail.entries[-1] if trail.entries else None
 
     @classmethod
@@ -148,7 +149,9 @@ class Recorder:
             self._files[name] = sha256
 
     def _append(self, event: str, **content: Any) -> AuditEntry:
-        entry = append(self.out / FILE, self._last, event=event, **self._who, **content)
+        entry, self._size = append(
+            self.out / FILE, self._last, self._size, event=event, **self._who, **content
+        )
         if self._last is None:
             self._chain = entry.hash
         self._last = entry

@@ -6,15 +6,15 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from aavqc.cli.output import command, data_channel, talk
-from aavqc.errors import EXIT_OK, InputError, UsageError, worst_exit
+from aavqc.errors import EXIT_OK, AavqcError, InputError, UsageError, worst_exit
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -47,10 +47,10 @@ def demo(
         lot = carried if carried.is_dir() else beside_sources
         shutil.copytree(lot, target / "lot", dirs_exist_ok=True)
     talk(f"the example lot is in {target / 'lot'}")
-    with data_channel() as channel:
-        code, report = _run_batch(target / "lot", target / "results", workers=_default_workers())
+    with data_channel() as channel, _executor(0) as executor:
+        report = _run_batch(target / "lot", target / "results", executor=executor)
         channel.write("".join(f"{evaluation}\n" for evaluation in report.evaluations))
-    return code
+    return report.exit_code
 
 
 @command
@@ -64,6 +64,16 @@ def batch(
     ] = None,
     specs: Annotated[Optional[list[str]], typer.Option("--spec", help="Specification.")] = None,  # noqa: UP045
     workers: Annotated[int, typer.Option("--workers", min=0, help="0: one a core.")] = 0,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of each worker.")] = 1,
+    memory: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--memory", min=0.1, help="GB that all workers may take; default half of it all."),
+    ] = None,
+    scheduler: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--scheduler", help="Run on this dask.distributed scheduler: tcp://host:port."),
+    ] = None,
+    watched: Annotated[bool, typer.Option("--watch", help="Go on as files arrive, until Ctrl-C.")] = False,
     actor: Annotated[Optional[str], typer.Option("--actor", help="Who runs this.")] = None,  # noqa: UP045
     reason: Annotated[Optional[str], typer.Option("--reason", help="Why.")] = None,  # noqa: UP045
     store: Annotated[
@@ -78,23 +88,26 @@ def batch(
 ) -> int:
     """Analyze and judge everything below a folder; a bad file does not stop the rest."""
     narrowed = _narrowed(fail_on)
-    with data_channel() as channel:
-        code, report = _run_batch(
-            Path(folder),
-            Path(out),
-            workers=workers or _default_workers(),
-            samples=samples,
-            methods=methods or [],
-            specification=specs or None,
-            actor=actor,
-            reason=reason,
-            store=store,
-        )
-        if as_json:
-            channel.write(json.dumps(_summary(report), ensure_ascii=False) + "\n")
-        else:
-            channel.write("".join(f"{evaluation}\n" for evaluation in report.evaluations))
-    return _final(report.exit_codes, code, narrowed)
+    if watched and as_json:
+        raise UsageError("--watch", expected="without --json, which prints one document at the end")
+    options: dict[str, Any] = {"samples": samples, "methods": methods or [], "specification": specs or None}
+    options |= {"memory": None if memory is None else int(memory * 1e9), "actor": actor, "reason": reason}
+    options["store"] = store
+    with data_channel() as channel, _executor(workers, threads, scheduler) as executor:
+        for _ in _passes(Path(folder), watched):
+            try:
+                report = _run_batch(folder, out, executor=executor, **options)
+            except AavqcError as error:
+                if not watched:
+                    raise
+                talk(f"error: {error}")  # of a sample sheet that is being edited, say
+                continue
+            if as_json:
+                channel.write(json.dumps(_summary(report), ensure_ascii=False) + "\n")
+            else:
+                channel.write("".join(f"{evaluation}\n" for evaluation in report.evaluations))
+            channel.flush()
+    return _final(report.exit_codes, report.exit_code, narrowed)
 
 
 @command
@@ -154,11 +167,21 @@ def _result_files(paths: list[str]) -> tuple[list[Path], dict[str, list[Specific
     return files, lots
 
 
-def _run_batch(folder: Path, out: Path, *, workers: int, **options: object) -> tuple[int, BatchReport]:
+def _passes(folder: Path, watched: bool) -> Iterable[None]:
+    """Once, or with ``--watch`` whenever the folder has changed."""
+    if not watched:
+        return [None]
+    from aavqc.batch.watch import changes
+
+    return changes(folder)
+
+
+def _run_batch(folder: str | Path, out: str | Path, **options: Any) -> BatchReport:
+    """Run a batch, show its progress, and say what it came to."""
     from aavqc.batch import run
 
-    with _pool(workers) as executor, _progress() as on_done:
-        report = run(folder, out, executor=executor, on_done=on_done, **options)  # type: ignore[arg-type]
+    with _progress() as on_done:
+        report = run(folder, out, on_done=on_done, **options)
     for error in report.errors:
         talk(f"failed: {error}")
     for trace in report.bugs:
@@ -173,12 +196,12 @@ def _run_batch(folder: Path, out: Path, *, workers: int, **options: object) -> t
     status = Counter(entry.status for entry in report.manifest.files)
     talk(
         f"files: {status['used']} used, {status['ignored']} ignored, {status['failed']} failed; "
-        f"results: {len(report.payloads)} in {out / 'results'}"
+        f"results: {len(report.payloads)} in {report.out / 'results'}"
         + (f", {report.kept} of them from before, nothing computed again" if report.kept else "")
     )
     for evaluation in report.evaluations:
         talk(f"lot {evaluation.lot}: {evaluation.overall} by specification {evaluation.specification.id}")
-    return report.exit_code, report
+    return report
 
 
 def _final(codes: Counter[int], code: int, narrowed: set[int] | None) -> int:
@@ -213,19 +236,21 @@ def _summary(report: BatchReport) -> dict[str, object]:
     }
 
 
-def _default_workers() -> int:
-    return os.cpu_count() or 1
-
-
 @contextmanager
-def _pool(workers: int) -> Iterator[Executor | None]:
-    if workers <= 1:
-        yield None
-        return
-    from aavqc.batch.pool import local_pool
+def _executor(workers: int, threads: int = 1, scheduler: str | None = None) -> Iterator[Executor | None]:
+    """Yield where jobs run: a cluster, a pool, or with one worker this process."""
+    if scheduler is not None:
+        from aavqc.batch.cluster import cluster
 
-    with local_pool(workers) as executor:
-        yield executor
+        with cluster(scheduler) as remote:
+            yield remote
+    elif workers == 1:
+        yield None
+    else:
+        from aavqc.batch.pool import local_pool
+
+        with local_pool(workers or os.cpu_count() or 1, threads) as pool:
+            yield pool
 
 
 @contextmanager
