@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -103,8 +104,8 @@ def log(found: dict[str, tuple[int, int]], count: int) -> str:
         "",
         "The example lot, run once; then one random bit of one random byte flipped in one file at a time,",
         "`aavqc verify OUT --no-rerun`, and the byte put back. Found means: exit 6, and the file that was",
-        f"changed is the first one named. Written by `tests/test_verify_campaign.py`, version "
-        f"{aavqc.__version__}.",
+        "changed is the first one named. Written by `pytest -m campaign tests/test_verify_campaign.py`,",
+        f"version {aavqc.__version__}, {date.today()}.",
         "",
         "| where | flipped | found and named | files that had one |",
         "|---|---|---|---|",
