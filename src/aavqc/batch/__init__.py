@@ -26,7 +26,7 @@ from aavqc.batch.outputs import Results, save_result, write_outputs
 from aavqc.batch.plan import jobs_of, make_plan
 from aavqc.batch.settle import still_changing
 from aavqc.batch.sheet import assign
-from aavqc.batch.tables import result_rows
+from aavqc.batch.tables import result_lines
 from aavqc.documents import Manifest, Method, Payload
 from aavqc.errors import (
     EXIT_BUG,
@@ -153,7 +153,7 @@ def run(
     jobs = jobs_of(plan, found, assignment, actor, reason)
 
     report = BatchReport(out)
-    table: list[dict[str, object]] = []
+    lines: list[tuple[tuple[str, ...], str]] = []
     job_of: dict[str, str] = {}
     failed: dict[str, str] = {}
     for n, ended in enumerate(_carry_out(jobs, changing, out, executor, memory), start=1):
@@ -163,7 +163,7 @@ def run(
             job = job_of[done.record] = job_id(payload)
             report.payloads[job] = _light(payload)
             report.kept += done.kept
-            table += result_rows(payload, job)
+            lines += result_lines(payload, job)
         elif done.error is not None:
             failed[done.record] = str(done.error)
             report.errors.append(done.error)
@@ -186,7 +186,7 @@ def run(
     report.manifest = make_manifest(
         found.files, assignment.problems, job_of, failed, report.errors, report.evaluations
     )
-    write_outputs(out, report.manifest, table, report.evaluations)
+    write_outputs(out, report.manifest, lines, report.evaluations)
     return report
 
 
