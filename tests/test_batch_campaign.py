@@ -55,7 +55,15 @@ def killed_batches(tmp: Path, lot: Path, kills: int, seed: int) -> dict[str, int
     )
     seconds = time.monotonic() - started
     whole, rng = equal_parts(tmp / "whole"), random.Random(seed)
-    count = {"kills": 0, "in time": 0, "batches": 0, "different": 0, "broken": 0, "failed": 0}
+    count = {
+        "kills": 0,
+        "in time": 0,
+        "batches": 0,
+        "different": 0,
+        "broken": 0,
+        "failed": 0,
+        "unverified": 0,
+    }
     while count["kills"] < kills:
         out = tmp / f"out{count['batches']}"
         count["batches"] += 1
@@ -67,6 +75,8 @@ def killed_batches(tmp: Path, lot: Path, kills: int, seed: int) -> dict[str, int
             subprocess.run(command(tmp / "exports", out), capture_output=True, check=False).returncode != 0
         )
         count["different"] += equal_parts(out) != whole
+        verify = [sys.executable, "-m", "aavqc", "verify", str(out), "--no-rerun"]
+        count["unverified"] += subprocess.run(verify, capture_output=True, check=False).returncode != 0
     return count
 
 
@@ -89,7 +99,7 @@ def _killed(arguments: Sequence[str], after: float, rng: random.Random) -> bool:
 
 def test_a_batch_that_is_killed_ends_with_the_same_bytes(example_lot: Path, tmp_path: Path) -> None:
     count = killed_batches(tmp_path, example_lot, kills=2, seed=0)
-    assert (count["different"], count["broken"], count["failed"]) == (0, 0, 0)
+    assert [count[name] for name in ("different", "broken", "failed", "unverified")] == [0, 0, 0, 0]
 
 
 @pytest.mark.campaign
@@ -99,7 +109,7 @@ def test_campaign_of_killed_batches(
     count = killed_batches(tmp_path, example_lot, int(os.environ.get("AAVQC_KILLS", "100")), seed=1)
     with capsys.disabled():
         sys.stdout.write(f"\n{count}\n")
-    assert (count["different"], count["broken"], count["failed"]) == (0, 0, 0)
+    assert [count[name] for name in ("different", "broken", "failed", "unverified")] == [0, 0, 0, 0]
 
 
 MEASURED = """

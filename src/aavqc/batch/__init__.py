@@ -23,7 +23,8 @@ from aavqc.batch.jobs import Done, Job, job_id
 from aavqc.batch.judge import judge_results
 from aavqc.batch.manifest import make_manifest
 from aavqc.batch.outputs import Results, save_result, write_outputs
-from aavqc.batch.plan import jobs_of, make_plan
+from aavqc.batch.plan import jobs_of, make_plan, regulated
+from aavqc.batch.recorder import Recorder, file_hash
 from aavqc.batch.settle import still_changing
 from aavqc.batch.sheet import assign
 from aavqc.batch.tables import result_lines
@@ -109,6 +110,7 @@ def run(
     memory: int | None = None,
     actor: str | None = None,
     reason: str | None = None,
+    store: str | None = None,
     on_done: OnDone | None = None,
 ) -> BatchReport:
     """Analyze and judge everything below a folder.
@@ -132,7 +134,10 @@ def run(
         Bytes that the jobs under way on an executor may take together, by estimate; default half
         of the machine's.
     actor, reason : str, optional
-        For the envelope of every result.
+        Who runs this, and why: for the envelopes and the audit trail. A regulated method
+        requires both.
+    store : str, optional
+        URL of the database of results; default ``out/aavqc.sqlite``.
     on_done : callable(done, n, total), optional
         Called as each job ends, for progress.
 
@@ -143,7 +148,10 @@ def run(
     Raises
     ------
     UsageError
-        ``out`` inside ``folder``, or not writable; a method, sheet or specification that can't be used.
+        ``out`` inside ``folder``, or not writable; a method, sheet, specification or store that
+        can't be used; no actor or reason where they are required.
+    VerificationError
+        ``out`` holds an audit trail that is not what was written.
     """
     folder, out = _places(Path(folder), Path(out))
     plan = make_plan(folder, samples, methods, specification)
@@ -152,12 +160,21 @@ def run(
     assignment = assign(plan.rows, found.exports, folder, plan.sheet)
     jobs = jobs_of(plan, found, assignment, actor, reason)
 
+    recorder = Recorder.begin(
+        out,
+        source=folder,
+        store=store,
+        actor=actor,
+        reason=reason,
+        regulated=any(regulated(job) for job in jobs),
+        details={"sample_sheet": file_hash(plan.sheet) if plan.rows else None},
+    )
     report = BatchReport(out)
     lines: list[tuple[tuple[str, ...], str]] = []
     job_of: dict[str, str] = {}
     failed: dict[str, str] = {}
-    for n, ended in enumerate(_carry_out(jobs, changing, out, executor, memory), start=1):
-        done = _saved(ended, out)
+    for n, ended in enumerate(_carry_out(jobs, changing, recorder, executor, memory), start=1):
+        done = _saved(ended, recorder)
         if done.document is not None:
             payload = done.document.payload
             job = job_of[done.record] = job_id(payload)
@@ -187,6 +204,7 @@ def run(
         found.files, assignment.problems, job_of, failed, report.errors, report.evaluations
     )
     write_outputs(out, report.manifest, lines, report.evaluations)
+    recorder.end(report.manifest, report.evaluations, plan.every_specification)
     return report
 
 
@@ -208,7 +226,11 @@ def _places(folder: Path, out: Path) -> tuple[Path, Path]:
 
 
 def _carry_out(
-    jobs: Sequence[Job], changing: frozenset[Path], out: Path, executor: Executor | None, memory: int | None
+    jobs: Sequence[Job],
+    changing: frozenset[Path],
+    recorder: Recorder,
+    executor: Executor | None,
+    memory: int | None,
 ) -> Iterator[Done]:
     """Refuse what is still being written, keep what is finished, run the rest."""
     waiting = {job.export.name: job for job in jobs}
@@ -217,18 +239,20 @@ def _carry_out(
         if moving is not None:
             error = InputError("still being written", file=moving, hint="run the batch again later")
             yield Done(waiting.pop(job.export.name).export.name, error=error)
-    for done in finished(out, waiting.values()):
+    for done in finished(recorder, waiting.values()):
         del waiting[done.record]
         yield done
     yield from run_all(list(waiting.values()), executor, memory)
 
 
-def _saved(done: Done, out: Path) -> Done:
+def _saved(done: Done, recorder: Recorder) -> Done:
     """Save a result that is new; one that can't be written has failed, and the rest goes on."""
     if done.document is None or done.kept:
         return done
+    job = job_id(done.document.payload)
     try:
-        save_result(out, job_id(done.document.payload), done.document, done.arrays)
+        save_result(recorder.out, job, done.document, done.arrays)
+        recorder.wrote(job)
     except UsageError as error:
         return Done(done.record, error=error)
     return done

@@ -7,23 +7,24 @@ from pathlib import Path
 
 from aavqc import __version__
 from aavqc.batch.jobs import Done, Job, job_id, key_of
+from aavqc.batch.recorder import Recorder
 from aavqc.documents import ResultDocument
 from aavqc.errors import AavqcError
 from aavqc.fingerprint import numerical_platform
 
 
-def finished(out: Path, jobs: Iterable[Job]) -> Iterator[Done]:
+def finished(recorder: Recorder, jobs: Iterable[Job]) -> Iterator[Done]:
     """Yield what became of the jobs whose results lie in OUT, with nothing computed.
 
     A result holds where it is of the same bytes, the same method with all its settings, and the
-    same versions of this library and of those that its numbers come from, and is as it was
-    written; its arrays must be there. Any other is left alone, and its job runs.
+    same versions of this library and of those that its numbers come from, and is with its arrays
+    what the audit trail says was written. Any other is left alone, and its job runs.
     """
-    paths = sorted((out / "results").glob("*.json"))
+    paths = sorted((recorder.out / "results").glob("*.json"))
     wanted = {job.key: job for job in jobs} if paths else {}
     for path in paths:
-        document = _as_written(path)
-        if document is None or not (out / "arrays" / f"{path.stem}.npz").is_file():
+        document = _as_written(path) if recorder.intact(path.stem) else None
+        if document is None:
             continue
         job = wanted.pop(key_of(document.payload), None)
         if job is not None:

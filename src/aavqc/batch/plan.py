@@ -40,6 +40,11 @@ class Plan:
     specifications: list[Specification]
     lots: dict[str, list[Specification]]
 
+    @property
+    def every_specification(self) -> list[Specification]:
+        """Those of the folder and those of the sheet."""
+        return [*self.specifications, *(s for named in self.lots.values() for s in named)]
+
 
 def make_plan(
     folder: Path,
@@ -88,6 +93,13 @@ def jobs_of(
         _refuse_settings(resolved, rows, plan.sheet)
         jobs.append(Job(export, resolved, tuple(rows), actor, reason))
     return jobs
+
+
+def regulated(job: Job) -> bool:
+    """Tell whether the method, with what the sheet sets for the record, is regulated."""
+    cls = settings_class(job.method.technique)
+    whole = [row_settings(row, cls) for row in job.rows if not row.wells]
+    return build(cls, job.method.settings, *whole).regulated
 
 
 def _methods(folder: Path, methods: Sequence[str | Path | Method]) -> dict[str, Method]:

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 def schema(
     name: Annotated[
         str,
-        typer.Argument(help="result, error, specification, method, evaluation, manifest or samples."),
+        typer.Argument(help="result, error, specification, method, evaluation, manifest, audit or samples."),
     ],
 ) -> int:
     """Print the JSON Schema of a document."""
