@@ -27,7 +27,7 @@ from aavqc.batch.plan import jobs_of, make_plan, regulated
 from aavqc.batch.recorder import Recorder, file_hash
 from aavqc.batch.settle import still_changing
 from aavqc.batch.sheet import assign
-from aavqc.batch.tables import result_rows
+from aavqc.batch.tables import result_lines
 from aavqc.documents import Manifest, Method, Payload
 from aavqc.errors import (
     EXIT_BUG,
@@ -170,7 +170,7 @@ def run(
         details={"sample_sheet": file_hash(plan.sheet) if plan.rows else None},
     )
     report = BatchReport(out)
-    table: list[dict[str, object]] = []
+    lines: list[tuple[tuple[str, ...], str]] = []
     job_of: dict[str, str] = {}
     failed: dict[str, str] = {}
     for n, ended in enumerate(_carry_out(jobs, changing, recorder, executor, memory), start=1):
@@ -180,7 +180,7 @@ def run(
             job = job_of[done.record] = job_id(payload)
             report.payloads[job] = _light(payload)
             report.kept += done.kept
-            table += result_rows(payload, job)
+            lines += result_lines(payload, job)
         elif done.error is not None:
             failed[done.record] = str(done.error)
             report.errors.append(done.error)
@@ -203,7 +203,7 @@ def run(
     report.manifest = make_manifest(
         found.files, assignment.problems, job_of, failed, report.errors, report.evaluations
     )
-    write_outputs(out, report.manifest, table, report.evaluations)
+    write_outputs(out, report.manifest, lines, report.evaluations)
     recorder.end(report.manifest, report.evaluations, plan.every_specification)
     return report
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
 
-from aavqc.batch.tables import RESULT_COLUMNS, VERDICT_COLUMNS, to_csv, verdict_rows
+from aavqc.batch.tables import RESULT_COLUMNS, VERDICT_COLUMNS, csv_line, to_csv, verdict_rows
 from aavqc.documents import Manifest, ResultDocument, canonical, digest
 from aavqc.textfiles import write_bytes
 
@@ -57,7 +58,7 @@ def save_result(out: Path, job: str, document: ResultDocument, arrays: Mapping[s
 def write_outputs(
     out: Path,
     manifest: Manifest,
-    rows: Iterable[Mapping[str, object]],
+    lines: Iterable[tuple[tuple[str, ...], str]],
     evaluations: Sequence[Evaluation],
 ) -> None:
     """Write evaluations, tables and, last, the manifest."""
@@ -65,10 +66,9 @@ def write_outputs(
     for evaluation in evaluations:
         verdicts += verdict_rows(evaluation)
         write_bytes(out / lot_file(evaluation, evaluations), canonical(evaluation) + b"\n")
-    ordered = sorted(
-        rows, key=lambda row: tuple(str(row[c]) for c in ("lot", "sample_id", "technique", "run_id"))
-    )
-    write_bytes(out / "results.csv", to_csv(RESULT_COLUMNS, ordered).encode())
+    ordered = sorted(lines, key=itemgetter(0))  # stable: the attributes of a sample keep their order
+    table = csv_line(RESULT_COLUMNS) + "".join(line for _, line in ordered)
+    write_bytes(out / "results.csv", table.encode())
     write_bytes(out / "verdicts.csv", to_csv(VERDICT_COLUMNS, verdicts).encode())
     write_bytes(out / "manifest.json", canonical(manifest) + b"\n")
 

@@ -97,13 +97,24 @@ def verdict_rows(evaluation: Evaluation) -> list[dict[str, object]]:
     ]
 
 
+def result_lines(payload: Payload, job: str) -> list[tuple[tuple[str, ...], str]]:
+    """Return a line of ``results.csv`` for each attribute, with what the lines are sorted by."""
+    order = ("lot", "sample_id", "technique", "run_id")
+    return [
+        (tuple(str(row[c]) for c in order), csv_line([row[c] for c in RESULT_COLUMNS]))
+        for row in result_rows(payload, job)
+    ]
+
+
 def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
     """Return rows as CSV text: comma, LF, floats in their shortest exact form."""
+    return csv_line(columns) + "".join(csv_line([row.get(c) for c in columns]) for row in rows)
+
+
+def csv_line(values: Iterable[object]) -> str:
+    """Return one line of CSV."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in columns])
+    csv.writer(stream, lineterminator="\n").writerow([_cell(value) for value in values])
     return stream.getvalue()
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from aavqc.cli.output import command, data_channel, talk
-from aavqc.errors import EXIT_OK, AavqcError, InputError, UsageError, worst_exit
+from aavqc.errors import EXIT_OK, InputError, UsageError, worst_exit
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -91,13 +91,13 @@ def batch(
     if watched and as_json:
         raise UsageError("--watch", expected="without --json, which prints one document at the end")
     options: dict[str, Any] = {"samples": samples, "methods": methods or [], "specification": specs or None}
-    options |= {"memory": None if memory is None else int(memory * 1e9), "actor": actor, "reason": reason}
-    options["store"] = store
+    options |= {"memory": None if memory is None else int(memory * 1e9), "store": store}
+    options |= {"actor": actor, "reason": reason}
     with data_channel() as channel, _executor(workers, threads, scheduler) as executor:
         for _ in _passes(Path(folder), watched):
             try:
                 report = _run_batch(folder, out, executor=executor, **options)
-            except AavqcError as error:
+            except (UsageError, InputError) as error:
                 if not watched:
                     raise
                 talk(f"error: {error}")  # of a sample sheet that is being edited, say
