@@ -17,7 +17,7 @@ from aavqc.batch.audit import FILE, AuditEntry, Trail, anchored, read_trail
 from aavqc.batch.compare import OF_THE_WIDTH, RELATIVE
 from aavqc.batch.mirror import altered_store, check_store
 from aavqc.batch.recorder import STORE, file_hash, read_plain
-from aavqc.batch.rerun import judge_again, rerun, same_platform
+from aavqc.batch.rerun import judge_again, other_platform, rerun
 from aavqc.documents import Manifest, Payload, ResultDocument, digest
 from aavqc.errors import AavqcError, InputError, VerificationError
 from aavqc.parsers import Survey, survey
@@ -217,7 +217,7 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification
     record_of = {entry.job: entry.record for entry in folder.manifest.files if entry.job}
     exports = {export.name: export for export in surveyed.exports}
     payloads: dict[str, Payload] = {}
-    same, of_all = 0, 0
+    of_all, others = 0, list[str]()
     for job, _, plain in folder.documents():
         of_all += 1
         document = ResultDocument.model_validate(plain)
@@ -231,12 +231,14 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification
             report.findings.append(error)
         except OSError:
             continue  # missing arrays are named already
-        same += same_platform(document)
+        platform = other_platform(document)
+        if platform is not None:
+            others.append(platform)
     made = (
-        "the same bytes, on the same platform"
-        if same == len(payloads)
-        else f"on another platform ({len(payloads) - same} of them): verdicts and censoring exactly, numbers "
+        f"{len(others)} of them on another platform ({others[0]}): verdicts and censoring exactly, numbers "
         f"within {OF_THE_WIDTH:g} of the interval's width or {RELATIVE:g} of themselves"
+        if others
+        else "the same bytes, on the same platform"
     )
     report.checked.append(f"re-run: {len(payloads)} of {of_all} results come out again, {made}")
     if len(payloads) < of_all:
@@ -259,8 +261,6 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification
             )
             continue
         report.findings.extend(
-            judge_again(
-                file, evaluation, specification, payloads, with_sheet=with_sheet, exactly=same == of_all
-            )
+            judge_again(file, evaluation, specification, payloads, with_sheet=with_sheet, exactly=not others)
         )
     report.checked.append(f"verdicts: {len(folder.evaluations)} evaluation(s) made again")
