@@ -180,6 +180,13 @@ def test_a_store_that_can_not_be_used_is_said_before_the_work(
     assert not (tmp_path / "out" / "results").exists()
 
 
+def test_a_password_is_never_shown() -> None:
+    for url in ("postgresql+nosuchdriver://me:secret@host/db", "//me:secret@host"):
+        with pytest.raises(UsageError) as caught:
+            Store(url)
+        assert "secret" not in str(caught.value)
+
+
 def test_the_tables_are_those_that_postgresql_can_have_too() -> None:
     for table in tables.metadata.sorted_tables:
         made = str(CreateTable(table).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
