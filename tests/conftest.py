@@ -34,6 +34,12 @@ def example_lot() -> Path:
     return ROOT / "data" / "example_lot"
 
 
+@pytest.fixture(autouse=True)
+def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports that a test has just written are whole: a batch need not wait long to see that."""
+    monkeypatch.setattr("aavqc.batch.settle.QUIET_S", 0.02)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Each kernel has been compiled for one signature only, whatever the tests did with it."""
     from aavqc.kernels import KERNELS

@@ -77,12 +77,13 @@ MAY_IMPORT = {
         "records", "attributes", "errors",
     },
     "batch": {
-        "", "results", "analysis", "parsers", "sheet", "methods", "settings", "documents", "textfiles",
-        "errors",
+        "", "store", "results", "analysis", "parsers", "sheet", "methods", "settings", "kernels",
+        "fingerprint", "documents", "textfiles", "errors",
     },
     "report": {"documents", "results", "analysis"},
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},
-    "schemas": {"documents", "results"},
+    "schemas": {"documents", "results", "batch"},
+    "store": {"documents", "errors"},
     "cli": {
         "", "report", "batch", "simulate", "schemas", "analysis", "parsers", "results", "documents", "errors",
     },

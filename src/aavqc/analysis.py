@@ -319,7 +319,7 @@ def analyze_record(
     cls = settings_class(record.technique)
     _refuse_changes(method, cls, overrides or {}, rows)
     whole = [row for row in rows if not row.wells]
-    settings = build(cls, method.settings, *(row_settings(r, cls) for r in whole), overrides or {})
+    settings = _settings(method, cls, overrides or {}, rows)
     outcome: Outcome
     technique = import_module(f"aavqc.{record.technique}")
     if record.technique == "ddpcr":
@@ -332,19 +332,35 @@ def analyze_record(
     payload = Payload(
         technique=record.technique,
         inputs=sorted(record.inputs, key=lambda i: os.fsencode(i.name)),
-        method=MethodUsed(
-            name=method.name,
-            version=method.version,
-            technique=record.technique,
-            settings=plain(settings.model_dump(mode="json")),
-            parts=[_part(row) for row in rows],
-        ),
+        method=_method_used(method, settings, rows),
         algorithms=sorted(outcome.algorithms),
         samples=sorted(outcome.samples, key=lambda s: natural(s.sample_id)),
         wells=outcome.wells,
     )
     arrays = {f"{record.name}/{k}": v for k, v in outcome.arrays.items()}
     return Result(payload, arrays, time.perf_counter() - started)
+
+
+def method_used(technique: Technique, method: Method, rows: Sequence[SheetRow] = ()) -> MethodUsed:
+    """Return the method as a result will state it: known before anything is read."""
+    return _method_used(method, _settings(method, settings_class(technique), {}, rows), rows)
+
+
+def _settings(
+    method: Method, cls: type[Settings], overrides: Mapping[str, Any], rows: Sequence[SheetRow]
+) -> Settings:
+    """Return the settings of a whole record."""
+    return build(cls, method.settings, *(row_settings(r, cls) for r in rows if not r.wells), overrides)
+
+
+def _method_used(method: Method, settings: Settings, rows: Sequence[SheetRow]) -> MethodUsed:
+    return MethodUsed(
+        name=method.name,
+        version=method.version,
+        technique=method.technique,
+        settings=plain(settings.model_dump(mode="json")),
+        parts=[_part(row) for row in rows],
+    )
 
 
 def row_settings(row: SheetRow, cls: type[Settings]) -> dict[str, Any]:

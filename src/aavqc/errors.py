@@ -155,6 +155,12 @@ class AssayError(AavqcError):
     exit_code = EXIT_INVALID
 
 
+class VerificationError(AavqcError):
+    """What was written is not what is there now, or not what comes out again (exit 6)."""
+
+    exit_code = EXIT_VERIFY
+
+
 def nearest(word: str, known: list[str]) -> str:
     """Say which known names come nearest to a word, for a hint.
 

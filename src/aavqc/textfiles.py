@@ -258,13 +258,22 @@ def _toml_line(text: str, location: tuple[int | str, ...]) -> int | None:
     return start + 1 if lines and start else None
 
 
+FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+"""What a spreadsheet takes for the start of a formula, in any of its languages."""
+
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?(E[+-]?[0-9]+)?( [^\s=+@()|!]+)?")
+"""A number as verdicts write it, with its unit: as text, for its digits count."""
+
+
 def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
     """Return rows as CSV text: comma, LF, floats in their shortest exact form."""
+    return csv_line(columns) + "".join(csv_line([row.get(c) for c in columns]) for row in rows)
+
+
+def csv_line(values: Iterable[object]) -> str:
+    """Return one line of CSV."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in columns])
+    csv.writer(stream, lineterminator="\n").writerow([_cell(value) for value in values])
     return stream.getvalue()
 
 
@@ -273,7 +282,7 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+        return f"'{value}" if value[:1] in FORMULA and not NUMBER.fullmatch(value) else value
     return repr(value) if isinstance(value, float) else str(value)
 
 

@@ -1,25 +1,33 @@
 """Batch: a folder of exports → results, evaluations, tables; one bad file costs no other.
 
 :func:`run` walks the folder, joins exports with the sample sheet, analyzes each export as a
-job of its own (in this process or on any executor), judges each lot against the
-specification, and writes OUT. It computes nothing itself.
+job of its own (in this process or on any executor), saves its result as the job ends, judges
+each lot against the specification, and writes OUT. Run again, it computes only what is not
+there yet. It computes nothing itself.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aavqc.analysis import TECHNIQUES, nothing_found, resolve_method, row_settings, settings_class
-from aavqc.batch.jobs import Done, Job, job_id, run_job
+from aavqc.analysis import nothing_found
+from aavqc.batch.execute import run_all
+from aavqc.batch.finished import finished
+from aavqc.batch.jobs import Done, Job, job_id
 from aavqc.batch.judge import judge_results
-from aavqc.batch.outputs import lot_file, write_outputs
-from aavqc.batch.pool import local_pool
-from aavqc.documents import EvaluationEntry, FileEntry, Manifest, Method, ResultDocument, SheetRow
+from aavqc.batch.manifest import make_manifest
+from aavqc.batch.outputs import Results, save_result, write_outputs
+from aavqc.batch.plan import jobs_of, make_plan, regulated
+from aavqc.batch.recorder import Recorder, file_hash
+from aavqc.batch.settle import still_changing
+from aavqc.batch.tables import result_lines
+from aavqc.documents import Manifest, Method, Payload
 from aavqc.errors import (
     EXIT_BUG,
     EXIT_INCOMPLETE,
@@ -29,11 +37,9 @@ from aavqc.errors import (
     UsageError,
     worst_exit,
 )
-from aavqc.methods import load_method
-from aavqc.parsers import Survey, survey
-from aavqc.results import Links, Specification, load_results
-from aavqc.settings import build
-from aavqc.sheet import Assignment, assign, load_sheet
+from aavqc.parsers import survey
+from aavqc.results import Links, load_results
+from aavqc.sheet import assign
 
 if TYPE_CHECKING:
     from aavqc.results import Evaluation
@@ -52,22 +58,30 @@ class BatchReport:
     out : Path
     manifest : Manifest
         A row for every file seen.
-    results : dict of str to ResultDocument
-        By job.
+    payloads : dict of str to Payload
+        By job, without inputs, diagnostics and wells: what judging needs.
     evaluations : list of Evaluation
         One a lot and specification.
     errors : list of AavqcError
         Every file or record that failed, with what was expected and found.
     bugs : list of str
         Tracebacks of errors that are not the input's fault.
+    kept : int
+        How many results were found finished in OUT.
     """
 
     out: Path
-    manifest: Manifest
-    results: dict[str, ResultDocument] = field(default_factory=dict)
+    manifest: Manifest = field(default_factory=lambda: Manifest(files=[], problems=[]))
+    payloads: dict[str, Payload] = field(default_factory=dict)
     evaluations: list[Evaluation] = field(default_factory=list)
     errors: list[AavqcError] = field(default_factory=list)
     bugs: list[str] = field(default_factory=list)
+    kept: int = 0
+
+    @property
+    def results(self) -> Results:
+        """The whole results by job, each read from OUT when it is asked for."""
+        return Results(self.out, self.payloads)
 
     @property
     def exit_codes(self) -> Counter[int]:
@@ -76,7 +90,7 @@ class BatchReport:
         codes.update(e.exit_code for e in self.errors)
         codes[EXIT_BUG] += len(self.bugs)
         codes[EXIT_INCOMPLETE] += len(self.manifest.problems)
-        samples = [s for r in self.results.values() for s in r.samples if s.role == "sample"]
+        samples = [s for p in self.payloads.values() for s in p.samples if s.role == "sample"]
         codes[EXIT_INVALID] += sum(s.status == "invalid" for s in samples)
         return +codes
 
@@ -96,8 +110,10 @@ def run(
     other: Sequence[str | Path] = (),
     links: str | Path | None = None,
     executor: Executor | None = None,
+    memory: int | None = None,
     actor: str | None = None,
     reason: str | None = None,
+    store: str | None = None,
     on_done: OnDone | None = None,
 ) -> BatchReport:
     """Analyze and judge everything below a folder.
@@ -107,7 +123,8 @@ def run(
     folder : path
         Never written to.
     out : path
-        Output folder; must not lie inside ``folder``.
+        Output folder; must not lie inside ``folder``. Results that an earlier run finished there
+        are kept where their bytes, methods and versions are the same.
     samples : path, optional
         Sample sheet or a plate's layout; default ``folder/samples.csv`` where it exists.
     methods : sequence, optional
@@ -120,8 +137,14 @@ def run(
         Retests and manual changes, see :class:`aavqc.results.Links`.
     executor : concurrent.futures.Executor, optional
         Where jobs run; default: one after the other in this process.
+    memory : int, optional
+        Bytes that the jobs under way on an executor may take together, by estimate; default half
+        of the machine's.
     actor, reason : str, optional
-        For the envelope of every result.
+        Who runs this, and why: for the envelopes and the audit trail. A regulated method
+        requires both.
+    store : str, optional
+        URL of the database of results; default ``out/aavqc.sqlite``.
     on_done : callable(done, n, total), optional
         Called as each job ends, for progress.
 
@@ -132,42 +155,41 @@ def run(
     Raises
     ------
     UsageError
-        ``out`` inside ``folder``; a method, sheet or specification that can't be used.
+        ``out`` inside ``folder``, or not writable; a method, sheet, specification or store that
+        can't be used; no actor or reason where they are required.
+    VerificationError
+        ``out`` holds an audit trail that is not what was written.
     """
-    folder, out = Path(folder), Path(out)
-    if not folder.is_dir():
-        raise InputError("no such folder", file=str(folder))
-    if out.resolve().is_relative_to(folder.resolve()):
-        raise UsageError(
-            "the output folder lies inside the folder of exports",
-            found=str(out),
-            hint="exports are never written to: choose another --out",
-        )
-    by_technique = _methods(folder, methods)
-    setting_names = {name for t in TECHNIQUES for name in settings_class(t).model_fields}
-    sheet_path = Path(samples) if samples is not None else folder / "samples.csv"
-    rows = load_sheet(sheet_path, setting_names) if samples is not None or sheet_path.exists() else []
-    specifications = [Specification.load(path) for path in _specifications(folder, specification)]
-    lots = _lots(rows, sheet_path.parent)
+    folder, out = _places(Path(folder), Path(out))
+    plan = make_plan(folder, samples, methods, specification)
     elsewhere = load_results(*other)
     linked = Links.load(links) if links is not None else None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"no output folder can be made ({error.strerror})", file=str(out)) from error
+    changing = still_changing(folder)
     found = survey(folder)
-    assignment = assign(rows, found.exports, folder, sheet_path)
-    jobs = _jobs(found, assignment, by_technique, sheet_path, actor, reason)
+    assignment = assign(plan.rows, found.exports, folder, plan.sheet)
+    jobs = jobs_of(plan, found, assignment, actor, reason)
 
-    report = BatchReport(out, Manifest(schema="aavqc.manifest/1", files=[], problems=[]))
-    arrays = {}
+    recorder = Recorder.begin(
+        out,
+        source=folder,
+        store=store,
+        actor=actor,
+        reason=reason,
+        regulated=any(regulated(job) for job in jobs),
+        details={"sample_sheet": file_hash(plan.sheet) if plan.rows else None},
+    )
+    report = BatchReport(out)
+    lines: list[tuple[tuple[str, ...], str]] = []
     job_of: dict[str, str] = {}
     failed: dict[str, str] = {}
-    for n, done in enumerate(_run_all(jobs, executor), start=1):
+    for n, ended in enumerate(_carry_out(jobs, changing, recorder, executor, memory), start=1):
+        done = _saved(ended, recorder)
         if done.document is not None:
-            job = job_id(done.document.payload)
-            job_of[done.record], report.results[job] = job, done.document
-            arrays[job] = done.arrays
+            payload = done.document.payload
+            job = job_of[done.record] = job_id(payload)
+            report.payloads[job] = _light(payload, linked is not None)
+            report.kept += done.kept
+            lines += result_lines(payload, job)
         elif done.error is not None:
             failed[done.record] = str(done.error)
             report.errors.append(done.error)
@@ -180,154 +202,81 @@ def run(
     if not found.exports and not report.errors:
         report.errors.append(nothing_found(found, folder))
     report.errors.sort(key=str)
-    report.results = dict(sorted(report.results.items()))
-    report.manifest = Manifest(
-        schema="aavqc.manifest/1",
-        files=_file_entries(found, job_of, failed, report.errors),
-        problems=assignment.problems,
-    )
+    report.payloads = dict(sorted(report.payloads.items()))
     report.evaluations = judge_results(
-        report.results,
-        specifications,
-        lots=lots,
-        without_sheet=None if rows else folder.resolve().name,
+        report.payloads,
+        plan.specifications,
+        lots=plan.lots,
+        without_sheet=None if plan.rows else folder.resolve().name,
         other=elsewhere,
         links=linked,
     )
-    report.manifest.evaluations = [
-        EvaluationEntry(
-            lot=e.lot,
-            specification=e.specification.id,
-            overall=e.overall,
-            file=lot_file(e, report.evaluations),
-        )
-        for e in report.evaluations
-    ]
-    write_outputs(report.out, report.manifest, report.results, arrays, report.evaluations)
+    report.manifest = make_manifest(
+        found.files, assignment.problems, job_of, failed, report.errors, report.evaluations
+    )
+    write_outputs(out, report.manifest, lines, report.evaluations)
+    recorder.end(report.manifest, report.evaluations, plan.every_specification)
     return report
 
 
-def _methods(folder: Path, methods: Sequence[str | Path | Method]) -> dict[str, Method]:
-    found = [m if isinstance(m, Method) else load_method(m) for m in methods]
-    if not methods:
-        found = [load_method(path) for path in sorted(folder.glob("method*.toml"))]
-    by_technique: dict[str, Method] = {}
-    for method in found:
-        if method.technique in by_technique:
-            raise UsageError(
-                f"two methods for technique {method.technique}",
-                found=f"{by_technique[method.technique].name}, {method.name}",
-                hint="name one with --method, or one a row in the sample sheet",
-            )
-        by_technique[method.technique] = method
-    return by_technique
-
-
-def _specifications(folder: Path, specification: str | Path | Sequence[str | Path] | None) -> list[Path]:
-    if specification is None:
-        return sorted(folder.glob("specification*.toml"))
-    given = [specification] if isinstance(specification, (str, Path)) else specification
-    return [Path(path) for path in given]
-
-
-def _lots(rows: Sequence[SheetRow], sheet_folder: Path) -> dict[str, list[Specification]]:
-    """Return the lots of the sheet, each with the specifications that its rows name."""
-    named: dict[str, dict[str, None]] = {}
-    judged = {row.lot for row in rows if row.role == "sample"}  # a lot of controls alone is a standard
-    for row in rows:
-        if row.lot not in judged:
-            continue
-        named.setdefault(row.lot, {}).update({row.specification: None} if row.specification else {})
-    return {lot: [Specification.load(sheet_folder / path) for path in paths] for lot, paths in named.items()}
-
-
-def _jobs(
-    found: Survey,
-    assignment: Assignment,
-    methods: dict[str, Method],
-    sheet: Path,
-    actor: str | None,
-    reason: str | None,
-) -> list[Job]:
-    jobs = []
-    for export in found.exports:
-        rows = assignment.rows.get(export.name, [])
-        named = {row.method for row in rows if row.method}
-        if len(named) > 1:
-            raise UsageError(
-                f"two methods for one record {export.name!r} in the sample sheet",
-                found=", ".join(sorted(named)),
-            )
-        method: str | Path | Method | None = methods.get(export.technique)
-        for name in named:
-            method = sheet.parent / name if name.endswith(".toml") else name
-        resolved = resolve_method(export.technique, method)
-        _refuse_settings(resolved, rows, sheet)
-        jobs.append(Job(export, resolved, tuple(rows), actor, reason))
-    return jobs
-
-
-def _refuse_settings(method: Method, rows: Sequence[SheetRow], sheet: Path) -> None:
-    """Refuse settings that the technique does not take, before anything is analyzed."""
-    cls = settings_class(method.technique)
-    try:
-        build(cls, method.settings)
-    except UsageError as error:
-        raise error.in_file(f"method {method.name!r}") from error
-    for row in rows:
-        try:
-            build(cls, method.settings, row_settings(row, cls))
-        except UsageError as error:
-            error.line = row.line
-            raise error.in_file(sheet.name) from error
-
-
-def _run_all(jobs: list[Job], executor: Executor | None) -> Iterator[Done]:
-    if executor is None:
-        yield from map(run_job, jobs)
-        return
-    futures = {executor.submit(run_job, job): job for job in jobs}
-    for future in as_completed(futures):
-        # a worker that died takes all that it had with it: each job has one more chance
-        yield _once_more(futures[future]) if future.exception() is not None else future.result()
-
-
-def _once_more(job: Job) -> Done:
-    """Run a job in a process of its own; if that dies too, the job has failed and nothing else."""
-    with local_pool(1) as executor:
-        try:
-            return executor.submit(run_job, job).result()
-        except BrokenExecutor:
-            error = InputError(
-                "the process that analyzed it died twice",
-                file=job.export.files[0].name,
-                hint="more memory, or a parser or library that crashes on it",
-            )
-            return Done(job.export.name, error=error)
-
-
-def _file_entries(
-    found: Survey, job_of: dict[str, str], failed: dict[str, str], errors: Iterable[AavqcError]
-) -> list[FileEntry]:
-    """A row a file; of a record that failed, the file at fault is failed and the rest are not used."""
-    at_fault = {e.file for e in errors if e.file}
-    entries = []
-    for row in found.files:
-        status, reason = row.status, row.reason
-        if row.record in failed:
-            culprit = row.name in at_fault or not any(
-                f.name in at_fault for f in found.files if f.record == row.record
-            )
-            status = "failed" if culprit else "ignored"
-            reason = failed[row.record] if culprit else f"record failed: {failed[row.record]}"
-        entries.append(
-            FileEntry(
-                path=row.name,
-                sha256=row.sha256,
-                status=status,
-                reason=reason,
-                record=row.record,
-                job=job_of.get(row.record) if row.record else None,
-            )
+def _places(folder: Path, out: Path) -> tuple[Path, Path]:
+    """Return both paths absolute, for workers may have another working directory; make OUT."""
+    if not folder.is_dir():
+        raise InputError("no such folder", file=str(folder))
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            "the output folder lies inside the folder of exports",
+            found=str(out),
+            hint="exports are never written to: choose another --out",
         )
-    return entries
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"no output folder can be made ({error.strerror})", file=str(out)) from error
+    return Path(os.path.abspath(folder)), out
+
+
+def _carry_out(
+    jobs: Sequence[Job],
+    changing: frozenset[Path],
+    recorder: Recorder,
+    executor: Executor | None,
+    memory: int | None,
+) -> Iterator[Done]:
+    """Refuse what is still being written, keep what is finished, run the rest."""
+    waiting = {job.export.name: job for job in jobs}
+    for job in jobs:
+        moving = next((f.name for f in job.export.files if f.path in changing), None)
+        if moving is not None:
+            error = InputError("still being written", file=moving, hint="run the batch again later")
+            yield Done(waiting.pop(job.export.name).export.name, error=error)
+    for done in finished(recorder, waiting.values()):
+        del waiting[done.record]
+        yield done
+    yield from run_all(list(waiting.values()), executor, memory)
+
+
+def _saved(done: Done, recorder: Recorder) -> Done:
+    """Save a result that is new; one that can't be written has failed, and the rest goes on."""
+    if done.document is None or done.kept:
+        return done
+    job = job_id(done.document.payload)
+    try:
+        save_result(recorder.out, job, done.document, done.arrays)
+        recorder.wrote(job)
+    except UsageError as error:
+        return Done(done.record, error=error)
+    return done
+
+
+def _light(payload: Payload, linked: bool) -> Payload:
+    """Return a result without what is large: a batch holds thousands of them.
+
+    Links compare settings and inputs; else the design length is all that judging asks for.
+    """
+    samples = [s.model_copy(update={"diagnostics": {}, "warnings": []}) for s in payload.samples]
+    if linked:
+        return payload.model_copy(update={"samples": samples, "wells": None})
+    design = {k: v for k, v in payload.method.settings.items() if k == "design_length"}
+    method = payload.method.model_copy(update={"settings": design, "parts": []})
+    return payload.model_copy(update={"samples": samples, "method": method, "inputs": [], "wells": None})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aavqc.documents import ResultDocument
+from aavqc.documents import Payload
 from aavqc.errors import UsageError
 from aavqc.results import (
     Candidate,
@@ -23,7 +23,7 @@ _EXPECTED = "the id of a result that is judged"
 
 
 def judge_results(
-    results: Mapping[str, ResultDocument],
+    results: Mapping[str, Payload],
     specifications: Sequence[Specification],
     *,
     lots: Mapping[str, Sequence[Specification]] | None = None,
@@ -35,7 +35,7 @@ def judge_results(
 
     Parameters
     ----------
-    results : mapping of job to ResultDocument
+    results : mapping of job to Payload
         Each names the lots of its parts, where a sample sheet was used. Controls belong to
         every lot that was measured in their run, whatever lot they are of.
     specifications : sequence of Specification
@@ -62,9 +62,9 @@ def judge_results(
     """
     samples: dict[str | None, list[Candidate]] = {lot: [] for lot in lots or {}}
     controls: dict[str | None, list[Candidate]] = {}
-    for job, document in results.items():
-        for sample in document.samples:
-            found = candidates_of([sample], job, document.payload.technique)
+    for job, payload in results.items():
+        for sample in payload.samples:
+            found = candidates_of([sample], job, payload.technique)
             if sample.role == "sample":
                 samples.setdefault(sample.lot, []).extend(found)
             else:
@@ -98,13 +98,13 @@ def judge_results(
     return evaluations
 
 
-def _designs(results: Mapping[str, ResultDocument]) -> dict[str | None, float]:
+def _designs(results: Mapping[str, Payload]) -> dict[str | None, float]:
     """Return the length that each lot packages by design, where its methods are of one mind."""
     found: dict[str | None, set[float]] = {}
-    for document in results.values():
-        length = document.payload.method.settings.get("design_length")
+    for payload in results.values():
+        length = payload.method.settings.get("design_length")
         if length is not None:
-            for lot in {sample.lot for sample in document.samples}:
+            for lot in {sample.lot for sample in payload.samples}:
                 found.setdefault(lot, set()).add(float(length))
     return {lot: lengths.pop() for lot, lengths in found.items() if len(lengths) == 1}
 
@@ -121,7 +121,7 @@ def _add(samples: dict[str | None, list[Candidate]], other: Mapping[str | None, 
         samples.setdefault(next(iter(samples)) if lot is None else lot, []).extend(candidates)
 
 
-def _changes(results: Mapping[str, ResultDocument], links: Links) -> list[ManualChange]:
+def _changes(results: Mapping[str, Payload], links: Links) -> list[ManualChange]:
     for missing in (name for c in links.changes for name in (c.before, c.after) if name not in results):
         raise UsageError(f"a link names the result {missing!r}", expected=_EXPECTED)
-    return [manual_change(c, results[c.before].payload, results[c.after].payload) for c in links.changes]
+    return [manual_change(c, results[c.before], results[c.after]) for c in links.changes]

@@ -1,19 +1,20 @@
-"""Write OUT: each file whole or not at all, and nothing in it that depends on the order of work."""
+"""OUT: each file whole or not at all, and nothing in it that depends on the order of work."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
 
-from aavqc.batch.tables import RESULT_COLUMNS, VERDICT_COLUMNS, result_rows, to_csv, verdict_rows
+from aavqc.batch.tables import RESULT_COLUMNS, VERDICT_COLUMNS, verdict_rows
 from aavqc.documents import Manifest, ResultDocument, canonical, digest
-from aavqc.textfiles import write_bytes
+from aavqc.textfiles import csv_line, to_csv, write_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,25 +24,51 @@ if TYPE_CHECKING:
 MAX_STEM = 200
 
 
+class Results(Mapping[str, ResultDocument]):
+    """The results of a batch by job, each read from OUT when it is asked for."""
+
+    def __init__(self, out: Path, jobs: Iterable[str]) -> None:
+        self._out = out
+        self._jobs = dict.fromkeys(sorted(jobs))
+
+    def __getitem__(self, job: str) -> ResultDocument:
+        if job not in self._jobs:
+            raise KeyError(job)
+        return ResultDocument.load(self._out / "results" / f"{job}.json")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._jobs)
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+
+def save_result(out: Path, job: str, document: ResultDocument, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write a result as its job ends; the arrays first, for a result says that its job is done.
+
+    Raises
+    ------
+    UsageError
+        The place can't be written to.
+    """
+    write_bytes(out / "arrays" / f"{job}.npz", npz_bytes(arrays))
+    document.save(out / "results" / f"{job}.json")
+
+
 def write_outputs(
     out: Path,
     manifest: Manifest,
-    results: Mapping[str, ResultDocument],
-    arrays: Mapping[str, Mapping[str, NDArray[Any]]],
+    lines: Iterable[tuple[tuple[str, ...], str]],
     evaluations: Sequence[Evaluation],
 ) -> None:
-    """Write results, arrays, evaluations, tables and, last, the manifest."""
-    rows = []
-    for job, document in results.items():
-        document.save(out / "results" / f"{job}.json")
-        write_bytes(out / "arrays" / f"{job}.npz", npz_bytes(arrays.get(job, {})))
-        rows += result_rows(document.payload, job)
+    """Write evaluations, tables and, last, the manifest."""
     verdicts = []
     for evaluation in evaluations:
         verdicts += verdict_rows(evaluation)
         write_bytes(out / lot_file(evaluation, evaluations), canonical(evaluation) + b"\n")
-    rows.sort(key=lambda row: tuple(str(row[c]) for c in ("lot", "sample_id", "technique", "run_id")))
-    write_bytes(out / "results.csv", to_csv(RESULT_COLUMNS, rows).encode())
+    ordered = sorted(lines, key=itemgetter(0))  # stable: the attributes of a sample keep their order
+    table = csv_line(RESULT_COLUMNS) + "".join(line for _, line in ordered)
+    write_bytes(out / "results.csv", table.encode())
     write_bytes(out / "verdicts.csv", to_csv(VERDICT_COLUMNS, verdicts).encode())
     write_bytes(out / "manifest.json", canonical(manifest) + b"\n")
 

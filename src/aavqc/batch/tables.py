@@ -5,9 +5,7 @@ from __future__ import annotations
 from aavqc import __version__
 from aavqc.documents import Payload, digest
 from aavqc.results import Evaluation
-from aavqc.textfiles import to_csv
-
-__all__ = ["RESULT_COLUMNS", "VERDICT_COLUMNS", "result_rows", "to_csv", "verdict_rows"]
+from aavqc.textfiles import csv_line
 
 RESULT_COLUMNS = (
     "run_id", "sample_id", "lot", "role", "technique", "attribute", "target", "method",
@@ -86,4 +84,13 @@ def verdict_rows(evaluation: Evaluation) -> list[dict[str, object]]:
             "aavqc_version": __version__,
         }
         for v in evaluation.verdicts
+    ]
+
+
+def result_lines(payload: Payload, job: str) -> list[tuple[tuple[str, ...], str]]:
+    """Return a line of ``results.csv`` for each attribute, with what the lines are sorted by."""
+    order = ("lot", "sample_id", "technique", "run_id")
+    return [
+        (tuple(str(row[c]) for c in order), csv_line([row[c] for c in RESULT_COLUMNS]))
+        for row in result_rows(payload, job)
     ]

@@ -13,19 +13,21 @@ from aavqc.cli.batch import register as batch
 from aavqc.cli.inspect import register as inspect
 from aavqc.cli.schema import register as schema
 from aavqc.cli.simulate import register as simulate
+from aavqc.cli.verify import register as verify
 from aavqc.errors import EXIT_INTERRUPTED, EXIT_USAGE
 
 app = typer.Typer(
     name="aavqc",
     help="AAV vector quality control: from AUC, CDMS and ddPCR exports to verdicts with uncertainty.",
-    epilog="Exit codes: 0 pass, 1 OOS, 2 usage, 3 unreadable input, 4 invalid assay, 5 incomplete, 70 bug.",
+    epilog="Exit codes: 0 pass, 1 OOS, 2 usage, 3 unreadable input, 4 invalid assay, 5 incomplete, "
+    "6 not verified, 70 bug.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for add_commands in (batch, inspect, analyze, simulate, schema):
+for add_commands in (batch, verify, inspect, analyze, simulate, schema):
     add_commands(app)
 
 

@@ -6,11 +6,11 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -49,10 +49,10 @@ def demo(
             source = carried if carried.is_dir() else beside_sources / name
             shutil.copytree(source, target / to, dirs_exist_ok=True)
     talk(f"the example lot is in {target / 'lot'}")
-    with data_channel() as channel:
-        code, report = _run_batch(target / "lot", target / "results", workers=_default_workers())
+    with data_channel() as channel, _executor(0) as executor:
+        report = _run_batch(target / "lot", target / "results", executor=executor)
         channel.write("".join(f"{evaluation}\n" for evaluation in report.evaluations))
-    return code
+    return report.exit_code
 
 
 @command
@@ -74,8 +74,22 @@ def batch(
         typer.Option("--links", help="Retests and manual changes, TOML."),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=0, help="0: one a core.")] = 0,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of each worker.")] = 1,
+    memory: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--memory", min=0.1, help="GB that all workers may take; default half of it all."),
+    ] = None,
+    scheduler: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--scheduler", help="Run on this dask.distributed scheduler: tcp://host:port."),
+    ] = None,
+    watched: Annotated[bool, typer.Option("--watch", help="Go on as files arrive, until Ctrl-C.")] = False,
     actor: Annotated[Optional[str], typer.Option("--actor", help="Who runs this.")] = None,  # noqa: UP045
     reason: Annotated[Optional[str], typer.Option("--reason", help="Why.")] = None,  # noqa: UP045
+    store: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--store", help="URL of the database of results; default OUT/aavqc.sqlite."),
+    ] = None,
     fail_on: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--fail-on", help="Comma list of oos, invalid, input, incomplete."),
@@ -84,24 +98,27 @@ def batch(
 ) -> int:
     """Analyze and judge everything below a folder; a bad file does not stop the rest."""
     narrowed = _narrowed(fail_on)
-    with data_channel() as channel:
-        code, report = _run_batch(
-            Path(folder),
-            Path(out),
-            workers=workers or _default_workers(),
-            samples=samples,
-            methods=methods or [],
-            specification=specs or None,
-            other=other or (),
-            links=links,
-            actor=actor,
-            reason=reason,
-        )
-        if as_json:
-            channel.write(json.dumps(_summary(report), ensure_ascii=False) + "\n")
-        else:
-            channel.write("".join(f"{evaluation}\n" for evaluation in report.evaluations))
-    return _final(report.exit_codes, code, narrowed)
+    if watched and as_json:
+        raise UsageError("--watch", expected="without --json, which prints one document at the end")
+    options: dict[str, Any] = {"samples": samples, "methods": methods or [], "specification": specs or None}
+    options |= {"memory": None if memory is None else int(memory * 1e9), "store": store}
+    options |= {"other": other or (), "links": links}
+    options |= {"actor": actor, "reason": reason}
+    with data_channel() as channel, _executor(workers, threads, scheduler) as executor:
+        for _ in _passes(Path(folder), watched):
+            try:
+                report = _run_batch(folder, out, executor=executor, **options)
+            except (UsageError, InputError) as error:
+                if not watched:
+                    raise
+                talk(f"error: {error}")  # of a sample sheet that is being edited, say
+                continue
+            if as_json:
+                channel.write(json.dumps(_summary(report), ensure_ascii=False) + "\n")
+            else:
+                channel.write("".join(f"{evaluation}\n" for evaluation in report.evaluations))
+            channel.flush()
+    return _final(report.exit_codes, report.exit_code, narrowed)
 
 
 @command
@@ -145,7 +162,7 @@ def check(
         files, lots = _result_files(paths)
         loaded = [ResultDocument.load(f) for f in files]
         evaluations = judge_results(
-            {job_id(document.payload): document for document in loaded},
+            {job_id(document.payload): document.payload for document in loaded},
             specifications,
             lots=lots,
             other=load_results(*other or []),
@@ -217,30 +234,41 @@ def _result_files(paths: list[str]) -> tuple[list[Path], dict[str, list[Specific
     return files, lots
 
 
-def _run_batch(folder: Path, out: Path, *, workers: int, **options: object) -> tuple[int, BatchReport]:
+def _passes(folder: Path, watched: bool) -> Iterable[None]:
+    """Once, or with ``--watch`` whenever the folder has changed."""
+    if not watched:
+        return [None]
+    from aavqc.batch.watch import changes
+
+    return changes(folder)
+
+
+def _run_batch(folder: str | Path, out: str | Path, **options: Any) -> BatchReport:
+    """Run a batch, show its progress, and say what it came to."""
     from aavqc.batch import run
 
-    with _pool(workers) as executor, _progress() as on_done:
-        report = run(folder, out, executor=executor, on_done=on_done, **options)  # type: ignore[arg-type]
+    with _progress() as on_done:
+        report = run(folder, out, on_done=on_done, **options)
     for error in report.errors:
         talk(f"failed: {error}")
     for trace in report.bugs:
         talk(f"a bug in aavqc, please report it:\n{trace}")
     for problem in report.manifest.problems:
         talk(f"sample sheet: {problem}")
-    for document in report.results.values():
-        for sample in document.samples:
+    for payload in report.payloads.values():
+        for sample in payload.samples:
             for flag in sample.flags:
                 if flag.severity != "info":
                     talk(f"{sample.sample_id}: {flag.severity}: {flag.message}")
     status = Counter(entry.status for entry in report.manifest.files)
     talk(
         f"files: {status['used']} used, {status['ignored']} ignored, {status['failed']} failed; "
-        f"results: {len(report.results)} in {out / 'results'}"
+        f"results: {len(report.payloads)} in {report.out / 'results'}"
+        + (f", {report.kept} of them from before, nothing computed again" if report.kept else "")
     )
     for evaluation in report.evaluations:
         talk(f"lot {evaluation.lot}: {evaluation.overall} by specification {evaluation.specification.id}")
-    return report.exit_code, report
+    return report
 
 
 def _final(codes: Counter[int], code: int, narrowed: set[int] | None) -> int:
@@ -275,19 +303,21 @@ def _summary(report: BatchReport) -> dict[str, object]:
     }
 
 
-def _default_workers() -> int:
-    return os.cpu_count() or 1
-
-
 @contextmanager
-def _pool(workers: int) -> Iterator[Executor | None]:
-    if workers <= 1:
-        yield None
-        return
-    from aavqc.batch.pool import local_pool
+def _executor(workers: int, threads: int = 1, scheduler: str | None = None) -> Iterator[Executor | None]:
+    """Yield where jobs run: a cluster, a pool, or with one worker this process."""
+    if scheduler is not None:
+        from aavqc.batch.cluster import cluster
 
-    with local_pool(workers) as executor:
-        yield executor
+        with cluster(scheduler) as remote:
+            yield remote
+    elif workers == 1:
+        yield None
+    else:
+        from aavqc.batch.pool import local_pool
+
+        with local_pool(workers or os.cpu_count() or 1, threads) as pool:
+            yield pool
 
 
 @contextmanager
@@ -296,7 +326,7 @@ def _progress() -> Iterator[Callable[[Done, int, int], None]]:
     if not sys.stderr.isatty():
 
         def line(done: Done, n: int, total: int) -> None:
-            outcome = "done" if done.document is not None else "failed"
+            outcome = "kept" if done.kept else "done" if done.document is not None else "failed"
             talk(f"[{n}/{total}] {done.record}: {outcome}")
 
         yield line

@@ -7,26 +7,23 @@ entry-point group ``aavqc.parsers``: each entry names a :class:`Format`.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from aavqc.errors import AavqcError, InputError
 from aavqc.parsers.formats import Export, Format, Grouping
+from aavqc.parsers.plugins import installed_formats
 from aavqc.parsers.sources import SourceFile, from_disk, from_stream, from_zip, is_binary, safe_name, walk
 from aavqc.records import Record
 from aavqc.textfiles import is_utf16, utf16_error
 
 __all__ = ["Export", "FileRow", "Format", "Grouping", "Survey", "formats", "read_export", "survey"]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,15 +86,9 @@ def formats() -> tuple[Format, ...]:
         *(quantasoft, qiacuity, absoluteq, rdml, asm_dpcr, naica),
         *(scan_table, stori_text, ion_list, mass_list, distribution),
     )
-    found = [module.FORMAT for module in modules]
-    for entry in sorted(entry_points(group="aavqc.parsers"), key=lambda e: e.name):
-        try:
-            plugin = entry.load()
-        except Exception:  # a plug-in's fault must not take the library down
-            log.warning("parser plug-in %s can't be loaded", entry.value, exc_info=True)
-            continue
-        found.insert(0, plugin)
-    return tuple(found)
+    built_in = [module.FORMAT for module in modules]
+    names = {known.name for known in built_in}
+    return (*(known for known in installed_formats() if known.name not in names), *built_in)
 
 
 def read_export(export: Export) -> Record:

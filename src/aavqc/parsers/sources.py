@@ -132,6 +132,10 @@ class SourceFile:
             raise _too_large(self.name, limit, "more")
         return data
 
+    def stored_sha256(self) -> str:
+        """Hash the bytes as stored once more, to compare with those that were listed."""
+        return _hashed(self.name, self.path, self.member, self.data)[0]
+
     def text(self) -> str:
         """Read the whole content as UTF-8 text."""
         if not self.head:
@@ -163,6 +167,8 @@ def from_disk(path: Path, name: str) -> SourceFile:
         raise InputError("missing, or a link that leads nowhere", file=name) from error
     except OSError as error:
         raise InputError(f"can't be read ({error.strerror})", file=name) from error
+    if path.is_dir():  # that it was not walked into: see walk
+        raise InputError("folder can't be read", file=name, hint="check its permissions")
     if not regular:
         raise InputError("no regular file", file=name, found="a pipe, socket or device")
     return _describe(name, path=path)
@@ -242,12 +248,20 @@ def is_binary(head: bytes) -> bool:
 def walk(folder: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files below a folder with their names, sorted by the names' bytes.
 
-    Links to files are followed; links to folders are not, so no loop can arise.
+    Links to files are followed; links to folders are not, so no loop can arise. A folder below
+    that can't be read is yielded like a file.
+
+    Raises
+    ------
+    InputError
+        The folder itself can't be read.
     """
-    found = []
+    found: list[Path] = []
 
     def fail(error: OSError) -> None:
-        raise InputError(f"folder can't be read ({error.strerror})", file=str(error.filename))
+        if Path(error.filename) == folder:
+            raise InputError(f"folder can't be read ({error.strerror})", file=str(folder))
+        found.append(Path(error.filename))
 
     for base, folders, files in os.walk(folder, onerror=fail):
         here = Path(base)
@@ -287,19 +301,11 @@ def _unfold_workbook(data: bytes, name: str) -> bytes:
 def _describe(
     name: str, path: Path | None = None, member: str | None = None, data: bytes | None = None
 ) -> SourceFile:
-    sha, size, head = hashlib.sha256(), 0, b""
-    try:
-        with _open_raw(name, path, member, data) as stream:
-            while block := stream.read(1 << 20):
-                head = head or block[:HEAD]
-                sha.update(block)
-                size += len(block)
-    except OSError as error:
-        raise InputError(f"can't be read ({error.strerror})", file=name) from error
+    sha256, size, head = _hashed(name, path, member, data)
     gzipped = head[:2] == b"\x1f\x8b"
     file = SourceFile(
         name=name,
-        sha256=sha.hexdigest(),
+        sha256=sha256,
         size=size,
         head=head,
         path=path,
@@ -320,3 +326,17 @@ def _describe(
         except _UNREADABLE as error:
             raise InputError("no readable gzip", file=name, found=str(error)) from error
     return file
+
+
+def _hashed(name: str, path: Path | None, member: str | None, data: bytes | None) -> tuple[str, int, bytes]:
+    """Return the SHA-256, the size and the first bytes of a file as stored."""
+    sha, size, head = hashlib.sha256(), 0, b""
+    try:
+        with _open_raw(name, path, member, data) as stream:
+            while block := stream.read(1 << 20):
+                head = head or block[:HEAD]
+                sha.update(block)
+                size += len(block)
+    except OSError as error:
+        raise InputError(f"can't be read ({error.strerror})", file=name) from error
+    return sha.hexdigest(), size, head

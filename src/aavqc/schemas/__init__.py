@@ -16,6 +16,7 @@ Mode = Literal["serialization", "validation"]
 MODELS: dict[str, tuple[str, str, Mode]] = {
     "result": ("aavqc.documents", "ResultDocument", "serialization"),
     "error": ("aavqc.documents", "ErrorDocument", "serialization"),
+    "audit": ("aavqc.batch.audit", "AuditEntry", "serialization"),
     "manifest": ("aavqc.documents", "Manifest", "serialization"),
     "method": ("aavqc.documents", "Method", "validation"),
     "samples": ("aavqc.documents", "SheetRow", "validation"),

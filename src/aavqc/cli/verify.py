@@ -1,0 +1,48 @@
+"""``verify``: nothing was altered, and it comes out again."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Optional
+
+import typer
+
+from aavqc.cli.output import command, data_channel, printable, talk
+from aavqc.errors import EXIT_OK
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.command()(verify)
+
+
+@command
+def verify(
+    out: Annotated[str, typer.Argument(help="Output folder of a batch.")],
+    source: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--source", help="Folder of exports, where it is no longer where it was."),
+    ] = None,
+    store: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--store", help="URL, where the batch was given one."),
+    ] = None,
+    no_rerun: Annotated[bool, typer.Option("--no-rerun", help="Compare bytes, analyze nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> int:
+    """Check raw files, results, audit trail and store of a batch, and analyze again."""
+    with data_channel() as channel:
+        from aavqc.batch.verify import verify as check
+
+        report = check(out, source=source, store=store, again=not no_rerun)
+        for line in report.checked:
+            talk(f"checked: {line}")
+        for finding in report.findings[1:]:
+            talk(f"also: {finding}")
+        if not report.findings:
+            document = {"schema": "aavqc.verification/1", "verified": True, "checked": report.checked}
+            shown = json.dumps(document, ensure_ascii=False) if as_json else f"{printable(out)}: verified"
+            channel.write(f"{shown}\n")
+    if report.findings:
+        raise report.findings[0]
+    return EXIT_OK

@@ -1,0 +1,155 @@
+"""Batches that are killed, and batches that are long: a few cases in every run, many in a campaign."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from aavqc.documents import ResultDocument, canonical
+from batch_exports import write_exports
+
+EXPORTS = 60
+
+
+def command(folder: Path, out: Path) -> list[str]:
+    return [sys.executable, "-m", "aavqc", "batch", str(folder), "--out", str(out), "--workers", "2"]
+
+
+def equal_parts(out: Path) -> dict[str, bytes]:
+    """What the contract says is equal byte for byte after a resume."""
+    found = {name: (out / name).read_bytes() for name in ("manifest.json", "results.csv", "verdicts.csv")}
+    jobs = {f["job"] for f in json.loads(found["manifest.json"])["files"] if f["job"]}
+    for job in sorted(jobs):
+        found[f"results/{job}"] = canonical(ResultDocument.load(out / "results" / f"{job}.json").payload)
+        found[f"arrays/{job}"] = (out / "arrays" / f"{job}.npz").read_bytes()
+    return found
+
+
+def broken_files(out: Path) -> list[str]:
+    """Outputs that are not whole: none may ever be seen."""
+    broken = []
+    for path in (out / "results").glob("*.json"):
+        try:
+            ResultDocument.load(path)
+        except Exception:  # whatever is wrong with it  # noqa: BLE001
+            broken.append(path.name)
+    return broken
+
+
+def killed_batches(tmp: Path, lot: Path, kills: int, seed: int) -> dict[str, int]:
+    """Kill batches at random moments, over and over until each is through; count what came of it."""
+    write_exports(tmp / "exports", lot, EXPORTS)
+    started = time.monotonic()
+    assert (
+        subprocess.run(command(tmp / "exports", tmp / "whole"), capture_output=True, check=False).returncode
+        == 0
+    )
+    seconds = time.monotonic() - started
+    whole, rng = equal_parts(tmp / "whole"), random.Random(seed)
+    count = {
+        "kills": 0,
+        "in time": 0,
+        "batches": 0,
+        "different": 0,
+        "broken": 0,
+        "failed": 0,
+        "unverified": 0,
+    }
+    while count["kills"] < kills:
+        out = tmp / f"out{count['batches']}"
+        count["batches"] += 1
+        while count["kills"] < kills and _killed(command(tmp / "exports", out), rng.uniform(0, seconds), rng):
+            count["kills"] += 1
+            count["broken"] += len(broken_files(out))
+            count["in time"] += 0 < len(list((out / "results").glob("*.json"))) < EXPORTS
+        count["failed"] += (
+            subprocess.run(command(tmp / "exports", out), capture_output=True, check=False).returncode != 0
+        )
+        count["different"] += equal_parts(out) != whole
+        verify = [sys.executable, "-m", "aavqc", "verify", str(out), "--no-rerun"]
+        count["unverified"] += subprocess.run(verify, capture_output=True, check=False).returncode != 0
+    return count
+
+
+def _killed(arguments: Sequence[str], after: float, rng: random.Random) -> bool:
+    """Kill a batch, at times with its workers; False where it had ended before that."""
+    running = subprocess.Popen(
+        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        running.wait(after)
+    except subprocess.TimeoutExpired:
+        if rng.random() < 0.5:
+            running.kill()
+        else:
+            os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        return True
+    return False
+
+
+def test_a_batch_that_is_killed_ends_with_the_same_bytes(example_lot: Path, tmp_path: Path) -> None:
+    count = killed_batches(tmp_path, example_lot, kills=2, seed=0)
+    assert [count[name] for name in ("different", "broken", "failed", "unverified")] == [0, 0, 0, 0]
+
+
+@pytest.mark.campaign
+def test_campaign_of_killed_batches(
+    example_lot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count = killed_batches(tmp_path, example_lot, int(os.environ.get("AAVQC_KILLS", "100")), seed=1)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{count}\n")
+    assert [count[name] for name in ("different", "broken", "failed", "unverified")] == [0, 0, 0, 0]
+
+
+MEASURED = """
+import json, resource, sys, time
+from aavqc.batch import run
+from aavqc.batch.pool import local_pool
+if __name__ == "__main__":
+    with local_pool(2) as pool:
+        started = time.perf_counter()
+        report = run(sys.argv[1], sys.argv[2], executor=pool)
+        seconds = time.perf_counter() - started
+    peak = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(json.dumps({"peak": peak, "rows": len(report.manifest.files), "jobs": len(report.payloads),
+                      "kept": report.kept, "errors": len(report.errors), "seconds": seconds}))
+"""
+
+
+def measured(folder: Path, out: Path) -> dict[str, float]:
+    """Run a batch in processes of its own; peaks in KiB of the parent and of its largest worker."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(folder), str(out)], capture_output=True, text=True, check=True
+    )
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.campaign
+def test_campaign_of_many_exports(
+    example_lot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peaks = {}
+    for number in (200, 2000):
+        write_exports(tmp_path / f"{number}", example_lot, number)
+        first = measured(tmp_path / f"{number}", tmp_path / f"out{number}")
+        again = measured(tmp_path / f"{number}", tmp_path / f"out{number}")
+        with capsys.disabled():
+            sys.stdout.write(f"\n{number}: {first}\n{number} again: {again}\n")
+        files = sum(1 for p in (tmp_path / f"{number}").rglob("*") if p.is_file())
+        assert first["rows"] == again["rows"] == files
+        assert first["jobs"] == again["kept"] == number
+        peaks[number] = (first["peak"], again["peak"])
+    for few, many in zip(peaks[200], peaks[2000], strict=True):
+        assert all(m <= 1.3 * f for f, m in zip(few, many, strict=True))
