@@ -51,7 +51,8 @@ def analyze(
             out.write(canonical(result.document()).decode() + "\n")
         elif as_csv:
             from aavqc.batch.jobs import job_id
-            from aavqc.batch.tables import RESULT_COLUMNS, result_rows, to_csv
+            from aavqc.batch.tables import RESULT_COLUMNS, result_rows
+            from aavqc.textfiles import to_csv
 
             out.write(to_csv(RESULT_COLUMNS, result_rows(result.payload, job_id(result.payload))))
         else:
