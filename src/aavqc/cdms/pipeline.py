@@ -17,6 +17,7 @@ from aavqc.cdms.by_deconvolution import by_deconvolution
 from aavqc.cdms.by_mixture import by_mixture, peaks_by_mixture
 from aavqc.cdms.charge import Charges, charges
 from aavqc.cdms.comb import by_comb
+from aavqc.cdms.drift import drifts
 from aavqc.cdms.funnel import Ions, select
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.noise import GIVEN_REL_SD, LEAST_NOISE, ChargeNoise
@@ -59,6 +60,8 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     found = windows(ions.mass, settings)
     flags = [*calibrated.flags, *ions.flags, *checks.count_flags(record, ions, found)]
     flags += [f for f in (checks.scale_flag(peaks, settings),) if f is not None]
+    drift, moving = drifts(record, ions, peaks)
+    flags += moving
     warnings = list(record.remarks)
     if found is None:
         warnings.append("no design_length: no composition is computed")
@@ -80,6 +83,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
                 "calibration": {
                     **calibrated.calibration,
                     **counted.noise,
+                    "drift": drift,
                     "standards": _standards(peaks, settings),
                 },
                 "peaks": _rows(ions, peaks),
