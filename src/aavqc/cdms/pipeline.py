@@ -21,7 +21,7 @@ from aavqc.cdms.drift import drifts
 from aavqc.cdms.funnel import Ions, select
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.noise import GIVEN_REL_SD, LEAST_NOISE, ChargeNoise
-from aavqc.cdms.peaks import Peak, mass_peaks
+from aavqc.cdms.peaks import Peak, histogram, mass_peaks
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.smear import unfolded_shares
 from aavqc.cdms.windows import Windows, windows
@@ -30,8 +30,6 @@ from aavqc.records import IonTable
 
 ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/1", "cdms.peaks/1", "cdms.window/1"]
 PLOTTED_IONS = 5000
-HISTOGRAM_STEP = 1e4
-"""Bins of the plotted histogram, Da."""
 
 
 def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
@@ -257,16 +255,8 @@ def _standards(peaks: Sequence[Peak], settings: TechniqueSettings) -> list[dict[
 def _arrays(record: IonTable, ions: Ions, settings: TechniqueSettings) -> dict[str, NDArray[Any]]:
     """Return the mass histogram, and a sample of ions that is the same on every run."""
     n = ions.mass.size
-    top = min(float(np.quantile(ions.mass, 0.999)) * 1.1, 2e7) if n else HISTOGRAM_STEP
-    edges = np.arange(0.0, top + HISTOGRAM_STEP, HISTOGRAM_STEP)
-    counts, _ = np.histogram(ions.mass, edges)
     chosen = np.arange(n)
     if n > PLOTTED_IONS:
         rng = generator(settings.seed, record.inputs)
         chosen = np.sort(rng.choice(n, PLOTTED_IONS, replace=False))
-    return {
-        "mass_edges_da": edges,
-        "mass_counts": counts,
-        "mz": ions.mz[chosen],
-        "charge": ions.charge[chosen],
-    }
+    return {**histogram(ions.mass), "mz": ions.mz[chosen], "charge": ions.charge[chosen]}
