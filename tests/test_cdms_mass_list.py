@@ -169,3 +169,9 @@ def test_hdf5_of_a_mass_photometer_is_refused_by_name() -> None:
     with pytest.raises(InputError, match="HDF5") as caught:
         read(io.BytesIO(b"\x89HDF\r\n\x1a\n" + bytes(2000)), name="eventsFitted.h5")
     assert caught.value.hint == "export the events as CSV"
+
+
+def test_a_list_counted_by_windows_says_so_unless_windows_were_asked_for() -> None:
+    record = listed({"mass_da": particles(400, 6e4)})
+    said = [analyze(record, **AAV, report_by=by).samples[0].warnings for by in ("mixture", "window")]
+    assert [any("by windows" in text for text in texts) for texts in said] == [True, False]

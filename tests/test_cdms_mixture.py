@@ -309,3 +309,22 @@ def test_simulated_lots_by_mixture_and_deconvolution(
         assert shares(result, method) == pytest.approx(truth.tolist(), abs=limit), method
     assert ("windows_biased" in flags(result)) or name != "orbi_sz3.0"
     assert result.samples[0].diagnostics["convergence"]["mixture"]["converged"]
+
+
+@pytest.mark.parametrize("sigma_z", [0.5, 3.0])
+@pytest.mark.parametrize("present", [(1.0, 0, 0, 0), (0, 0, 1.0, 0), (0.3, 0, 0.7, 0), (0, 0.2, 0.8, 0)])
+def test_a_class_of_which_no_ion_is_seen_is_bounded_by_the_ions_it_would_have(
+    present: tuple[float, float, float, float], sigma_z: float
+) -> None:
+    """Few of a class that spans a window pass for its neighbours: of 5,000 ions 0.5 % are 25."""
+    sample = analyze(draw(Lot(present, 5000, sigma_z), 30), **AAV).samples[0]
+    for name, share in zip(("empty", "partial", "full", "overfull"), present, strict=True):
+        found = next(a for a in sample.attributes if a.name == f"percent_{name}")
+        assert found.ci_low is not None
+        assert found.ci_high is not None
+        if share == 0:
+            assert found.ci_low == 0
+            assert found.ci_high < 0.5
+        if share == 1:
+            assert found.ci_low > 99
+            assert found.ci_high == 100

@@ -84,7 +84,7 @@ def by_deconvolution(
             sd = np.std([_shares(a, edges, settings) for a in again], axis=0, ddof=1)
         z = normal_quantile(settings.coverage)
         for j, name in enumerate(CLASSES):
-            low, high = effective_interval(value[j], float(sd[j]) ** 2, n, z)
+            low, high = effective_interval(float(value[j]), float(sd[j]) ** 2, n, z)
             shares[name] = ClassShare(float(value[j]), low, high, 3 / n)
     convergence = {
         "iterations": found.iterations,

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aavqc.attributes import Attribute
 from aavqc.capsid import CLASSES, capsid_mass
 from aavqc.cdms.attributes import LEAST_IONS, composition, masses, other_material
 from aavqc.cdms.funnel import Ions
-from aavqc.cdms.peaks import Peak, mass_peaks
+from aavqc.cdms.method import peak_row
+from aavqc.cdms.peaks import Peak, histogram, mass_peaks
 from aavqc.cdms.photometry import contrast_masses, photometry_windows
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.smear import Blur, unfolded_shares
@@ -21,9 +21,6 @@ from aavqc.cdms.windows import Windows, windows
 from aavqc.documents import Flag, Outcome, Sample, plain
 from aavqc.quantities import UNITS
 from aavqc.records import FloatArray, MassList
-
-HISTOGRAM_STEP = 1e4
-"""Bins of the plotted histogram, Da."""
 
 NEAR = 0.08
 """A peak within this fraction of an empty capsid's mass is taken for it."""
@@ -63,6 +60,8 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
         flags += [] if scale is None else [scale]
     elif mass is not None:
         found = windows(mass, settings)
+    if found is not None and settings.report_by != "window":
+        warnings.append("a list of masses has no errors of its ions: classes are counted by windows")
     unfolded = None
     if found is not None and mass is not None and found.monomers:
         unfolded = unfolded_shares(*_blurred(mass, found, peaks, settings))
@@ -76,7 +75,7 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
             {
                 "funnel": _funnel(record, used),
                 "calibration": calibration,
-                "peaks": [_peak(p, used) for p in peaks],
+                "peaks": [peak_row(p.mass, p.sd, p.ions, used) for p in peaks],
                 "methods": {
                     "window": _window(found, unfolded, attributes),
                     "mixture": None,
@@ -88,7 +87,7 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
         flags=flags,
         warnings=warnings,
     )
-    arrays = {} if mass is None else _histogram(mass)
+    arrays = {} if mass is None else histogram(mass)
     return Outcome([sample], ["cdms.list/1", "cdms.peaks/1", "cdms.window/1"], arrays=arrays)
 
 
@@ -147,22 +146,6 @@ def _funnel(record: MassList, used: int) -> list[dict[str, Any]]:
     lost = record.rows_read - sum(record.dropped.values()) - used
     rows += [{"step": "dropped: no mass", "ions": lost}] if lost else []
     return [*rows, {"step": "used", "ions": used}]
-
-
-def _histogram(mass: FloatArray) -> dict[str, NDArray[Any]]:
-    """Return the histogram that is plotted."""
-    top = min(float(np.quantile(mass, 0.999)) * 1.1, 2e7) if mass.size else HISTOGRAM_STEP
-    edges = np.arange(0.0, top + HISTOGRAM_STEP, HISTOGRAM_STEP)
-    return {"mass_edges_da": edges, "mass_counts": np.histogram(mass, edges)[0]}
-
-
-def _peak(peak: Peak, total: int) -> dict[str, Any]:
-    return {
-        "mass_mda": peak.mass / 1e6,
-        "sd_mda": peak.sd / 1e6,
-        "ions": peak.ions,
-        "fraction": peak.ions / total,
-    }
 
 
 def _window(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ FOOT = 0.05
 """A peak ends at a valley, or at this fraction of its height: a Gaussian holds 98.6 % within."""
 
 MASS_RANGE = (1e4, 1e9)
+
+HISTOGRAM_STEP = 1e4
+"""Bins of the plotted histogram, Da."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,13 @@ def mass_peaks(mass: FloatArray) -> list[Peak]:
             sd = 1.4826 * float(np.median(np.abs(members - np.median(members))))
             found.append(Peak(mode, sd, int(members.size), *bounds))
     return found
+
+
+def histogram(mass: FloatArray) -> dict[str, NDArray[Any]]:
+    """Return the histogram that is plotted: edges in Da, and counts."""
+    top = min(float(np.quantile(mass, 0.999)) * 1.1, 2e7) if mass.size else HISTOGRAM_STEP
+    edges = np.arange(0.0, top + HISTOGRAM_STEP, HISTOGRAM_STEP)
+    return {"mass_edges_da": edges, "mass_counts": np.histogram(mass, edges)[0]}
 
 
 def _density(mass: FloatArray) -> tuple[FloatArray, FloatArray, float]:

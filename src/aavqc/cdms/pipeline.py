@@ -17,10 +17,11 @@ from aavqc.cdms.by_deconvolution import by_deconvolution
 from aavqc.cdms.by_mixture import by_mixture, peaks_by_mixture
 from aavqc.cdms.charge import Charges, charges
 from aavqc.cdms.comb import by_comb
+from aavqc.cdms.drift import drifts
 from aavqc.cdms.funnel import Ions, select
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.noise import GIVEN_REL_SD, LEAST_NOISE, ChargeNoise
-from aavqc.cdms.peaks import Peak, mass_peaks
+from aavqc.cdms.peaks import Peak, histogram, mass_peaks
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.smear import unfolded_shares
 from aavqc.cdms.windows import Windows, windows
@@ -29,8 +30,6 @@ from aavqc.records import IonTable
 
 ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/1", "cdms.peaks/1", "cdms.window/1"]
 PLOTTED_IONS = 5000
-HISTOGRAM_STEP = 1e4
-"""Bins of the plotted histogram, Da."""
 
 
 def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
@@ -59,6 +58,8 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     found = windows(ions.mass, settings)
     flags = [*calibrated.flags, *ions.flags, *checks.count_flags(record, ions, found)]
     flags += [f for f in (checks.scale_flag(peaks, settings),) if f is not None]
+    drift, moving = drifts(record, ions, peaks)
+    flags += moving
     warnings = list(record.remarks)
     if found is None:
         warnings.append("no design_length: no composition is computed")
@@ -80,6 +81,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
                 "calibration": {
                     **calibrated.calibration,
                     **counted.noise,
+                    "drift": drift,
                     "standards": _standards(peaks, settings),
                 },
                 "peaks": _rows(ions, peaks),
@@ -253,16 +255,8 @@ def _standards(peaks: Sequence[Peak], settings: TechniqueSettings) -> list[dict[
 def _arrays(record: IonTable, ions: Ions, settings: TechniqueSettings) -> dict[str, NDArray[Any]]:
     """Return the mass histogram, and a sample of ions that is the same on every run."""
     n = ions.mass.size
-    top = min(float(np.quantile(ions.mass, 0.999)) * 1.1, 2e7) if n else HISTOGRAM_STEP
-    edges = np.arange(0.0, top + HISTOGRAM_STEP, HISTOGRAM_STEP)
-    counts, _ = np.histogram(ions.mass, edges)
     chosen = np.arange(n)
     if n > PLOTTED_IONS:
         rng = generator(settings.seed, record.inputs)
         chosen = np.sort(rng.choice(n, PLOTTED_IONS, replace=False))
-    return {
-        "mass_edges_da": edges,
-        "mass_counts": counts,
-        "mz": ions.mz[chosen],
-        "charge": ions.charge[chosen],
-    }
+    return {**histogram(ions.mass), "mz": ions.mz[chosen], "charge": ions.charge[chosen]}

@@ -129,7 +129,8 @@ def effective_interval(value: float, variance: float, n: int, z: float) -> tuple
     size = min(p * (1 - p) / variance, float(n)) if variance > 0 else float(n)
     q = z * z / size
     centre, half = (value + q / 2) / (1 + q), math.sqrt(value * (1 - value) * q + q * q / 4) / (1 + q)
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    # rounding must not put the value outside
+    return min(max(centre - half, 0.0), value), max(min(centre + half, 1.0), value)
 
 
 def _membership(state: State, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -222,4 +223,25 @@ def _blank_sd(
     columns = np.column_stack([columns, stand_in]) / without[:, None]
     prior = np.append(scores.prior[keep], 0.0)
     counted = scores.repeat * without / scores.total
-    return math.sqrt(max(float(_covariance(columns, counted, prior)[-1, -1]), 0.0))
+    variance = max(float(_covariance(columns, counted, prior)[-1, -1]), 0.0)
+    missing = scores.repeat * max(float((1 - stand_in / scores.total).sum()), 0.0)
+    return _one_sided_sd(variance, missing)
+
+
+def _one_sided_sd(variance: float, missing: float) -> float:
+    """Return the SD whose 95 % limit is that of a share w at log-likelihood −g w − w²/2v.
+
+    Where the class would be and no ion is, ions tell nothing by their scores, and all by their
+    absence: the likelihood falls from its maximum at w = 0 by the g ions that are missing.
+
+    Examples
+    --------
+    >>> round(_one_sided_sd(0.01, 0.0), 3)
+    0.1
+    >>> round(_one_sided_sd(1e6, 1000.0) * math.sqrt(6), 4)
+    0.003
+    """
+    if variance == 0:
+        return 0.0
+    limit = 6 / (missing + math.sqrt(missing**2 + 6 / variance))  # 3 = −ln 0.05
+    return limit / math.sqrt(6)
