@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ SCATTERED = 0.001
 """p-value of the scatter between wells under Poisson's law below which it is told."""
 
 HEAVY_RAIN = 0.05
-"""Share of droplets between the clusters from which on the place of the threshold moves the number."""
+"""Part of the concentration that hangs on droplets between the clusters from which on it is told."""
 
 BLANK_POSITIVES = 2
 """With no template, 2.996 is the 95 % upper bound of the count where none was seen."""
@@ -62,13 +63,15 @@ def flags_of(
         message = "the partition volume is a default: set partition_volume_nl"
         flags.append(Flag(id="partition_volume_default", severity="warning", message=message))
     flags += _droplets(counts)
-    if rainy := [c for c in counts if c.calls == "own" and c.own and (c.own.gate.rain or 0) > HEAVY_RAIN]:
+    at_stake = [(c, stake) for c in counts if (stake := _rain_at_stake(c)) > HEAVY_RAIN]
+    if at_stake:
+        names = _names([c for c, _ in at_stake])
         flags.append(
             Flag(
                 id="rain_heavy",
                 severity="warning",
-                message=f"much of what is called here lies between the clusters in {_names(rainy)}",
-                value=max(c.own.gate.rain or 0 for c in rainy if c.own),
+                message=f"the concentration hangs on droplets called between the clusters in {names}",
+                value=max(stake for _, stake in at_stake),
                 limit=HEAVY_RAIN,
             )
         )
@@ -135,6 +138,17 @@ def target_flags(target: str, found: Mapping[str, Any], template: bool) -> list[
             )
         )
     return flags
+
+
+def _rain_at_stake(count: WellCount) -> float:
+    """Return the part by which λ would be less, to first order, with all rain negative.
+
+    A share r of the k positives changes λ by ``r k / (n - k)``: at λ 3 by 6 times r.
+    """
+    density = count.copies_per_droplet
+    if count.calls != "own" or count.own is None or not count.own.gate.rain or not density:
+        return 0.0
+    return count.own.gate.rain * math.expm1(density) / density
 
 
 def _droplets(counts: Sequence[WellCount]) -> list[Flag]:
