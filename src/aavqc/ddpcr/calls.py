@@ -24,6 +24,9 @@ BLED = 0.1
 CLEAR = 4.0
 """SDs above the negatives from which on a population is none of them, as for a gate."""
 
+STAYED = 0.25
+"""Droplets with a dye among the negatives, as a share of those above, from which on it does not bleed."""
+
 NEAR = 0.6
 """Part of the way to the uppermost population within which a dye may bleed."""
 
@@ -130,9 +133,9 @@ def _bled(
 ) -> float | None:
     """Return the amplitude of the highest population that is another channel's dye, or None.
 
-    Droplets positive in the other channel form two populations or more above the negatives here. The
-    lower ones are the dye where droplets that are negative there have none at that place; the
-    uppermost is always a target's.
+    Droplets positive in the other channel form two populations or more above the negatives here, and
+    few of them (the dye's rain) stay among those. The lower ones are the dye where droplets that are
+    negative there have none at that place; the uppermost is always a target's.
     """
     channel = assay[0]
     bled = []
@@ -146,11 +149,11 @@ def _bled(
         mine = [assays[assay][w][::step] - found.shift[w] for w in shared]
         with_dye = np.concatenate([v[i] for v, i in zip(mine, inside, strict=True)])
         without = np.concatenate([v[~i] for v, i in zip(mine, inside, strict=True)])
-        populations = [
-            m
-            for m in modes(density([with_dye], [0.0], *found.range, 2 * found.smoothing))
-            if m.amplitude > found.level + CLEAR * found.sd
-        ]
+        found_there = modes(density([with_dye], [0.0], *found.range, 2 * found.smoothing))
+        populations = [m for m in found_there if m.amplitude > found.level + CLEAR * found.sd]
+        stayed = sum(m.droplets for m in found_there) - sum(m.droplets for m in populations)
+        if not populations or stayed > STAYED * populations[0].droplets:
+            continue
         for mode in populations[:-1]:
             edge = max(mode.valley_below, (found.level + mode.amplitude) / 2)
             near = mode.amplitude - found.level < NEAR * (populations[-1].amplitude - found.level)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
 from aavqc.ddpcr.wells import FEWEST, WellCount
 from aavqc.documents import Flag, Role
@@ -42,6 +42,7 @@ def flags_of(
         Positive droplets that a well without template may have.
     """
     flags = []
+    counting = {c.target for c in counts if _counts(c)}
     if missing or not counts:
         message = f"the plate has no well {', '.join(missing)}" if missing else "the sample has no well"
         flags.append(Flag(id="well_missing", severity="warning" if counts else "invalid", message=message))
@@ -50,7 +51,7 @@ def flags_of(
         flags.append(
             Flag(
                 id="no_call",
-                severity="invalid",
+                severity=_severity(no_call, counting),
                 message=f"no calls of positive droplets in {_names(no_call)}",
                 value=len(no_call),
                 limit=0,
@@ -62,7 +63,7 @@ def flags_of(
     elif any(c.volume_source == "default" for c in counts):
         message = "the partition volume is a default: set partition_volume_nl"
         flags.append(Flag(id="partition_volume_default", severity="warning", message=message))
-    flags += _droplets(counts)
+    flags += _droplets(counts, counting)
     at_stake = [(c, stake) for c in counts if (stake := _rain_at_stake(c)) > HEAVY_RAIN]
     if at_stake:
         names = _names([c for c, _ in at_stake])
@@ -78,7 +79,8 @@ def flags_of(
     saturated = [c for c in counts if c.saturated]
     if saturated:
         message = f"no negative droplets in {_names(saturated)}: the concentration has no upper bound"
-        flags.append(Flag(id="saturated", severity="invalid", message=message, value=0, limit=1))
+        severity = _severity(saturated, counting)
+        flags.append(Flag(id="saturated", severity=severity, message=message, value=0, limit=1))
     dense = [c for c in counts if (c.copies_per_droplet or 0) > HIGH_DENSITY]
     if dense:
         flags.append(
@@ -151,22 +153,31 @@ def _rain_at_stake(count: WellCount) -> float:
     return count.own.gate.rain * math.expm1(density) / density
 
 
-def _droplets(counts: Sequence[WellCount]) -> list[Flag]:
+def _droplets(counts: Sequence[WellCount], counting: Collection[str]) -> list[Flag]:
     few = [c for c in counts if c.accepted is not None and c.accepted < FEW_DROPLETS]
     if not few:
         return []
     least = min(c.accepted or 0 for c in few)
     limit = FEWEST if least < FEWEST else FEW_DROPLETS
+    under = [c for c in few if (c.accepted or 0) < limit]
     return [
         Flag(
             id="few_droplets",
-            severity="invalid" if least < FEWEST else "warning",
-            message=f"fewer than {limit} accepted droplets in "
-            + _names([c for c in few if (c.accepted or 0) < limit]),
+            severity=_severity(under, counting) if least < FEWEST else "warning",
+            message=f"fewer than {limit} accepted droplets in {_names(under)}",
             value=least,
             limit=limit,
         )
     ]
+
+
+def _counts(count: WellCount) -> bool:
+    return count.positives is not None and (count.accepted or 0) >= FEWEST and not count.saturated
+
+
+def _severity(wells: Sequence[WellCount], counting: Collection[str]) -> Literal["warning", "invalid"]:
+    """Return ``invalid`` where a target has no well that counts beside those: else it has its number."""
+    return "warning" if all(c.target in counting for c in wells) else "invalid"
 
 
 def _names(counts: Sequence[WellCount]) -> str:
