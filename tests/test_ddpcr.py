@@ -322,6 +322,23 @@ def test_flags(k: int, n: int, flag: str | None, severity: str | None, status: s
     assert (wells[0].copies_per_ul is None) == (status == "invalid")
 
 
+@pytest.mark.parametrize(
+    ("bad", "flag"),
+    [((900, 15000, 15000), "saturated"), ((900, 300, 900), "few_droplets")],
+)
+def test_a_well_that_does_not_count_leaves_the_others_their_number(
+    bad: tuple[int, int, int], flag: str
+) -> None:
+    good, k, n = bad
+    _, samples, _ = run(plate(row("A01", good), row("B01", k, n)))
+    sample = samples["S1"]
+    assert flags(sample)[flag] == "warning"
+    assert sample.status == "valid"
+    expected = -math.log(1 - good / 15000) / (VOLUME * 1e-3)
+    assert sample.attribute_set["concentration"].value == pytest.approx(expected, rel=1e-12)
+    assert [r["well"] for r in sample.diagnostics["targets"]["ITR"]["rejected"]] == ["B01"]
+
+
 def test_wells_without_a_name_and_wells_that_are_not_there() -> None:
     samples = run(plate(row("A01", 100, sample=""), row("B01", 100)), sheet("X", "B01;H12"))[1]
     assert sorted(samples) == ["X", "well-A01"]

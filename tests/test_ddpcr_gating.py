@@ -225,6 +225,41 @@ def test_a_dye_that_bleeds_into_a_channel_is_not_its_target() -> None:
     assert all(close(calls[w, "Ch2"], k) for w, k in truth.items())
 
 
+@pytest.mark.parametrize("bleed", [0.1, 0.15, 0.25])
+def test_dyes_that_bleed_into_each_other_are_no_targets(bleed: float) -> None:
+    random = np.random.default_rng(11)
+    wells, truth = {}, {}
+    for well, copies in (("A01", 0.4), ("B01", 1.2), ("C01", 0.0)):
+        holds = random.poisson(copies, (15000, 2)) > 0
+        level = 500 + 4000 * (holds + bleed * holds[:, ::-1])
+        wells[well] = level + np.where(holds, 160, 80) * random.standard_normal(holds.shape)
+        truth[well] = holds.sum(axis=0)
+    calls = own_calls(plate(**wells))
+    for well, expected in truth.items():
+        assert [close(calls[well, f"Ch{c + 1}"], int(expected[c])) for c in range(2)] == [True, True]
+
+
+def test_linked_targets_are_not_taken_for_a_dye_that_bleeds() -> None:
+    random = np.random.default_rng(12)
+    holds = random.poisson(0.5, 15000) > 0
+    other = holds & (random.random(15000) < 0.9)
+    level = 500 + 4000 * np.stack([holds, other], axis=1)
+    calls = own_calls(plate(A01=level + 80 * random.standard_normal(level.shape)))
+    assert close(calls["A01", "Ch1"], int(holds.sum()))
+    assert close(calls["A01", "Ch2"], int(other.sum()))
+
+
+@pytest.mark.parametrize(("copies", "told"), [(0.3, False), (3.0, True)])
+def test_rain_is_told_by_what_hangs_on_it(copies: float, told: bool) -> None:
+    """2 % of rain is 2 % of a low concentration, 13 % of one with 3 copies a droplet."""
+    random = np.random.default_rng(13)
+    holds = random.poisson(copies, 20000) > 0
+    height = np.where(random.random(20000) < 0.02, random.random(20000), 1.0)
+    amplitude = 1500 + 5000 * holds * height + 90 * random.standard_normal(20000)
+    outcome = analyze_plate(plate(A01=amplitude[:, None]), TechniqueSettings())
+    assert ("rain_heavy" in {f.id for s in outcome.samples for f in s.flags}) is told
+
+
 def test_a_gate_is_a_recipe_for_another_plate() -> None:
     made = [droplets(s, x) for s, x in enumerate((0.1, 1.0))]
     gate = called(*made)[0].gate  # type: ignore[union-attr]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["TechniqueSettings", "analyze"]
 
 ALGORITHMS = ["ddpcr.poisson/2", "ddpcr.titer/2"]
-GATING = ["ddpcr.gate/1", "ddpcr.clusters/1"]
+GATING = ["ddpcr.gate/2", "ddpcr.clusters/1"]
 INTEGRITY = "ddpcr.integrity/1"
 SURE = 0.9
 """Probability of its cluster from which on a droplet's call is clear."""

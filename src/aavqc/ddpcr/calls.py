@@ -9,7 +9,7 @@ import numpy as np
 
 from aavqc.ddpcr.baseline import Baselines, find_baselines
 from aavqc.ddpcr.density import density, modes
-from aavqc.ddpcr.gate import CLEAR, Gate, find_gate
+from aavqc.ddpcr.gate import Gate, find_gate
 from aavqc.records import DropletPlate, Droplets, FloatArray
 
 Assay = tuple[str, str]
@@ -20,6 +20,15 @@ ENOUGH = 200_000
 
 BLED = 0.1
 """Droplets without a dye in a population, as a share of what independence gives, below which it is bleed."""
+
+CLEAR = 4.0
+"""SDs above the negatives from which on a population is none of them, as for a gate."""
+
+STAYED = 0.25
+"""Droplets with a dye among the negatives, as a share of those above, from which on it does not bleed."""
+
+NEAR = 0.6
+"""Part of the way to the uppermost population within which a dye may bleed."""
 
 
 @dataclass(frozen=True)
@@ -122,14 +131,14 @@ def _bled(
     assays: Mapping[Assay, Mapping[str, FloatArray]],
     gates: Mapping[Assay, tuple[Gate, Mapping[str, float]]],
 ) -> float | None:
-    """Return the amplitude of a population that is another channel's dye, or None.
+    """Return the amplitude of the highest population that is another channel's dye, or None.
 
-    Droplets positive in the other channel form two populations or more here, the lowest of them
-    above the negatives and absent among droplets that are negative there: that is what a dye
-    looks like that bleeds into this channel.
+    Droplets positive in the other channel form two populations or more above the negatives here, and
+    few of them (the dye's rain) stay among those. The lower ones are the dye where droplets that are
+    negative there have none at that place; the uppermost is always a target's.
     """
     channel = assay[0]
-    highest = None
+    bled = []
     for other in gates:
         shared = sorted(assays[assay].keys() & assays[other].keys())
         if other[0] == channel or not shared:
@@ -140,18 +149,19 @@ def _bled(
         mine = [assays[assay][w][::step] - found.shift[w] for w in shared]
         with_dye = np.concatenate([v[i] for v, i in zip(mine, inside, strict=True)])
         without = np.concatenate([v[~i] for v, i in zip(mine, inside, strict=True)])
-        populations = modes(density([with_dye], [0.0], *found.range, 2 * found.smoothing))
-        if len(populations) < 2:
+        found_there = modes(density([with_dye], [0.0], *found.range, 2 * found.smoothing))
+        populations = [m for m in found_there if m.amplitude > found.level + CLEAR * found.sd]
+        stayed = sum(m.droplets for m in found_there) - sum(m.droplets for m in populations)
+        if not populations or stayed > STAYED * populations[0].droplets:
             continue
-        lowest, next_one = populations[0], populations[1]
-        clear = lowest.amplitude > found.level + CLEAR * found.sd
-        near = lowest.amplitude - found.level < 0.6 * (next_one.amplitude - found.level)
-        edge = (found.level + lowest.amplitude) / 2
-        rivals = np.count_nonzero((without > edge) & (without < lowest.valley_above))
-        expected = lowest.droplets * without.size / max(with_dye.size, 1)
-        if clear and near and rivals < BLED * expected:
-            highest = max(highest or lowest.amplitude, lowest.amplitude)
-    return highest
+        for mode in populations[:-1]:
+            edge = max(mode.valley_below, (found.level + mode.amplitude) / 2)
+            near = mode.amplitude - found.level < NEAR * (populations[-1].amplitude - found.level)
+            rivals = np.count_nonzero((without > edge) & (without < mode.valley_above))
+            if not near or rivals >= BLED * mode.droplets * without.size / with_dye.size:
+                break
+            bled.append(mode.amplitude)
+    return max(bled, default=None)
 
 
 def blank_wells(record: DropletPlate, declared: Sequence[str]) -> set[str]:

@@ -159,8 +159,9 @@ def _robust_covariance(amplitude: FloatArray) -> FloatArray:
 
 
 def _patterns(amplitude: FloatArray, gate: FloatArray) -> NDArray[np.int64]:
-    weights = 1 << np.arange(gate.size)
-    found: NDArray[np.int64] = (amplitude > gate) @ weights
+    found = np.zeros(amplitude.shape[0], dtype=np.int64)
+    for c in range(gate.size):
+        found += (amplitude[:, c] > gate[c]).astype(np.int64) << c
     return found
 
 

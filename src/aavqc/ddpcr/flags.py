@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
 from aavqc.ddpcr.wells import FEWEST, WellCount
 from aavqc.documents import Flag, Role
@@ -17,7 +18,7 @@ SCATTERED = 0.001
 """p-value of the scatter between wells under Poisson's law below which it is told."""
 
 HEAVY_RAIN = 0.05
-"""Share of droplets between the clusters from which on the place of the threshold moves the number."""
+"""Part of the concentration that hangs on droplets between the clusters from which on it is told."""
 
 BLANK_POSITIVES = 2
 """With no template, 2.996 is the 95 % upper bound of the count where none was seen."""
@@ -41,6 +42,7 @@ def flags_of(
         Positive droplets that a well without template may have.
     """
     flags = []
+    counting = {c.target for c in counts if _counts(c)}
     if missing or not counts:
         message = f"the plate has no well {', '.join(missing)}" if missing else "the sample has no well"
         flags.append(Flag(id="well_missing", severity="warning" if counts else "invalid", message=message))
@@ -49,7 +51,7 @@ def flags_of(
         flags.append(
             Flag(
                 id="no_call",
-                severity="invalid",
+                severity=_severity(no_call, counting),
                 message=f"no calls of positive droplets in {_names(no_call)}",
                 value=len(no_call),
                 limit=0,
@@ -61,21 +63,24 @@ def flags_of(
     elif any(c.volume_source == "default" for c in counts):
         message = "the partition volume is a default: set partition_volume_nl"
         flags.append(Flag(id="partition_volume_default", severity="warning", message=message))
-    flags += _droplets(counts)
-    if rainy := [c for c in counts if c.calls == "own" and c.own and (c.own.gate.rain or 0) > HEAVY_RAIN]:
+    flags += _droplets(counts, counting)
+    at_stake = [(c, stake) for c in counts if (stake := _rain_at_stake(c)) > HEAVY_RAIN]
+    if at_stake:
+        names = _names([c for c, _ in at_stake])
         flags.append(
             Flag(
                 id="rain_heavy",
                 severity="warning",
-                message=f"much of what is called here lies between the clusters in {_names(rainy)}",
-                value=max(c.own.gate.rain or 0 for c in rainy if c.own),
+                message=f"the concentration hangs on droplets called between the clusters in {names}",
+                value=max(stake for _, stake in at_stake),
                 limit=HEAVY_RAIN,
             )
         )
     saturated = [c for c in counts if c.saturated]
     if saturated:
         message = f"no negative droplets in {_names(saturated)}: the concentration has no upper bound"
-        flags.append(Flag(id="saturated", severity="invalid", message=message, value=0, limit=1))
+        severity = _severity(saturated, counting)
+        flags.append(Flag(id="saturated", severity=severity, message=message, value=0, limit=1))
     dense = [c for c in counts if (c.copies_per_droplet or 0) > HIGH_DENSITY]
     if dense:
         flags.append(
@@ -137,22 +142,42 @@ def target_flags(target: str, found: Mapping[str, Any], template: bool) -> list[
     return flags
 
 
-def _droplets(counts: Sequence[WellCount]) -> list[Flag]:
+def _rain_at_stake(count: WellCount) -> float:
+    """Return the part by which λ would be less, to first order, with all rain negative.
+
+    A share r of the k positives changes λ by ``r k / (n - k)``: at λ 3 by 6 times r.
+    """
+    density = count.copies_per_droplet
+    if count.calls != "own" or count.own is None or not count.own.gate.rain or not density:
+        return 0.0
+    return count.own.gate.rain * math.expm1(density) / density
+
+
+def _droplets(counts: Sequence[WellCount], counting: Collection[str]) -> list[Flag]:
     few = [c for c in counts if c.accepted is not None and c.accepted < FEW_DROPLETS]
     if not few:
         return []
     least = min(c.accepted or 0 for c in few)
     limit = FEWEST if least < FEWEST else FEW_DROPLETS
+    under = [c for c in few if (c.accepted or 0) < limit]
     return [
         Flag(
             id="few_droplets",
-            severity="invalid" if least < FEWEST else "warning",
-            message=f"fewer than {limit} accepted droplets in "
-            + _names([c for c in few if (c.accepted or 0) < limit]),
+            severity=_severity(under, counting) if least < FEWEST else "warning",
+            message=f"fewer than {limit} accepted droplets in {_names(under)}",
             value=least,
             limit=limit,
         )
     ]
+
+
+def _counts(count: WellCount) -> bool:
+    return count.positives is not None and (count.accepted or 0) >= FEWEST and not count.saturated
+
+
+def _severity(wells: Sequence[WellCount], counting: Collection[str]) -> Literal["warning", "invalid"]:
+    """Return ``invalid`` where a target has no well that counts beside those: else it has its number."""
+    return "warning" if all(c.target in counting for c in wells) else "invalid"
 
 
 def _names(counts: Sequence[WellCount]) -> str:
