@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from aavqc.batch import BatchReport, run
-from aavqc.textfiles import csv_line
 from aavqc.batch.watch import changes
 from aavqc.parsers import formats, plugins, sources
 from aavqc.parsers.formats import Format, each_file_a_record
+from aavqc.textfiles import csv_line
 
 TABLE = "ddpcr/EX24-001.csv"
 
