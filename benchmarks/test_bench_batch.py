@@ -1,6 +1,6 @@
 """What a batch adds to its analyses, and what workers take off: ratios of one run each.
 
-``AAVQC_BENCH_EXPORTS`` (default 6) cells for the pools; 60 for the figures of ``docs/batch.md``.
+``AAVQC_BENCH_EXPORTS`` (default 6) cells for the pools; 60 for a measurement.
 """
 
 from __future__ import annotations

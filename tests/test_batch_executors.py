@@ -165,7 +165,11 @@ def test_jobs_under_way_fit_the_budget_of_memory(
 def address() -> Iterator[str]:
     """A scheduler with two worker processes."""
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
+    from dask import config
+
+    # a busy machine takes its time to start two processes
+    slowly = {"distributed.comm.timeouts.connect": "120s", "distributed.deploy.lost-worker-timeout": "120s"}
+    with config.set(slowly), distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
     ) as local:
         yield local.scheduler_address
