@@ -85,7 +85,8 @@ MAY_IMPORT = {
     "schemas": {"documents", "results", "batch"},
     "store": {"documents", "errors"},
     "cli": {
-        "", "report", "batch", "simulate", "schemas", "analysis", "parsers", "results", "documents", "errors",
+        "", "report", "batch", "simulate", "schemas", "analysis", "parsers", "results", "documents",
+        "textfiles", "errors",
     },
     "__main__": {"cli"},
 }  # fmt: skip
