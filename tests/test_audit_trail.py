@@ -12,6 +12,8 @@ import pytest
 import aavqc
 from aavqc.batch import run
 from aavqc.batch.audit import AuditEntry, append, read_trail
+from aavqc.batch.jobs import Done
+from aavqc.batch.verify import verify
 from aavqc.errors import UsageError, VerificationError
 from aavqc.store import Store
 
@@ -30,9 +32,11 @@ def plate(example_lot: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def trail(tmp_path: Path) -> Path:
     path = tmp_path / "audit.jsonl"
-    last = None
+    last, size = None, 0
     for n in range(4):
-        last = append(path, last, run="r", event="written", file=f"{n}.json", sha256=f"{n:064x}", actor="ü")
+        last, size = append(
+            path, last, size, run="r", event="written", file=f"{n}.json", sha256=f"{n:064x}", actor="ü"
+        )
     return path
 
 
@@ -90,7 +94,7 @@ def forged(path: Path) -> None:
     *_, before, last = read_trail(path).entries
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]))
-    append(path, before, run=last.run, event="run_ended", actor="another")
+    append(path, before, sum(map(len, lines[:-1])), run=last.run, event="run_ended", actor="another")
 
 
 def cut(path: Path) -> None:
@@ -145,6 +149,21 @@ def test_a_regulated_method_needs_actor_and_reason(
     assert caught.value.expected == missing
     assert not (tmp_path / "out" / "audit.jsonl").exists()
     assert run(plate, tmp_path / "out", actor="who", reason="why").results
+
+
+def test_two_runs_at_once_never_fork_the_trail(plate: Path, tmp_path: Path) -> None:
+    """The one that finds the other's entries gives up; the next run mends what it had written."""
+    shutil.copy(plate / "a.csv", plate / "b.csv")
+
+    def another(done: Done, n: int, total: int) -> None:
+        if n == 1:
+            run(plate, tmp_path / "out")
+
+    with pytest.raises(UsageError, match="another run writes"):
+        run(plate, tmp_path / "out", on_done=another)
+    assert read_trail(tmp_path / "out" / "audit.jsonl").entries[-1].event == "run_ended"
+    run(plate, tmp_path / "out")
+    assert verify(tmp_path / "out").findings == []
 
 
 def test_an_entry_reads_back_as_written(trail: Path) -> None:

@@ -108,13 +108,13 @@ def test_a_store_migrates_step_by_step_and_keeps_its_rows(
 ) -> None:
     path = tmp_path / "old.sqlite"
     shutil.copy(done.out / "aavqc.sqlite", path)
-    before = Store(path).rows("results")
+    before = list(Store(path).rows("results"))
 
     def second(connection: object) -> None:
         connection.execute(text("ALTER TABLE runs ADD COLUMN host TEXT"))  # type: ignore[attr-defined]
 
     monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, second))
-    assert Store(path).rows("results") == before
+    assert list(Store(path).rows("results")) == before
     engine = create_engine(f"sqlite:///{path}")
     assert "host" in {column["name"] for column in inspect(engine).get_columns("runs")}
     with engine.connect() as connection:
@@ -136,7 +136,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(
         patched.setattr(migrations, "STEPS", (*migrations.STEPS, failing))
         with pytest.raises(InputError, match="the store can't be used"):
             Store(path)
-    assert "host" not in Store(path).rows("runs")[0]
+    assert "host" not in next(Store(path).rows("runs"))
     assert sqlite3_columns(path) == {column.name for column in tables.runs.columns}
 
 
@@ -178,6 +178,13 @@ def test_a_store_that_can_not_be_used_is_said_before_the_work(
     with pytest.raises(error, match=r"store|database"):
         run(lot, tmp_path / "out", store=place(tmp_path / "x"))
     assert not (tmp_path / "out" / "results").exists()
+
+
+def test_a_password_is_never_shown() -> None:
+    for url in ("postgresql+nosuchdriver://me:secret@host/db", "//me:secret@host"):
+        with pytest.raises(UsageError) as caught:
+            Store(url)
+        assert "secret" not in str(caught.value)
 
 
 def test_the_tables_are_those_that_postgresql_can_have_too() -> None:

@@ -249,7 +249,15 @@ def test_on_another_platform_more_than_that_or_other_censoring_is_found(
 ) -> None:
     other_platform(monkeypatch)
     other_number(monkeypatch, shift, **also)
-    assert verify(done.out).findings[0].message.startswith("different platform (")
+    assert verify(done.out).findings[0].message.startswith("different platform (cpu ")
+
+
+def test_a_numeric_difference_names_the_releases_where_they_differ(
+    done: BatchReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other_number(monkeypatch, 1e-7)
+    monkeypatch.setattr(rerun, "__version__", "99.0")
+    assert "99.0 now)" in verify(done.out).findings[0].message
 
 
 @pytest.mark.parametrize(

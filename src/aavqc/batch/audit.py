@@ -124,21 +124,23 @@ def _checked(lines: list[bytes]) -> Iterator[AuditEntry]:
         yield entry
 
 
-def append(path: Path, after: AuditEntry | None, **content: Any) -> AuditEntry:
-    """Append an entry to a trail and return it.
+def append(path: Path, after: AuditEntry | None, size: int, **content: Any) -> tuple[AuditEntry, int]:
+    """Append an entry to a trail; return it, and the trail's new size.
 
     Parameters
     ----------
     path : Path
     after : AuditEntry or None
         The last entry.
+    size : int
+        Bytes that the trail has: another size means that another run appends to it as well.
     **content
         ``run``, ``event`` and what else the entry says.
 
     Raises
     ------
     UsageError
-        The place can't be written to.
+        The place can't be written to, or another run writes to it.
     """
     entry = AuditEntry(
         schema="aavqc.audit/1",
@@ -149,12 +151,15 @@ def append(path: Path, after: AuditEntry | None, **content: Any) -> AuditEntry:
         **content,
     )
     entry = entry.model_copy(update={"hash": _hash(entry)})
+    line = canonical(entry) + b"\n"
     try:
         with open(path, "ab") as stream:
-            stream.write(canonical(entry) + b"\n")
+            if stream.tell() != size:
+                raise UsageError("another run writes to this output folder", file=path.name)
+            stream.write(line)
     except OSError as error:
         raise UsageError(f"can't be written ({error.strerror})", file=path.name) from error
-    return entry
+    return entry, size + len(line)
 
 
 def anchored(trail: Trail, anchors: Sequence[Anchor], *, own: bool) -> Anchor | None:

@@ -7,6 +7,7 @@ transaction, from the files themselves: a run that is killed leaves it as it was
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from aavqc import __version__
 from aavqc.batch.audit import FILE, AuditEntry, Trail, anchored, append, now, read_trail
 from aavqc.batch.tables import verdict_rows
-from aavqc.documents import EvaluationEntry, Manifest, ResultDocument, canonical, digest
+from aavqc.documents import EvaluationEntry, Manifest, canonical, digest
 from aavqc.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from aavqc.results import Evaluation, Specification
-    from aavqc.store import Anchor, Row, Store
+    from aavqc.store import Anchor, Plain, Row, Store
 
 STORE = "aavqc.sqlite"
 TABLES = ("results.csv", "verdicts.csv", "manifest.json")
@@ -38,6 +39,7 @@ class Recorder:
         self._who = who
         self._files = dict(trail.files)
         self._chain = trail.chain
+        self._size = trail.size
         self._last = trail.entries[-1] if trail.entries else None
 
     @classmethod
@@ -133,13 +135,13 @@ class Recorder:
             specification_rows=[_specification_row(s) for s in specifications],
         )
 
-    def _documents(self, jobs: Sequence[str]) -> Iterator[tuple[str, str, ResultDocument]]:
+    def _documents(self, jobs: Sequence[str]) -> Iterator[tuple[str, str, Plain]]:
         """Yield the results that the store does not have as they are, one at a time."""
         stored = self._store.file_hashes(self._chain)
         for job in jobs:
             name = _of_job(job)[0]
             if stored.get(job) != self._files[name]:
-                yield job, self._files[name], ResultDocument.load(self.out / name)
+                yield job, self._files[name], read_plain(self.out / name)
 
     def _enter(self, name: str) -> None:
         sha256 = file_hash(self.out / name)
@@ -148,7 +150,9 @@ class Recorder:
             self._files[name] = sha256
 
     def _append(self, event: str, **content: Any) -> AuditEntry:
-        entry = append(self.out / FILE, self._last, event=event, **self._who, **content)
+        entry, self._size = append(
+            self.out / FILE, self._last, self._size, event=event, **self._who, **content
+        )
         if self._last is None:
             self._chain = entry.hash
         self._last = entry
@@ -169,6 +173,15 @@ def file_hash(path: Path) -> str:
         return ""
     except OSError as error:
         raise InputError(f"can't be read ({error.strerror})", file=path.name) from error
+
+
+def read_plain(path: Path) -> Plain:
+    """Read a result document as JSON has it; its bytes are those of the audit trail."""
+    try:
+        document: Plain = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError("can't be read", file=path.name, found=str(error)) from error
+    return document
 
 
 def stored_verdicts(entries: Sequence[EvaluationEntry], evaluations: Sequence[Evaluation]) -> list[Row]:

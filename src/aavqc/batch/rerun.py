@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aavqc import __version__
 from aavqc.batch.compare import Difference, compare
 from aavqc.batch.jobs import Job, run_job
 from aavqc.batch.outputs import npz_bytes
@@ -14,9 +15,11 @@ from aavqc.parsers import Export
 from aavqc.results import Evaluation, Specification, candidates_of
 
 
-def same_platform(document: ResultDocument) -> bool:
-    """Tell whether a result was computed on this numerical platform."""
-    return document.envelope.platform == numerical_platform()
+def other_platform(document: ResultDocument) -> str | None:
+    """Say in what the numerical platform of a result was another than this one; None where in nothing."""
+    was, now = document.envelope.platform, numerical_platform()
+    found = compare(was.model_dump(mode="json"), now.model_dump(mode="json"), exactly=True)
+    return None if found is None else f"{found.where} {found.stored} then, {found.again} now"
 
 
 def rerun(export: Export, document: ResultDocument, name: str, arrays: bytes) -> Payload:
@@ -55,7 +58,7 @@ def rerun(export: Export, document: ResultDocument, name: str, arrays: bytes) ->
             expected="a result",
             found=str(done.error or done.bug),
         )
-    same = same_platform(document)
+    same = other_platform(document) is None
     again = done.document.payload
     found = compare(stored.model_dump(mode="json"), again.model_dump(mode="json"), exactly=same)
     if found:
@@ -91,10 +94,12 @@ def judge_again(
 
 
 def _kind(document: ResultDocument) -> str:
-    if same_platform(document):
-        return "numeric difference"
-    was, now = document.envelope.platform.cpu, numerical_platform().cpu
-    return f"different platform ({was} then, {now} now), and beyond its tolerance"
+    platform, release = other_platform(document), document.envelope.aavqc
+    if platform is not None:
+        return f"different platform ({platform}), and beyond its tolerance"
+    return "numeric difference" + (
+        "" if release == __version__ else f" (aavqc {release} then, {__version__} now)"
+    )
 
 
 def _finding(kind: str, found: Difference, file: str) -> VerificationError:

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 from aavqc.batch.audit import FILE, AuditEntry, Trail, anchored, read_trail
 from aavqc.batch.compare import OF_THE_WIDTH, RELATIVE
 from aavqc.batch.mirror import altered_store, check_store
-from aavqc.batch.recorder import STORE, file_hash
-from aavqc.batch.rerun import judge_again, rerun, same_platform
+from aavqc.batch.recorder import STORE, file_hash, read_plain
+from aavqc.batch.rerun import judge_again, other_platform, rerun
 from aavqc.documents import Manifest, Payload, ResultDocument, digest
 from aavqc.errors import AavqcError, InputError, VerificationError
 from aavqc.parsers import Survey, survey
 from aavqc.results import Evaluation, Specification
 
 if TYPE_CHECKING:
-    from aavqc.store import Store
+    from aavqc.store import Plain, Store
 
 FOLDERS = ("arrays", "lots", "results")
 
@@ -80,7 +80,7 @@ def verify(
             return report
         folder = _Folder(out, trail, altered)
         report.findings.extend(
-            check_store(opened, trail.chain, folder.manifest, folder.documents(), folder.evaluations)
+            check_store(opened, trail.chain, folder.manifest, folder.documents, folder.evaluations)
         )
         report.checked.append(f"store {Path(opened.name).name}: every row made again from the files")
         surveyed = _raw(folder.manifest, Path(source or _begun(trail).details["source"]), report)
@@ -109,12 +109,12 @@ class _Folder:
         files = [entry.file for entry in self.manifest.evaluations if entry.file not in self.altered]
         return {file: Evaluation.load(self.out / file) for file in files}
 
-    def documents(self) -> Iterator[tuple[str, str, ResultDocument]]:
-        """Yield job, hash and document of every result, one at a time."""
+    def documents(self) -> Iterator[tuple[str, str, Plain]]:
+        """Yield job, hash and content of every result, one at a time, in the order of jobs."""
         for job in sorted({entry.job for entry in self.manifest.files if entry.job}):
             name = f"results/{job}.json"
             if name in self.trail.files and name not in self.altered:
-                yield job, self.trail.files[name], ResultDocument.load(self.out / name)
+                yield job, self.trail.files[name], read_plain(self.out / name)
 
 
 def _trail(out: Path, url: str | None, report: Verification) -> tuple[Trail, Store]:
@@ -217,9 +217,10 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification
     record_of = {entry.job: entry.record for entry in folder.manifest.files if entry.job}
     exports = {export.name: export for export in surveyed.exports}
     payloads: dict[str, Payload] = {}
-    same, of_all = 0, 0
-    for job, _, document in folder.documents():
+    of_all, others = 0, list[str]()
+    for job, _, plain in folder.documents():
         of_all += 1
+        document = ResultDocument.model_validate(plain)
         export = exports.get(record_of[job] or "")
         if export is None or {f.input for f in export.files} != set(document.payload.inputs):
             continue  # an altered or missing raw file, which is named already
@@ -230,12 +231,14 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification
             report.findings.append(error)
         except OSError:
             continue  # missing arrays are named already
-        same += same_platform(document)
+        platform = other_platform(document)
+        if platform is not None:
+            others.append(platform)
     made = (
-        "the same bytes, on the same platform"
-        if same == len(payloads)
-        else f"on another platform ({len(payloads) - same} of them): verdicts and censoring exactly, numbers "
+        f"{len(others)} of them on another platform ({others[0]}): verdicts and censoring exactly, numbers "
         f"within {OF_THE_WIDTH:g} of the interval's width or {RELATIVE:g} of themselves"
+        if others
+        else "the same bytes, on the same platform"
     )
     report.checked.append(f"re-run: {len(payloads)} of {of_all} results come out again, {made}")
     if len(payloads) < of_all:
@@ -258,8 +261,6 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification
             )
             continue
         report.findings.extend(
-            judge_again(
-                file, evaluation, specification, payloads, with_sheet=with_sheet, exactly=same == of_all
-            )
+            judge_again(file, evaluation, specification, payloads, with_sheet=with_sheet, exactly=not others)
         )
     report.checked.append(f"verdicts: {len(folder.evaluations)} evaluation(s) made again")

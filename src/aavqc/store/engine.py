@@ -24,11 +24,12 @@ def engine_of(url: str | URL) -> Engine:
     try:
         engine = create_engine(make_url(url), poolclass=NullPool)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        told = isinstance(error, (NoSuchModuleError, ImportError))  # others quote the URL with its password
         raise UsageError(
             "--store: no database that can be used",
             expected="sqlite:///FILE, or another URL of SQLAlchemy with its driver installed",
-            found=str(error).splitlines()[0],
-        ) from error
+            found=str(error).splitlines()[0] if told else "no URL",
+        ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _leave_transactions_to_us)
         event.listen(engine, "begin", _begin)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import URL, Connection, Table, delete, insert, select, update
 
-from aavqc.documents import Manifest, ResultDocument
+from aavqc.documents import Manifest
 from aavqc.store.engine import engine_of, name_of, transaction
 from aavqc.store.migrations import migrate
-from aavqc.store.rows import Row, attribute_rows, export_rows, method_row, result_row
+from aavqc.store.rows import Plain, Row, attribute_rows, export_rows, method_row, result_row
 from aavqc.store.tables import (
     attributes,
     chains,
@@ -22,6 +24,11 @@ from aavqc.store.tables import (
     specifications,
     verdicts,
 )
+
+Item = TypeVar("Item")
+
+AT_ONCE = 50
+"""Results that are held in memory while they are stored."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class Store:
         anchor: Anchor,
         *,
         manifest: Manifest,
-        documents: Iterable[tuple[str, str, ResultDocument]],
+        documents: Iterable[tuple[str, str, Plain]],
         verdict_rows: Sequence[Row],
         specification_rows: Sequence[Row],
     ) -> None:
@@ -90,21 +97,24 @@ class Store:
         manifest : Manifest
             Results that it no longer names are dropped: the audit trail keeps the history.
         documents : iterable of (job, sha256 of the file, document)
-            The results that are new or other than stored.
+            The results that are new or other than stored, as JSON has them.
         verdict_rows, specification_rows : sequence of dict
             Columns of the tables, without the chain.
         """
         chain = anchor.chain
         named = {entry.job for entry in manifest.files if entry.job}
         with transaction(self._engine) as connection:
-            stored = connection.scalars(select(results.c.job).where(results.c.chain == chain)).all()
-            for job in sorted(set(stored) - named):
+            stored = set(connection.scalars(select(results.c.job).where(results.c.chain == chain)))
+            for job in sorted(stored - named):
                 _drop(connection, chain, job)
-            for job, file_sha256, document in documents:
-                _drop(connection, chain, job)
-                _add(connection, methods, [method_row(document.payload)])
-                _insert(connection, results, [result_row(document, job, file_sha256)], chain)
-                _insert(connection, attributes, attribute_rows(document.payload, job), chain)
+            for some in batched(documents, AT_ONCE):
+                for job in sorted(stored & {job for job, _, _ in some}):
+                    _drop(connection, chain, job)
+                known = [method_row(document["payload"]) for _, _, document in some]
+                _add(connection, methods, {row["sha256"]: row for row in known}.values())
+                _insert(connection, results, [result_row(d, job, sha) for job, sha, d in some], chain)
+                found = [row for job, _, d in some for row in attribute_rows(d["payload"], job)]
+                _insert(connection, attributes, found, chain)
             _add(connection, specifications, specification_rows)
             for table, rows in ((exports, export_rows(manifest)), (verdicts, verdict_rows)):
                 connection.execute(delete(table).where(table.c.chain == chain))
@@ -124,18 +134,15 @@ class Store:
         with transaction(self._engine) as connection:
             return {job: sha256 for job, sha256 in connection.execute(columns)}
 
-    def rows(self, table: str, **where: str) -> list[Row]:
-        """Return the rows of a table whose columns have these values, in the order of its key."""
+    def rows(self, table: str, **where: str) -> Iterator[Row]:
+        """Yield the rows of a table whose columns have these values, in the order of its key."""
         source = _TABLES[table]
         query = select(source).order_by(*source.primary_key.columns)
         for column, value in where.items():
             query = query.where(source.c[column] == value)
         with transaction(self._engine) as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
-
-    def key(self, table: str) -> tuple[str, ...]:
-        """Return the columns that :meth:`rows` sorts by."""
-        return tuple(column.name for column in _TABLES[table].primary_key.columns)
+            for row in connection.execution_options(yield_per=AT_ONCE).execute(query).mappings():
+                yield dict(row)
 
     def history(
         self,
@@ -191,6 +198,19 @@ _TABLES = {
 }
 
 
+def batched(items: Iterable[Item], n: int) -> Iterator[list[Item]]:
+    """Yield lists of at most ``n`` items.
+
+    Examples
+    --------
+    >>> list(batched("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    left = iter(items)
+    while some := list(islice(left, n)):
+        yield some
+
+
 def _anchor(connection: Connection, anchor: Anchor) -> None:
     connection.execute(delete(chains).where(chains.c.chain == anchor.chain))
     connection.execute(insert(chains), vars(anchor))
@@ -206,7 +226,7 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Row], chain: st
         connection.execute(insert(table), [{**row, "chain": chain} for row in rows])
 
 
-def _add(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+def _add(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
     """Insert documents; one that is there is replaced by the same, or mended."""
     for row in rows:
         connection.execute(delete(table).where(table.c.sha256 == row["sha256"]))
