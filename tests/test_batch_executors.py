@@ -169,9 +169,12 @@ def address() -> Iterator[str]:
 
     # a busy machine takes its time to start two processes
     slowly = {"distributed.comm.timeouts.connect": "120s", "distributed.deploy.lost-worker-timeout": "120s"}
-    with config.set(slowly), distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-    ) as local:
+    with (
+        config.set(slowly),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as local,
+    ):
         yield local.scheduler_address
 
 
