@@ -176,7 +176,11 @@ def run(
         actor=actor,
         reason=reason,
         regulated=any(regulated(job) for job in jobs),
-        details={"sample_sheet": file_hash(plan.sheet) if plan.rows else None},
+        details={
+            "sample_sheet": file_hash(plan.sheet) if plan.rows else None,
+            "other": [file_hash(Path(path)) for path in other],
+            "links": None if links is None else file_hash(Path(links)),
+        },
     )
     report = BatchReport(out)
     lines: list[tuple[tuple[str, ...], str]] = []

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from aavqc import __version__
 from aavqc.batch.compare import Difference, compare
 from aavqc.batch.jobs import Job, run_job
+from aavqc.batch.judge import judge_results
 from aavqc.batch.outputs import npz_bytes
 from aavqc.documents import Method, Payload, ResultDocument, SheetRow
 from aavqc.errors import VerificationError
 from aavqc.fingerprint import numerical_platform
 from aavqc.parsers import Export
-from aavqc.results import Evaluation, Specification, candidates_of
+from aavqc.results import Evaluation, Specification
 
 
 def other_platform(document: ResultDocument) -> str | None:
@@ -78,14 +79,12 @@ def judge_again(
     exactly: bool,
 ) -> list[VerificationError]:
     """Judge a lot again by the results of the re-run; return the first difference, if any."""
-    candidates = [
-        candidate
-        for job, payload in sorted(payloads.items())
-        for sample in payload.samples
-        if not with_sheet or sample.lot == stored.lot
-        for candidate in candidates_of([sample], job, payload.technique)
-    ]
-    again = specification.check(candidates, lot=stored.lot)
+    lots: dict[str, list[Specification]] = {stored.lot: []} if with_sheet and stored.lot else {}
+    without_sheet = None if with_sheet else stored.lot
+    made = judge_results(
+        dict(sorted(payloads.items())), [specification], lots=lots, without_sheet=without_sheet
+    )
+    again = next(one for one in made if one.lot == stored.lot)
     found = compare(stored.model_dump(mode="json"), again.model_dump(mode="json"), exactly=exactly)
     if found is None:
         return []

@@ -243,7 +243,11 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification
     report.checked.append(f"re-run: {len(payloads)} of {of_all} results come out again, {made}")
     if len(payloads) < of_all:
         return
-    with_sheet = _begun(folder.trail).details.get("sample_sheet") is not None
+    details = _begun(folder.trail).details
+    with_sheet = details.get("sample_sheet") is not None
+    if details.get("other") or details.get("links"):
+        report.checked.append("verdicts: not made again, for results from elsewhere or links took part")
+        return
     stored = {row["sha256"]: row["document"] for row in store.rows("specifications")}
     for file, evaluation in folder.evaluations.items():
         sha256 = evaluation.specification.sha256
