@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -63,6 +64,30 @@ def flip(path: Path, at: int = -10) -> None:
 def alter_store(copy: Path, statement: str, *values: object) -> None:
     with closing(sqlite3.connect(copy / "out" / "aavqc.sqlite")) as connection, connection:
         connection.execute(statement, values)
+
+
+def test_the_agreement_of_two_methods_is_made_again(example_lot: Path, tmp_path: Path) -> None:
+    lot = small_lot(example_lot, tmp_path)
+    shutil.copytree(example_lot / "cdms", lot / "cdms")
+    shutil.copy(example_lot / "method_cdms.toml", lot)
+    shutil.copy(example_lot / "samples.csv", lot)
+    run(lot, tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "lots" / "EX24-001.json").read_text())
+    assert found["agreement"] is not None
+    assert verify(tmp_path / "out", source=lot).findings == []
+
+
+def test_results_from_elsewhere_are_named_and_not_judged_again(example_lot: Path, tmp_path: Path) -> None:
+    lot, other = small_lot(example_lot, tmp_path), tmp_path / "other.csv"
+    other.write_text(
+        "lot,sample_id,attribute,technique,value,unit\nEX24-001,EX24-001 vial 9,residual_dna,qpcr,1.5,%\n"
+    )
+    run(lot, tmp_path / "out", other=[other])
+    trail = (tmp_path / "out" / "audit.jsonl").read_text()
+    assert hashlib.sha256(other.read_bytes()).hexdigest() in trail
+    report = verify(tmp_path / "out", source=lot)
+    assert report.findings == []
+    assert report.checked[-1].startswith("verdicts: not made again")
 
 
 def test_what_was_not_altered_verifies_and_comes_out_again(done: BatchReport) -> None:
