@@ -268,7 +268,7 @@ def test_real_bsa_is_valid(reference_data: Path) -> None:
 
 def a_sample(*fits: Fit) -> SampleFit:
     cell = Parameters((6.05,), (7.2,), 1.2)
-    problem = Problem((), lambda s, shape, growth: s, cell, cell, {})
+    problem = Problem(tuple(f.channel for f in fits), lambda s, shape, growth: s, cell, cell, {})
     found = Found(cell, {}, np.zeros(0), np.zeros((len(fits), 0)), 0.0)
     return SampleFit(fits, problem, found, "cs", None, None, None)
 
@@ -293,7 +293,7 @@ def test_a_length_by_s_is_held_to_its_own_limit_beside_scatter(by_light: bool, f
     covariance, bases = np.eye(2), np.ones((2, 2)) if by_light else None
     sample = replace(
         sample,
-        resolved=Resolved(s, np.ones((1, 2)), sample.found, [], covariance),
+        resolved=Resolved(s, np.ones((2, 2)), sample.found, [], covariance),
         windows=windows,
         capsids=Capsids(windows, s, np.array([0.0, 4700.0]), s, np.ones((1, 2)), bases),
     )

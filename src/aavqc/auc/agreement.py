@@ -127,7 +127,7 @@ def _cells_differ(capsids: Capsids | None) -> Flag | None:
 
 def _species_misfit(fit: SampleFit) -> Flag | None:
     """Compare what the species leave over with the noise: the composition rests on them, not on c(s)."""
-    if fit.resolved is None or not fit.problem.channels:
+    if fit.resolved is None:
         return None
     ratio = float(np.sqrt(fit.resolved.found.cost / fit.problem.points))
     noise_share = max(

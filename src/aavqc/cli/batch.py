@@ -27,6 +27,20 @@ if TYPE_CHECKING:
 FAIL_ON = {"oos": 1, "invalid": 4, "input": 3, "incomplete": 5}
 
 
+OtherResults = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--other", help="Results from elsewhere, CSV or JSON."),
+]
+LinksFile = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--links", help="Retests and manual changes, TOML."),
+]
+FailOn = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--fail-on", help="Comma list of oos, invalid, input, incomplete."),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
     app.command()(demo)
@@ -65,14 +79,8 @@ def batch(
         typer.Option("--method", help="Method, one a technique."),
     ] = None,
     specs: Annotated[Optional[list[str]], typer.Option("--spec", help="Specification.")] = None,  # noqa: UP045
-    other: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--other", help="Results from elsewhere, CSV or JSON."),
-    ] = None,
-    links: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--links", help="Retests and manual changes, TOML."),
-    ] = None,
+    other: OtherResults = None,
+    links: LinksFile = None,
     workers: Annotated[int, typer.Option("--workers", min=0, help="0: one a core.")] = 0,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of each worker.")] = 1,
     memory: Annotated[
@@ -90,10 +98,7 @@ def batch(
         Optional[str],  # noqa: UP045
         typer.Option("--store", help="URL of the database of results; default OUT/aavqc.sqlite."),
     ] = None,
-    fail_on: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--fail-on", help="Comma list of oos, invalid, input, incomplete."),
-    ] = None,
+    fail_on: FailOn = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
     """Analyze and judge everything below a folder; a bad file does not stop the rest."""
@@ -127,14 +132,8 @@ def check(
     specs: Annotated[
         list[str], typer.Option("--spec", help="Specification, several, or a folder of their versions.")
     ],
-    other: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--other", help="Results from elsewhere, CSV or JSON."),
-    ] = None,
-    links: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--links", help="Retests and manual changes, TOML."),
-    ] = None,
+    other: OtherResults = None,
+    links: LinksFile = None,
     tested: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--tested", help="Date of test: judge by the versions in force."),
@@ -143,10 +142,7 @@ def check(
         Optional[str],  # noqa: UP045
         typer.Option("--manufactured", help="Date of manufacture, likewise."),
     ] = None,
-    fail_on: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--fail-on", help="Comma list of oos, invalid, input, incomplete."),
-    ] = None,
+    fail_on: FailOn = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="The certificate table as CSV.")] = False,
 ) -> int:
