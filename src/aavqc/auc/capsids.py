@@ -28,8 +28,8 @@ from aavqc.auc.water import to_water
 from aavqc.records import FloatArray
 
 NEAR_FULL = (1 / 1.12, 1.05)
-"""The full peak is looked for between these multiples of its s in a shell that stays as it is: full
-capsids up to 12 % larger than empty ones are reported."""
+"""The full peak is looked for between these multiples of its s in a shell that stays as it is: room
+for full capsids up to 12 % larger than empty ones, a default and no published figure."""
 
 BOTH = "empty and full peaks"
 
@@ -46,8 +46,9 @@ LEAST = 0.05
 """No constant is less than this share of what is stated: a wide SD draws none below 0."""
 
 WAVELENGTH_SLOPES = {260: (0.03, -0.005), 280: (-0.005, -0.06)}
-"""Relative change a nm of a capsid's and a nucleotide's extinction: read off published spectra of
-protein and DNA; a default. The simulator has a table of its own on purpose (0.025, −0.006; −0.01, −0.05)."""
+"""Relative change a nm of a capsid's and a nucleotide's extinction: from the usual shape of
+protein and DNA spectra, unverified. The simulator has a table of its own on purpose (0.025, −0.006; −0.01,
+−0.05)."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ no more values: in steps of 3 S species 10 % apart are one. The default is as fi
 GROWTH: Free = ("growth", 0)
 GROWTH_SD, GROWTH_LIMITS = 0.08, (-0.25, 0.4)
 """Prior of the radius' growth by the time that s has doubled: full capsids (1.65 times the s of
-empty ones) are known to be 0 to 10 % larger."""
+empty ones) are taken to be some 0 to 10 % larger, unverified."""
 
 
 @dataclass(frozen=True)
