@@ -78,7 +78,7 @@ def analyze(record: VelocityScans | VelocityGroup | Distribution, settings: Tech
         suffix = f"_{i}" if i else ""
         arrays[f"signal{suffix}"] = d.signal
         arrays[f"residual_bitmap{suffix}"] = bitmap(d.residual, point_noise(d.residual, one.grid.seen))
-    algorithms = [ALGORITHMS[fit.model], "auc.composition/2"]
+    algorithms = [ALGORITHMS[fit.model], "auc.composition/3"]
     if fit.resolved is not None:
         algorithms.append("auc.resolve/1")
     return Outcome([sample], algorithms, arrays=arrays)

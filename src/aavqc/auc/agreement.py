@@ -9,6 +9,7 @@ import numpy as np
 from aavqc.attributes import Attribute
 from aavqc.auc.attributes import UNCERTAIN
 from aavqc.auc.capsids import UNANCHORED_SD, Capsids
+from aavqc.auc.composition import NUCLEOTIDE_REL_SD
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.misfit import RMSD_INVALID, RMSD_WARNING, SHARE_INVALID, SHARE_WARNING
 from aavqc.auc.settings import TechniqueSettings
@@ -23,6 +24,11 @@ CELLS_APART = 6.0
 """Points between cells of one sample: at 0.12 OD, where noise scatters a cell by 0.8, they are five SD of
 a difference."""
 
+MOSTLY = 50.0
+"""Percent of the signal."""
+
+UNEXPECTED = ("overfull", "aggregate", "sub_capsid")
+
 EMPTY_SEEN = 0.97
 """Times the s of an empty capsid: a range of s that begins above it has lost some of the empty peak."""
 
@@ -31,10 +37,12 @@ def composition_flags(
     fit: SampleFit, attributes: Sequence[Attribute], settings: TechniqueSettings
 ) -> list[Flag]:
     """Return the flags that a composition raises."""
-    if fit.windows is None or fit.resolved is None:
+    if fit.windows is None:
         return []
     by_name = {a.name: a for a in attributes}
     found = (
+        _mostly_unexpected(by_name),
+        _diffusion_left_in(fit),
         _not_resolved(by_name),
         _lengths_differ(fit, by_name, settings),
         _cells_differ(fit.capsids),
@@ -43,6 +51,35 @@ def composition_flags(
         _range_cuts_classes(fit, settings),
     )
     return [flag for flag in found if flag is not None]
+
+
+def _mostly_unexpected(by_name: dict[str, Attribute]) -> Flag | None:
+    """Find a sample most of which is neither empty, partial nor full: more likely a wrong constant."""
+    shares = {n: a.value for n in UNEXPECTED if (a := by_name.get(f"percent_{n}_signal")) is not None}
+    total = sum(shares.values())
+    if total <= MOSTLY:
+        return None
+    most = max(shares, key=shares.__getitem__)
+    return Flag(
+        id="classes_in_doubt",
+        severity="warning",
+        message=(
+            f"{total:.0f} % of the signal is {', '.join(UNEXPECTED)}, most of it {most}: is density, "
+            "viscosity, temperature, serotype or design_length wrong?"
+        ),
+        value=total,
+        limit=MOSTLY,
+    )
+
+
+def _diffusion_left_in(fit: SampleFit) -> Flag | None:
+    if fit.model != "lsg":
+        return None
+    return Flag(
+        id="diffusion_left_in",
+        severity="warning",
+        message="ls-g*(s) takes no diffusion out: classes of capsids run into each other",
+    )
 
 
 def _not_resolved(by_name: dict[str, Attribute]) -> Flag | None:
@@ -73,8 +110,11 @@ def _lengths_differ(
     off = abs(length.value / used - 1.0)
     error = 0.25 * (length.ci_high - length.ci_low) / used
     by_light = fit.capsids is not None and fit.capsids.bases is not None
-    if not by_light:  # what the model leaves open is in LENGTH_BY_S
-        error = float(np.sqrt(max(error**2 - UNANCHORED_SD**2, 0.0)))
+    # what the model leaves open is in the limits; a constant that nobody vouched for is what is looked at
+    assumed = (
+        UNANCHORED_SD if not by_light else NUCLEOTIDE_REL_SD if settings.extinction.rel_sd is None else 0.0
+    )
+    error = float(np.sqrt(max(error**2 - assumed**2, 0.0)))
     limit = max(LENGTH_BY_LIGHT if by_light else LENGTH_BY_S, 3.0 * error)
     if off <= limit:
         return None

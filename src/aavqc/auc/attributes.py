@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aavqc.attributes import Attribute
 from aavqc.auc.calibration import calibrated_draws
-from aavqc.auc.capsids import UNANCHORED_SD, Capsids, drawn_capsids, rigid_lengths
+from aavqc.auc.capsids import UNANCHORED_SD, Capsids, Constants, drawn_capsids, rigid_lengths
 from aavqc.auc.cells import over_cells
 from aavqc.auc.composition import ClassWindows, coefficients_of, percentages
 from aavqc.auc.cs import Fitted, refit
@@ -62,8 +62,8 @@ def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Ge
         ]
         limits = detection_limits(fit, settings)
     elif fit.windows is not None:
-        extinction = coefficients_of(settings, first.grid)
-        rows += _of_distribution(fit.windows, d, draws, extinction)
+        constants = [Constants.draw(settings, [first.channel], rng) for _ in draws]
+        rows += _of_distribution(fit.windows, d, draws, coefficients_of(settings, first.grid), constants)
     rows += legacy_rows(d.s, d.signal, settings.s_windows, d.amounts, draws)
     attributes = beside_undetected([_attribute(row, limits.get(row[0]), settings.coverage) for row in rows])
     return attributes if found is None else over_cells(attributes, found, settings.coverage)
@@ -208,14 +208,22 @@ def _by_light(c: Capsids, which: NDArray[np.intp]) -> float:
 
 
 def _of_distribution(
-    windows: ClassWindows, d: Fitted, draws: FloatArray, extinction: tuple[float, float] | None
+    windows: ClassWindows,
+    d: Fitted,
+    draws: FloatArray,
+    extinction: tuple[float, float] | None,
+    constants: Sequence[Constants],
 ) -> list[Row]:
     """Return the composition by a model without resolved species."""
-    rows: list[Row] = []
-    for suffix, e in (("_signal", None), ("", extinction)):
-        if suffix == "_signal" or e is not None:
-            drawn = [percentages(windows, d.s, x, e) for x in draws]
-            rows += _percent(suffix, percentages(windows, d.s, d.amounts, e), drawn)
+    drawn = [percentages(windows, d.s, x, None) for x in draws]
+    rows = _percent("_signal", percentages(windows, d.s, d.amounts, None), drawn)
+    if extinction is not None:
+        capsid, nucleotide = extinction
+        drawn = [
+            percentages(windows, d.s, x, (capsid * float(e.capsid[0]), nucleotide * float(e.nucleotide[0])))
+            for x, e in zip(draws, constants, strict=True)
+        ]
+        rows += _percent("", percentages(windows, d.s, d.amounts, extinction), drawn)
     outside = [windows.percent_outside(d.s, x) for x in draws]
     return rows + _percent("_signal", windows.percent_outside(d.s, d.amounts), outside)
 

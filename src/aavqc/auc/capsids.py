@@ -14,6 +14,7 @@ import numpy as np
 
 from aavqc.auc.channels import Channel
 from aavqc.auc.composition import (
+    NUCLEOTIDE_REL_SD,
     ClassWindows,
     coefficients_of,
     expected_empty,
@@ -201,12 +202,13 @@ class Constants:
     ) -> Constants:
         """Draw them; a coefficient errs alike at all wavelengths, each wavelength by itself."""
         given = settings.extinction
+        rel_sd = NUCLEOTIDE_REL_SD if given.rel_sd is None else given.rel_sd
         z = rng.standard_normal(3)
         off = (given.wavelength_sd or 0.0) * rng.standard_normal(len(channels))
         slopes = np.array([wavelength_slopes(c.grid.wavelength_nm) for c in channels])
         return cls(
             np.maximum(1.0 + (given.capsid_rel_sd or 0.0) * z[0] + slopes[:, 0] * off, LEAST),
-            np.maximum(1.0 + (given.rel_sd or 0.0) * z[1] + slopes[:, 1] * off, LEAST),
+            np.maximum(1.0 + rel_sd * z[1] + slopes[:, 1] * off, LEAST),
             max(1.0 + (settings.path_length_rel_sd or 0.0) * float(z[2]), LEAST),
         )
 

@@ -37,6 +37,10 @@ AGGREGATE = 1.15
 LEAST_EMPTY = 0.03
 """An empty peak with less than this share of the full one's signal calibrates no lengths."""
 
+NUCLEOTIDE_REL_SD = 0.06
+"""Of the DNA's coefficient over the capsid's where none is stated: 5 % for the state of the DNA in the
+capsid, and 1 nm of the monochromator, which is 3 %. A default to be confirmed."""
+
 PUBLISHED: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "sommer2003-denatured": (
         {"260": 3.72e6, "280": 6.61e6},

@@ -133,8 +133,6 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
             _thinned(problem, channels), found, at, settings.profile, settings.coverage
         )
     remarks = tuple(r for c in channels for r in range_remarks(c.scans, c.grid))
-    if model == "lsg" and windows is not None:
-        remarks = (*remarks, "ls-g*(s) takes no diffusion out: classes of capsids run into each other")
     return SampleFit(
         fits=tuple(fits),
         problem=problem,

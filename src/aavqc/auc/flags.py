@@ -8,7 +8,7 @@ import numpy as np
 
 from aavqc.attributes import Attribute
 from aavqc.auc.agreement import composition_flags
-from aavqc.auc.composition import coefficients_of
+from aavqc.auc.composition import NUCLEOTIDE_REL_SD, coefficients_of
 from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.misfit import misfit_flags
 from aavqc.auc.settings import TechniqueSettings
@@ -84,7 +84,8 @@ def warnings_of(records: Sequence[VelocityScans], fit: SampleFit, settings: Tech
             at = "" if fringes else f" at {_wavelength(fit.fits[0])}"
             said.append(f"no {constants}{at}: percentages are of signal, not of particles")
         elif settings.extinction.rel_sd is None:
-            said.append(f"extinction.rel_sd is not stated: no interval covers the {constants}")
+            allowed = f"{100 * NUCLEOTIDE_REL_SD:g} % for the ratio of the {constants}"
+            said.append(f"extinction.rel_sd is not stated: intervals allow {allowed}")
         if any(known) and settings.dilution_factor is None:
             said.append("no dilution_factor: optical titers are of the solution in the cell")
         if fit.windows.anchor == "full peak":
