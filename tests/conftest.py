@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -40,15 +41,27 @@ def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aavqc.batch.settle.QUIET_S", 0.02)
 
 
+SEVERAL_SIGNATURES: dict[str, int] = {}
+"""Kernels that were compiled more than once, in this process and in those of workers."""
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Each kernel has been compiled for one signature only, whatever the tests did with it."""
     from aavqc.kernels import KERNELS
 
-    several = {k.__name__: k.signatures for k in KERNELS if len(k.signatures) > 1}
-    if several:
+    SEVERAL_SIGNATURES.update({k.__name__: len(k.signatures) for k in KERNELS if len(k.signatures) > 1})
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["several_signatures"] = SEVERAL_SIGNATURES
+    elif SEVERAL_SIGNATURES:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-        reporter.write_line(f"FAILED kernels with more than one signature: {several}", red=True)
+        reporter.write_line(f"FAILED kernels with more than one signature: {SEVERAL_SIGNATURES}", red=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear from a worker that ends."""
+    SEVERAL_SIGNATURES.update(getattr(node, "workeroutput", {}).get("several_signatures", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
