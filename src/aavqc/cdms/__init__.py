@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threadpoolctl import threadpool_limits
+
 from aavqc.cdms import mass_list, pipeline
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.documents import Outcome
@@ -28,6 +30,7 @@ def analyze(record: IonTable | MassList, settings: TechniqueSettings) -> Outcome
     UsageError
         A setting that can't be followed.
     """
-    if isinstance(record, MassList):
-        return mass_list.analyze(record, settings)
-    return pipeline.analyze(record, settings)
+    with threadpool_limits(limits=1, user_api="blas"):
+        if isinstance(record, MassList):
+            return mass_list.analyze(record, settings)
+        return pipeline.analyze(record, settings)

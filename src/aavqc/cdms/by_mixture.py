@@ -182,12 +182,13 @@ def _flags(found: Capsids, shares: Shares, settings: TechniqueSettings, n: int, 
 
 def _noise_flag(found: Capsids) -> list[Flag]:
     """Compare the width of the sample's own peak with that of the noise given."""
-    seen, charge = found.seen, found.line.intercept if found.line is not None else 0.0
-    if seen is None or found.line is None:
+    seen, line, state = found.seen, found.line, found.mixture.state
+    if seen is None or line is None:
         return []
-    charge += found.line.slope * float(np.median(found.mixture.given.mass))
+    mass = float(state.location[state.share.argmax()])
+    charge = line.intercept + line.slope * mass
     given = float(found.noise.at(np.array([charge]))[0])
-    other = capsid_mass(None).sd / (float(np.median(found.mixture.given.mass)) / charge)
+    other = capsid_mass(None).sd / (mass / charge)
     ratio = (seen.constant**2 + other**2) / (given**2 + other**2) - 1
     wrong = 2 * seen.rel_sd * seen.constant**2 / (given**2 + other**2)
     if abs(ratio) <= max(NOISE_LIMIT, 3 * wrong):
