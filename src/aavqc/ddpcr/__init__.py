@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TechniqueSettings", "analyze"]
 
-ALGORITHMS = ["ddpcr.poisson/2", "ddpcr.titer/2"]
-GATING = ["ddpcr.gate/2", "ddpcr.clusters/1"]
-INTEGRITY = "ddpcr.integrity/1"
+ALGORITHMS = ["ddpcr.poisson/2", "ddpcr.titer/3"]
+GATING = ["ddpcr.gate/3", "ddpcr.clusters/1"]
+INTEGRITY = "ddpcr.integrity/2"
 SURE = 0.9
 """Probability of its cluster from which on a droplet's call is clear."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy import special
 
@@ -23,13 +23,15 @@ WIDEST = 100.0
 class Exposed:
     """``k`` of ``n`` droplets are positive, where a droplet holds ``exposure`` × concentration copies.
 
-    ``volume_cv`` is the relative SD of the droplets' volumes.
+    ``volume_cv`` is the relative SD of the droplets' volumes; ``hidden`` the droplets below the gate that
+    may be positive, as a share of ``k``.
     """
 
     k: int
     n: int
     exposure: float
     volume_cv: float = 0.0
+    hidden: float = 0.0
 
     @property
     def concentration(self) -> float | None:
@@ -76,7 +78,8 @@ def estimate(
 
     The estimate maximises the joint binomial likelihood: pooled counts where all exposures
     are equal, else an average in which each well weighs as its Poisson information. Its interval
-    is that of the counts, widened by what wells scatter beyond Poisson's law.
+    is that of the counts, widened by what wells scatter beyond Poisson's law, and upwards by the
+    positive droplets that the gate may hide.
 
     Parameters
     ----------
@@ -115,6 +118,8 @@ def estimate(
         low, high = total_interval(value, (low, high), wells, coverage)
     elif freedom and value and method != "vendor":
         low, high = widened(value, low, high, widening(chi2, freedom, coverage))
+    if method not in ("vendor", "vendor_total"):
+        high = with_hidden(high, wells)
     return Estimate(
         value=value,
         low=low,
@@ -143,6 +148,19 @@ def widened(
     if low > 0:
         low = around(value, math.hypot(factor * math.log(value / low), added))[0]
     return low, high
+
+
+def with_hidden(high: float | None, wells: Sequence[Exposed]) -> float | None:
+    """Raise an upper bound by what the concentration rises with the droplets that the gate may hide.
+
+    None where they would leave no negative droplet.
+    """
+    if high is None or not any(w.k * w.hidden for w in wells):
+        return high
+    shown = [replace(w, k=round(w.k * (1 + w.hidden))) for w in wells]
+    if any(w.k >= w.n for w in shown):
+        return None
+    return high * _most_likely(shown) / _most_likely(wells)
 
 
 def _dispersion(wells: Sequence[Exposed], value: float, units: Sequence[str]) -> tuple[float, int]:
