@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from aavqc.batch import BatchReport, run
+from aavqc.report.write import write_reports
+from hostile_lots import hostile_batch
 
 hypothesis.settings.register_profile("aavqc", deadline=None)  # times belong into benchmarks
 hypothesis.settings.load_profile("aavqc")
@@ -32,6 +37,29 @@ def reference_data() -> Path:
 def example_lot() -> Path:
     """The committed example lot."""
     return ROOT / "data" / "example_lot"
+
+
+@pytest.fixture(scope="session")
+def example_batch(example_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> BatchReport:
+    """The example lot, analyzed and judged once; tests read it, and change copies."""
+    return run(example_lot, tmp_path_factory.mktemp("example") / "out", actor="tester", reason="test")
+
+
+@pytest.fixture(scope="session")
+def example_reports(example_batch: BatchReport, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """OUT of the example lot with its reports."""
+    out = tmp_path_factory.mktemp("reports") / "out"
+    shutil.copytree(example_batch.out, out)
+    write_reports(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def hostile_reports(example_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """OUT of lots whose names mean harm, with its reports."""
+    out = hostile_batch(example_lot, tmp_path_factory.mktemp("hostile")).out
+    write_reports(out)
+    return out
 
 
 @pytest.fixture(autouse=True)
