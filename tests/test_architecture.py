@@ -58,7 +58,8 @@ MAY_IMPORT = {
     "attributes": {"quantities", "errors"},
     "records": {"attributes"},
     "textfiles": {"errors"},
-    "documents": {"attributes", "records", "textfiles", "errors"},
+    "notebook": set(),
+    "documents": {"attributes", "records", "textfiles", "notebook", "errors"},
     "settings": {"documents", "textfiles", "errors"},
     "capsid": {"settings", "errors"},
     "intervals": set(),
@@ -69,7 +70,7 @@ MAY_IMPORT = {
     "ddpcr": TECHNIQUE,
     "methods": {"documents", "textfiles", "errors"},
     "fingerprint": {"documents"},
-    "results": {"documents", "attributes", "quantities", "textfiles", "errors"},
+    "results": {"documents", "attributes", "quantities", "textfiles", "notebook", "errors"},
     "plate_layout": {"errors"},
     "sheet": {"plate_layout", "parsers", "documents", "textfiles", "errors"},
     "analysis": {

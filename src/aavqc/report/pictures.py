@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,10 @@ class Picture:
             raise ValueError(f"{self.id}: {self.reason}")
         stream = io.BytesIO()
         with mpl.rc_context(STYLE):
+            layout = self.figure.get_layout_engine()
+            if layout is not None:  # once: saving would find it twice, and draw all to do so
+                layout.execute(self.figure)
+                self.figure.set_layout_engine("none")
             self.figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata)
         return stream.getvalue()
 
@@ -84,6 +88,3 @@ def flag_note(sample: Sample, ids: Sequence[str]) -> str:
 def together(*sentences: str) -> str:
     """Join sentences, leaving out empty ones."""
     return " ".join(s.strip() for s in sentences if s.strip())
-
-
-Maker = Callable[[], Picture]

@@ -40,8 +40,10 @@ from aavqc.report.ddpcr_figures import (
     draw_plate,
     draw_replicates,
 )
+from aavqc.report.lot_figures import draw_limits, lot_figures, rows_of
 from aavqc.report.pictures import Picture
 from aavqc.report.style import STYLE, new_figure, panels, shown
+from aavqc.report.ternary import draw_ternary, measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,6 +66,7 @@ __all__ = [
     "draw_funnel",
     "draw_integrity",
     "draw_length",
+    "draw_limits",
     "draw_linearity",
     "draw_map",
     "draw_masses",
@@ -74,9 +77,13 @@ __all__ = [
     "draw_scans",
     "draw_species",
     "draw_standards",
+    "draw_ternary",
     "figures",
     "load_arrays",
+    "lot_figures",
+    "measured",
     "plot",
+    "rows_of",
 ]
 
 

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, StrictStr
 from aavqc.attributes import Attribute
 from aavqc.documents import Document, digest
 from aavqc.errors import SpecificationError, UnitError, UsageError
+from aavqc.notebook import html_table
 from aavqc.quantities import ALIASES, UNITS, parse_unit
 from aavqc.results.acceptance import Criterion, SpecifiedTest, criterion
 from aavqc.results.candidates import Candidate, Judgeable, candidates
@@ -185,6 +186,15 @@ class Specification(Document):
             precision = next((k.precision for k in tests if k.precision is not None), None)
             found.append(with_precision(c.attribute, precision) if precision else c.attribute)
         return found
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (t.id, t.attribute, t.target or "", t.technique or "", t.limit, t.aggregate, t.procedure or "")
+            for t in self.tests
+        ]
+        caption = f"Specification {self.id} version {self.version} ({self.status}, {self.purpose})"
+        header = ("test", "attribute", "target", "technique", "limit", "aggregate", "procedure")
+        return html_table(caption, header, rows)
 
     @property
     def sha256(self) -> str:
