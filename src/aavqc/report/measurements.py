@@ -1,0 +1,208 @@
+"""What each technique measured: attributes, flags, figures and the tables that a reviewer asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from aavqc.attributes import Attribute, Technique
+from aavqc.documents import ResultDocument, Sample, Well, natural
+from aavqc.report.arrays import Arrays
+from aavqc.report.content import Block, Cell, Image, Row, Section, Table, Text, number, short, words
+from aavqc.report.plots import figures
+
+TITLES: dict[Technique, str] = {
+    "auc": "Analytical ultracentrifugation (AUC)",
+    "cdms": "Charge-detection mass spectrometry (CDMS)",
+    "ddpcr": "Droplet digital PCR (ddPCR)",
+}
+COVERS = {
+    "fit": "this fit",
+    "run": "cells or wells and preparations of this run",
+    "procedure": "intermediate precision of the procedure",
+}
+"""What an interval covers, by its scope."""
+
+
+def measurements(
+    documents: Mapping[str, ResultDocument],
+    samples: Mapping[str, Sequence[Sample]],
+    arrays: Mapping[str, Arrays],
+) -> Iterator[Section]:
+    """Yield a section a technique, with one for each sample of the lot and each control beside it.
+
+    Parameters
+    ----------
+    documents : mapping of job to ResultDocument
+    samples : mapping of job to samples
+        Those that are shown.
+    arrays : mapping of job to arrays
+    """
+    for technique, title in TITLES.items():
+        shown = [
+            (sample, job)
+            for job, document in documents.items()
+            if document.payload.technique == technique
+            for sample in samples[job]
+        ]
+        shown.sort(key=lambda pair: (pair[0].role != "sample", natural(pair[0].sample_id), pair[0].record))
+        blocks = [
+            _sample(f"{technique}-{i}", sample, documents[job], arrays.get(job, {}))
+            for i, (sample, job) in enumerate(shown, start=1)
+        ]
+        if blocks:
+            yield Section(technique, title, tuple(blocks))
+
+
+def _sample(name: str, sample: Sample, document: ResultDocument, arrays: Arrays) -> Section:
+    technique = document.payload.technique
+    blocks: list[Block] = [Text(_identity(sample))]
+    blocks += [Text(warning, warning=True) for warning in sample.warnings]
+    blocks.append(_flags(sample))
+    blocks.append(_attributes(sample))
+    if sample.role == "sample":
+        blocks += [Image(picture) for picture in figures(document.payload, arrays, sample)]
+    tables = {"auc": _auc, "cdms": _cdms, "ddpcr": _ddpcr}[technique]
+    wells = [w for w in document.payload.wells or [] if w.sample_id == sample.sample_id]
+    blocks += [table for table in tables(sample.diagnostics, wells) if table.rows]
+    role = "" if sample.role == "sample" else f", {sample.role.replace('_', ' ')}"
+    return Section(name, f"{technique.upper() if technique != 'ddpcr' else 'ddPCR'}{role}: "
+                   f"{sample.sample_id}", tuple(blocks))  # fmt: skip
+
+
+def _identity(sample: Sample) -> str:
+    facts = {"Status": sample.status, "preparation": sample.preparation, "replicate": sample.replicate}
+    return "; ".join(f"{k} {v}" for k, v in {**facts, "record": sample.record}.items() if v)
+
+
+def _flags(sample: Sample) -> Table:
+    return Table(
+        "Flags: what a reviewer must know of this sample",
+        ("Severity", "Flag", "What it means", "Value", "Limit"),
+        tuple(
+            (Cell(f.severity), Cell(f.id), Cell(f.message), number(f.value), number(f.limit))
+            for f in sample.flags
+        ),
+    )
+
+
+def _attributes(sample: Sample) -> Table:
+    return Table(
+        "Attributes with their intervals and what these cover",
+        ("Attribute", "Value", "Unit", "Interval", "Coverage", "Covers", "LOD", "LOQ"),
+        tuple(_attribute(a) for a in sample.attributes),
+        empty="No number can be had of this sample.",
+    )
+
+
+def _attribute(a: Attribute) -> Row:
+    stated = a.ci_low is not None and a.ci_high is not None
+    value = number(a.value)
+    if a.qualifier is not None and a.bound is not None:
+        sign = "ND, <" if a.qualifier == "ND" else a.qualifier
+        value = Cell(f"{sign}{short(a.bound)}", "number", sort=value.sort)
+    return (
+        Cell(a.key),
+        value,
+        Cell("" if a.unit == "1" else a.unit),
+        Cell(f"{words(a.ci_low)} – {words(a.ci_high)}" if stated else "not stated"),
+        number(a.coverage),
+        Cell(COVERS[a.scope] if a.scope else "–"),
+        number(a.lod),
+        number(a.loq),
+    )
+
+
+Diagnostics = Mapping[str, Any]
+
+
+def _auc(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
+    del wells
+    facts = (
+        "model", "rmsd", "signal_unit", "wavelength_nm", "rpm", "temperature_c", "scans_used", "meniscus",
+        "meniscus_sd", "bottom", "fit_range", "frictional_ratio", "radius_nm", "noise_removed", "solvent",
+    )  # fmt: skip
+    yield _facts("The fit", found, facts)
+    yield _rows(
+        "Peaks: sedimentation coefficient as measured and in water at 20 °C",
+        found.get("peaks"),
+        {
+            "class": "Class", "s": "s, S", "s20w": "s20,w, S", "length_nt": "Packaged length, nt",
+            "signal": "Signal", "fraction": "Share of signal",
+        },
+    )  # fmt: skip
+    yield _rows(
+        "What the fit chose, and why",
+        found.get("choices"),
+        {"what": "Choice", "value": "Value", "reason": "Reason"},
+    )
+
+
+def _cdms(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
+    del wells
+    yield _rows("Ions kept and dropped", found.get("funnel"), {"step": "Step", "ions": "Ions"})
+    yield _rows(
+        "Peaks of mass",
+        found.get("peaks"),
+        {"mass_mda": "Mass, MDa", "sd_mda": "SD, MDa", "ions": "Ions", "fraction": "Share of ions"},
+    )
+    methods = found.get("methods") or {}
+    yield Table(
+        "Classes by each method, % of capsids",
+        ("Method", "Empty", "Partial", "Full", "Overfull"),
+        tuple(
+            (
+                Cell(name),
+                *(number(values.get(f"percent_{c}")) for c in ("empty", "partial", "full", "overfull")),
+            )
+            for name, values in sorted(methods.items())
+            if isinstance(values, Mapping)
+        ),
+    )
+    yield _facts("Calibration", found.get("calibration") or {}, None)
+
+
+def _ddpcr(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
+    columns = {
+        "well": "Well", "channel": "Channel", "target": "Target", "accepted": "Accepted",
+        "positives": "Positive", "calls": "Calls", "positives_vendor": "Vendor's", "positives_own": "Own",
+        "threshold": "Threshold", "copies_per_ul": "Copies/µL", "ci_low": "From", "ci_high": "To",
+        "undiluted_per_ml": "Undiluted, /mL", "partition_volume_nl": "Droplet, nL",
+        "partition_volume_source": "Source of volume", "status": "Status",
+    }  # fmt: skip
+    yield _rows("Wells", [well.model_dump() for well in wells], columns)
+    for target in found.get("dmiqe") or []:
+        facts = [key for key in target if key not in ("target", "thresholds")]
+        yield _facts(f"dMIQE items of target {target.get('target')}", target, facts)
+    for name, target in (found.get("targets") or {}).items():
+        yield _facts(f"Linearity of target {name}", target.get("linearity") or {}, None)
+    yield _facts("Integrity of the multiplex", found.get("integrity") or {}, None)
+    yield _facts("Suitability of the plate", found.get("suitability") or {}, None)
+
+
+def _facts(caption: str, found: Diagnostics, keys: Sequence[str] | None) -> Table:
+    """Return what is there of some keys, one a row; nested facts under their own names."""
+    rows: list[Row] = []
+    for key in keys if keys is not None else found:
+        value = found.get(key)
+        if isinstance(value, Mapping):
+            rows += [_fact(f"{key}, {inner}", v) for inner, v in value.items()]
+        elif value is not None:
+            rows.append(_fact(key, value))
+    return Table(caption, ("Item", "Value"), tuple(rows))
+
+
+def _fact(key: str, value: object) -> Row:
+    return (Cell(key.replace("_", " ")), Cell(words(value)))
+
+
+def _rows(caption: str, found: object, columns: Mapping[str, str]) -> Table:
+    """Return a list of records as a table; columns without a value are left out."""
+    records = [r for r in found if isinstance(r, Mapping)] if isinstance(found, list) else []
+    used = {key: title for key, title in columns.items() if any(r.get(key) is not None for r in records)}
+    rows = []
+    for record in records:
+        cells = [record.get(key) for key in used]
+        exact = [isinstance(c, int | float) and not isinstance(c, bool) for c in cells]
+        rows.append(tuple(number(c) if e else Cell(words(c)) for c, e in zip(cells, exact, strict=True)))
+    return Table(caption, tuple(used.values()), tuple(rows))
