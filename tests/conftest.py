@@ -56,6 +56,21 @@ def postgres_url(postgres: Server) -> str:
     return postgres.database()
 
 
+@pytest.fixture(scope="session")
+def peers() -> Path:
+    """Commands of an environment of its own with others' software, see ``.ci/peers.txt``.
+
+    Tests skip where it is absent, but never in CI.
+    """
+    path = os.environ.get("AAVQC_PEERS")
+    if path is None:
+        message = "no environment of .ci/peers.txt: set AAVQC_PEERS to its bin"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return Path(path)
+
+
 @pytest.fixture(autouse=True)
 def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exports that a test has just written are whole: a batch need not wait long to see that."""
