@@ -80,13 +80,14 @@ MAY_IMPORT = {
         "", "store", "results", "analysis", "parsers", "sheet", "methods", "settings", "kernels",
         "fingerprint", "documents", "textfiles", "errors",
     },
+    "exchange": {"", "batch", "results", "documents", "attributes", "textfiles", "errors"},
     "report": {"documents", "results", "analysis"},
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},
     "schemas": {"documents", "results", "batch"},
     "store": {"documents", "errors"},
     "cli": {
-        "", "report", "batch", "simulate", "schemas", "analysis", "parsers", "results", "documents",
-        "textfiles", "errors",
+        "", "report", "batch", "exchange", "simulate", "schemas", "analysis", "parsers", "results",
+        "documents", "textfiles", "errors",
     },
     "__main__": {"cli"},
 }  # fmt: skip
