@@ -54,6 +54,7 @@ TECHNIQUE = {
 }
 MAY_IMPORT = {
     "errors": set(),
+    "logs": set(),
     "quantities": {"errors"},
     "attributes": {"quantities", "errors"},
     "records": {"attributes"},
@@ -78,7 +79,7 @@ MAY_IMPORT = {
     },
     "batch": {
         "", "store", "results", "analysis", "parsers", "sheet", "methods", "settings", "kernels",
-        "fingerprint", "documents", "textfiles", "errors",
+        "fingerprint", "documents", "textfiles", "logs", "errors",
     },
     "exchange": {"", "batch", "results", "documents", "attributes", "textfiles", "errors"},
     "report": {"documents", "results", "analysis"},
@@ -87,7 +88,7 @@ MAY_IMPORT = {
     "store": {"documents", "errors"},
     "cli": {
         "", "report", "batch", "exchange", "simulate", "schemas", "analysis", "parsers", "results",
-        "documents", "textfiles", "errors",
+        "documents", "textfiles", "logs", "errors",
     },
     "__main__": {"cli"},
 }  # fmt: skip
