@@ -61,6 +61,7 @@ def postgres_url(postgres: Server) -> str:
     return postgres.database()
 
 
+@pytest.fixture(scope="session")
 def example_batch(example_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> BatchReport:
     """The example lot, analyzed and judged once; tests read it, and change copies."""
     return run(example_lot, tmp_path_factory.mktemp("example") / "out", actor="tester", reason="test")
@@ -81,6 +82,21 @@ def hostile_reports(example_lot: Path, tmp_path_factory: pytest.TempPathFactory)
     out = hostile_batch(example_lot, tmp_path_factory.mktemp("hostile")).out
     write_reports(out)
     return out
+
+
+@pytest.fixture(scope="session")
+def peers() -> Path:
+    """Commands of an environment of its own with others' software, see ``.ci/peers.txt``.
+
+    Tests skip where it is absent, but never in CI.
+    """
+    path = os.environ.get("AAVQC_PEERS")
+    if path is None:
+        message = "no environment of .ci/peers.txt: set AAVQC_PEERS to its bin"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return Path(path)
 
 
 @pytest.fixture(autouse=True)

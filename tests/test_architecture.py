@@ -84,13 +84,14 @@ MAY_IMPORT = {
         "", "store", "results", "analysis", "parsers", "sheet", "methods", "settings", "kernels",
         "fingerprint", "documents", "textfiles", "logs", "errors",
     },
+    "exchange": {"", "batch", "results", "documents", "attributes", "textfiles", "errors"},
     "report": {"documents", "results", "analysis", "attributes", "textfiles", "errors"},
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},
     "schemas": {"documents", "results", "batch"},
     "store": {"documents", "errors"},
     "cli": {
-        "", "report", "batch", "simulate", "schemas", "analysis", "parsers", "results", "documents",
-        "textfiles", "logs", "errors",
+        "", "report", "batch", "exchange", "simulate", "schemas", "analysis", "parsers", "results",
+        "documents", "textfiles", "logs", "errors",
     },
     "__main__": {"cli"},
 }  # fmt: skip

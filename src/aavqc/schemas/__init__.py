@@ -23,6 +23,8 @@ MODELS: dict[str, tuple[str, str, Mode]] = {
     "specification": ("aavqc.results", "Specification", "validation"),
     "links": ("aavqc.results", "Links", "validation"),
     "other": ("aavqc.results.elsewhere", "OtherResults", "validation"),
+    "calibration": ("aavqc.auc.settings", "CalibrationDocument", "validation"),
+    "asm-shaped": ("aavqc.exchange.shapes", "ShapedDocument", "validation"),
     "certificate": ("aavqc.results", "Certificate", "serialization"),
     "evaluation": ("aavqc.results", "Evaluation", "serialization"),
 }
