@@ -219,7 +219,10 @@ def run(
         found.files, assignment.problems, job_of, failed, report.errors, report.evaluations
     )
     write_outputs(out, report.manifest, lines, report.evaluations)
-    recorder.end(report.manifest, report.evaluations, plan.every_specification)
+    try:
+        recorder.end(report.manifest, report.evaluations, plan.every_specification)
+    except InputError as error:  # what was found lies in OUT: a store that failed must not hide it
+        report.errors.append(error)
     return report
 
 
