@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
 import aavqc
-from aavqc.report.plots import STYLE, draw
+from aavqc.report.plots import draw, styled
 
 HERE = Path(__file__).parent
 LOT = HERE.parent / "data" / "example_lot"
 
 
 def main() -> None:
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(10, 3.2), layout="constrained", dpi=110)
         axes = figure.subplots(1, 3)
         for ax, technique, path in zip(
