@@ -26,6 +26,11 @@ def main() -> None:
             result = aavqc.analyze(LOT / path, method=LOT / f"method_{technique}.toml")
             draw(ax, result, result.samples[0])
             ax.set_title({"auc": "AUC", "cdms": "CDMS", "ddpcr": "ddPCR"}[technique])
+            handles, labels = ax.get_legend_handles_labels()
+            if ax.legend_ is not None:
+                ax.legend_.remove()
+            if technique == "auc":
+                ax.legend(handles, [label.split()[0] for label in labels], loc="upper left")
         figure.savefig(HERE / "example_lot.png", metadata={"Software": None})
 
 
