@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aavqc.documents import Sample
-from aavqc.report.style import STYLE
+from aavqc.report.style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,12 +61,10 @@ class Picture:
         return self._saved("png", {"Software": None}, dpi)
 
     def _saved(self, kind: str, metadata: dict[str, None], dpi: int) -> bytes:
-        import matplotlib as mpl
-
         if self.figure is None:
             raise ValueError(f"{self.id}: {self.reason}")
         stream = io.BytesIO()
-        with mpl.rc_context(STYLE):
+        with styled():
             layout = self.figure.get_layout_engine()
             if layout is not None:  # once: saving would find it twice, and draw all to do so
                 layout.execute(self.figure)
