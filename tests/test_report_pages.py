@@ -138,7 +138,6 @@ def test_tables_have_captions_scopes_and_figures_have_words(lot: Reader) -> None
 
 def test_the_command_makes_the_same_bytes_whenever_it_is_run(out: Path, tmp_path: Path) -> None:
     """Another folder, another day, another process; and again, with PDF."""
-    pytest.importorskip("fpdf", reason="fpdf2 is not installed (extra pdf)")
     copy = tmp_path / "elsewhere"
     shutil.copytree(out, copy)
     shutil.rmtree(copy / "report")
@@ -244,7 +243,6 @@ def test_a_batch_without_a_specification_says_that_nothing_was_judged(
 
 def test_pdf_says_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """What its font lacks is written as code points."""
-    pytest.importorskip("fpdf", reason="fpdf2 is not installed (extra pdf)")
     from aavqc.report import pdf
 
     said: list[str] = []

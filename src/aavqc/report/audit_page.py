@@ -20,8 +20,8 @@ def audit(
     """Yield the tables of the audit page; nothing in them depends on when it was written."""
     yield Text(
         "Nothing on this page depends on the day or the folder, so the report has the same bytes whenever "
-        "it is made of the same results. Who ran the batch and when is in audit.jsonl; "
-        "`aavqc verify OUT` checks that trail and prints its head."
+        "it is made of the same results. Who ran the batch and when is in audit.jsonl, whose head (the hash "
+        "of its last line) aavqc verify compares with the store."
     )
     used = evaluation.specification
     rows = [
