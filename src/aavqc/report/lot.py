@@ -43,7 +43,7 @@ def lot_page(
     documents : mapping of job to ResultDocument
         Of the lot; of a plate with several lots, the whole plate.
     arrays : mapping of job to arrays
-        What figures need; a job may be missing.
+        What figures need.
     manifest : Manifest
         Of the batch.
     """

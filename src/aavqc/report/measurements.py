@@ -9,6 +9,7 @@ from aavqc.attributes import Attribute, Technique
 from aavqc.documents import ResultDocument, Sample, Well, natural
 from aavqc.report.arrays import Arrays
 from aavqc.report.content import Block, Cell, Image, Row, Section, Table, Text, number, short, words
+from aavqc.report.pictures import Picture
 from aavqc.report.plots import figures
 
 TITLES: dict[Technique, str] = {
@@ -22,6 +23,9 @@ COVERS = {
     "procedure": "intermediate precision of the procedure",
 }
 """What an interval covers, by its scope."""
+
+MOST_DRAWN = 6
+"""Samples of one technique with figures in one report: a plate that is one lot may have ninety-six."""
 
 
 def measurements(
@@ -46,22 +50,27 @@ def measurements(
             for sample in samples[job]
         ]
         shown.sort(key=lambda pair: (pair[0].role != "sample", natural(pair[0].sample_id), pair[0].record))
-        blocks = [
-            _sample(f"{technique}-{i}", sample, documents[job], arrays.get(job, {}))
-            for i, (sample, job) in enumerate(shown, start=1)
-        ]
+        blocks: list[Block] = []
+        measured = sum(sample.role == "sample" for sample, _ in shown)
+        if measured > MOST_DRAWN:
+            told = f"Figures are of the first {MOST_DRAWN} of {measured} samples; tables are of all."
+            blocks.append(Text(told, warning=True))
+        for i, (sample, job) in enumerate(shown):
+            drawn = (
+                figures(documents[job].payload, arrays[job], sample) if i < min(MOST_DRAWN, measured) else []
+            )
+            blocks.append(_sample(f"{technique}-{i + 1}", sample, documents[job], drawn))
         if blocks:
             yield Section(technique, title, tuple(blocks))
 
 
-def _sample(name: str, sample: Sample, document: ResultDocument, arrays: Arrays) -> Section:
+def _sample(name: str, sample: Sample, document: ResultDocument, drawn: Sequence[Picture]) -> Section:
     technique = document.payload.technique
     blocks: list[Block] = [Text(_identity(sample))]
     blocks += [Text(warning, warning=True) for warning in sample.warnings]
     blocks.append(_flags(sample))
     blocks.append(_attributes(sample))
-    if sample.role == "sample":
-        blocks += [Image(picture) for picture in figures(document.payload, arrays, sample)]
+    blocks += map(Image, drawn)
     tables = {"auc": _auc, "cdms": _cdms, "ddpcr": _ddpcr}[technique]
     wells = [w for w in document.payload.wells or [] if w.sample_id == sample.sample_id]
     blocks += [table for table in tables(sample.diagnostics, wells) if table.rows]
