@@ -85,7 +85,7 @@ MAY_IMPORT = {
         "fingerprint", "documents", "textfiles", "logs", "errors",
     },
     "exchange": {"", "batch", "results", "documents", "attributes", "textfiles", "errors"},
-    "report": {"documents", "results", "analysis", "attributes", "quantities", "textfiles", "errors"},
+    "report": {"", "documents", "results", "analysis", "attributes", "quantities", "textfiles", "errors"},
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},
     "schemas": {"documents", "results", "batch"},
     "store": {"documents", "errors"},

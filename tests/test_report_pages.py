@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
 from aavqc.batch import run
-from aavqc.documents import Manifest, canonical
+from aavqc.documents import Manifest, ResultDocument, canonical
 from aavqc.errors import InputError, UsageError
+from aavqc.report import measurements as measured
 from aavqc.report.content import Blanks, Cell, Headline, Page, Section, Table, Text, short, shown
 from aavqc.report.html import element, to_html
 from aavqc.report.write import write_reports
@@ -138,7 +143,6 @@ def test_tables_have_captions_scopes_and_figures_have_words(lot: Reader) -> None
 
 def test_the_command_makes_the_same_bytes_whenever_it_is_run(out: Path, tmp_path: Path) -> None:
     """Another folder, another day, another process; and again, with PDF."""
-    pytest.importorskip("fpdf", reason="fpdf2 is not installed (extra pdf)")
     copy = tmp_path / "elsewhere"
     shutil.copytree(out, copy)
     shutil.rmtree(copy / "report")
@@ -239,12 +243,45 @@ def test_a_batch_without_a_specification_says_that_nothing_was_judged(
     assert "No lot was judged" in written.index.read_text(encoding="utf-8")
 
 
+class Inline(Executor):
+    """Ships what it is given as a pool of processes would, and runs it here."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        fn, args, kwargs = pickle.loads(pickle.dumps((fn, args, kwargs)))  # noqa: S301
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def test_an_executor_makes_the_same_pages(hostile: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(hostile, out)
+    pages = {page: page.read_bytes() for page in (out / "report").iterdir()}
+    for page in pages:
+        page.write_text("old")
+    assert write_reports(out, executor=Inline()).made == 5
+    assert {page: page.read_bytes() for page in pages} == pages
+
+
+def test_a_lot_of_many_samples_has_figures_of_the_first(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(measured, "MOST_DRAWN", 1)
+    monkeypatch.setattr(
+        measured, "figures", lambda payload, arrays, sample: drawn.append(sample.record) or []
+    )
+    documents = {path.stem: ResultDocument.load(path) for path in sorted((out / "results").iterdir())}
+    samples = {job: document.samples for job, document in documents.items()}
+    sections = list(measured.measurements(documents, samples, dict.fromkeys(documents, {})))
+    assert drawn == ["auc#cell1", "cdms/run1.csv", "ddpcr/EX24-001.csv"]
+    told = [section.id for section in sections if isinstance(section.blocks[0], Text)]
+    assert told == ["cdms"]  # the only technique with two samples
+
+
 # ---------------------------------------------------------------- PDF
 
 
 def test_pdf_says_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """What its font lacks is written as code points."""
-    pytest.importorskip("fpdf", reason="fpdf2 is not installed (extra pdf)")
     from aavqc.report import pdf
 
     said: list[str] = []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-from aavqc.documents import FileEntry, Manifest, MethodUsed, ResultDocument, Sample, digest
+from aavqc.documents import FileEntry, Manifest, ResultDocument, Sample, digest
 from aavqc.report.content import Block, Cell, Row, Table, Text, words
+from aavqc.report.methods_used import methods_used
 from aavqc.results import Evaluation
 
 
@@ -20,8 +20,8 @@ def audit(
     """Yield the tables of the audit page; nothing in them depends on when it was written."""
     yield Text(
         "Nothing on this page depends on the day or the folder, so the report has the same bytes whenever "
-        "it is made of the same results. Who ran the batch and when is in audit.jsonl; "
-        "`aavqc verify OUT` checks that trail and prints its head."
+        "it is made of the same results. Who ran the batch and when is in audit.jsonl, whose head (the hash "
+        "of its last line) aavqc verify compares with the store."
     )
     used = evaluation.specification
     rows = [
@@ -35,8 +35,7 @@ def audit(
         tuple((Cell(name), Cell(what), Cell(sha256, "code")) for name, what, sha256 in rows),
     )
     yield _versions(documents)
-    for job, document in documents.items():
-        yield from _settings(job, document.payload.method)
+    yield from methods_used(documents)
     yield _warnings(documents, samples)
     yield from _files(documents, manifest)
 
@@ -55,56 +54,6 @@ def _versions(documents: Mapping[str, ResultDocument]) -> Table:
         ("Result", "Library", "Algorithms", "Python", "Numerical libraries", "Platform", "Actor and reason"),
         tuple(rows),
     )
-
-
-def _settings(job: str, method: MethodUsed) -> Iterator[Table]:
-    from aavqc.analysis import settings_class
-
-    defaults = settings_class(method.technique)().model_dump(mode="json")
-    known = dict(_leaves(defaults))
-    sheet = {name for part in method.parts for name in part.settings}
-    named = f"method {method.name} version {method.version}"
-    rows = []
-    for name, value in _leaves(method.settings):
-        if value is None:
-            continue
-        if name in sheet or name.split(".")[0] in sheet:
-            source = "sample sheet"
-        else:
-            source = "default of the library" if name in known and known[name] == value else named
-        rows.append((Cell(name), Cell(words(value)), Cell(source)))
-    yield Table(
-        f"Settings of result {job}: {method.technique}, {named}. What equals the default is called so",
-        ("Setting", "Value", "Source"),
-        tuple(rows),
-    )
-    if method.parts:
-        yield Table(
-            f"Rows of the sample sheet of result {job}",
-            (
-                "Sample", "Part", "Lot", "Role", "Container", "Preparation", "Replicate", "Dilution",
-                "Settings", "Other",
-            ),
-            tuple(
-                tuple(
-                    Cell(words(v))
-                    for v in (
-                        p.sample_id, p.part, p.lot, p.role, p.container, p.preparation, p.replicate,
-                        p.dilution_factor, p.settings, p.other,
-                    )
-                )
-                for p in method.parts
-            ),
-        )  # fmt: skip
-
-
-def _leaves(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for key, inner in value.items():
-        name = f"{path}.{key}" if path else str(key)
-        if isinstance(inner, Mapping):
-            yield from _leaves(inner, name)
-        else:
-            yield name, inner
 
 
 def _warnings(documents: Mapping[str, ResultDocument], samples: Mapping[str, Sequence[Sample]]) -> Table:

@@ -177,9 +177,10 @@ def _(block: Table, ids: Iterator[int], level: int) -> Markup:
     head = element("tr", *(element("th", title, scope="col") for title in block.columns))
     table = element(
         "table",
-        element("caption", block.caption, id=name),
+        element("caption", element("span", block.caption), id=name),
         element("thead", head),
         element("tbody", *(element("tr", *_cells(row)) for row in block.rows)),
+        class_="wide" if len(block.columns) > 4 else None,
         data_filter="" if block.filtered else None,
     )
     return element("div", table, class_="scroll", tabindex="0", role="group", aria_labelledby=name)

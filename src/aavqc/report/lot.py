@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
+from aavqc import __version__
 from aavqc.documents import Manifest, ResultDocument, Sample, digest
 from aavqc.report.arrays import Arrays
 from aavqc.report.audit_page import audit
@@ -14,6 +15,7 @@ from aavqc.report.content import (
     Block,
     Cell,
     Headline,
+    Image,
     Page,
     Row,
     Section,
@@ -22,11 +24,9 @@ from aavqc.report.content import (
     number,
     words,
 )
+from aavqc.report.lot_figures import lot_figures
 from aavqc.report.measurements import COVERS, measurements
 from aavqc.results import Evaluation, Verdict
-
-LAYOUT = "report/1"
-"""Of the page; a new one makes every page anew."""
 
 
 def lot_page(
@@ -43,10 +43,11 @@ def lot_page(
     documents : mapping of job to ResultDocument
         Of the lot; of a plate with several lots, the whole plate.
     arrays : mapping of job to arrays
-        What figures need; a job may be missing.
+        What figures need.
     manifest : Manifest
         Of the batch.
     """
+    figures = {picture.id: (Image(picture),) for picture in lot_figures(evaluation, documents)}
     own = {job: _samples(document, evaluation.lot) for job, document in documents.items()}
     counts = Counter(v.verdict for v in evaluation.verdicts)
     told = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
@@ -63,13 +64,13 @@ def lot_page(
             Section(
                 "limits",
                 "Attributes on their limits",
-                (_values(evaluation), *_behind(evaluation)),
+                (*figures.get("lot-limits", ()), _values(evaluation), *_behind(evaluation)),
             ),
             *measurements(documents, own, arrays),
             Section(
                 "agreement",
                 "Agreement of the methods",
-                tuple(_agreement(evaluation)),
+                (*figures.get("lot-agreement", ()), *_agreement(evaluation)),
             ),
             Section("changes", "Manual changes", tuple(_changes(evaluation))),
             Section("audit", "Audit page", tuple(audit(evaluation, documents, own, manifest))),
@@ -87,9 +88,9 @@ def lot_page(
 
 
 def source(evaluation: Evaluation, documents: Mapping[str, ResultDocument], manifest: Manifest) -> str:
-    """Return the SHA-256 of all that a report is made of."""
+    """Return the SHA-256 of all that a report is made of, and of the release that makes it."""
     jobs = {job: document.envelope.payload_sha256 for job, document in documents.items()}
-    return digest([LAYOUT, evaluation.model_dump(mode="json", by_alias=True), jobs, digest(manifest)])
+    return digest([__version__, evaluation.model_dump(mode="json", by_alias=True), jobs, digest(manifest)])
 
 
 def _samples(document: ResultDocument, lot: str | None) -> list[Sample]:
@@ -137,7 +138,9 @@ def _value(v: Verdict) -> Row:
     stated = v.ci_low is not None and v.ci_high is not None
     return (
         Cell(v.test),
-        number(v.aggregated) if v.aggregated is not None else Cell(v.rounded or "–"),
+        number(v.aggregated)
+        if v.aggregated is not None
+        else Cell(v.rounded or "–", "number" if v.unit else "text", sort=""),
         Cell(f"{words(v.ci_low)} – {words(v.ci_high)}" if stated else "not stated"),
         Cell(f"{v.coverage:.4g}" if v.coverage is not None else "–", "number"),
         Cell(COVERS[v.scope] if v.scope else "–"),

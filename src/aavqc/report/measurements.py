@@ -9,6 +9,7 @@ from aavqc.attributes import Attribute, Technique
 from aavqc.documents import ResultDocument, Sample, Well, natural
 from aavqc.report.arrays import Arrays
 from aavqc.report.content import Block, Cell, Image, Row, Section, Table, Text, number, short, words
+from aavqc.report.pictures import Picture
 from aavqc.report.plots import figures
 
 TITLES: dict[Technique, str] = {
@@ -22,6 +23,9 @@ COVERS = {
     "procedure": "intermediate precision of the procedure",
 }
 """What an interval covers, by its scope."""
+
+MOST_DRAWN = 6
+"""Samples of one technique with figures in one report: a plate that is one lot may have ninety-six."""
 
 
 def measurements(
@@ -46,22 +50,27 @@ def measurements(
             for sample in samples[job]
         ]
         shown.sort(key=lambda pair: (pair[0].role != "sample", natural(pair[0].sample_id), pair[0].record))
-        blocks = [
-            _sample(f"{technique}-{i}", sample, documents[job], arrays.get(job, {}))
-            for i, (sample, job) in enumerate(shown, start=1)
-        ]
+        blocks: list[Block] = []
+        measured = sum(sample.role == "sample" for sample, _ in shown)
+        if measured > MOST_DRAWN:
+            told = f"Figures are of the first {MOST_DRAWN} of {measured} samples; tables are of all."
+            blocks.append(Text(told, warning=True))
+        for i, (sample, job) in enumerate(shown):
+            drawn = (
+                figures(documents[job].payload, arrays[job], sample) if i < min(MOST_DRAWN, measured) else []
+            )
+            blocks.append(_sample(f"{technique}-{i + 1}", sample, documents[job], drawn))
         if blocks:
             yield Section(technique, title, tuple(blocks))
 
 
-def _sample(name: str, sample: Sample, document: ResultDocument, arrays: Arrays) -> Section:
+def _sample(name: str, sample: Sample, document: ResultDocument, drawn: Sequence[Picture]) -> Section:
     technique = document.payload.technique
     blocks: list[Block] = [Text(_identity(sample))]
     blocks += [Text(warning, warning=True) for warning in sample.warnings]
     blocks.append(_flags(sample))
     blocks.append(_attributes(sample))
-    if sample.role == "sample":
-        blocks += [Image(picture) for picture in figures(document.payload, arrays, sample)]
+    blocks += map(Image, drawn)
     tables = {"auc": _auc, "cdms": _cdms, "ddpcr": _ddpcr}[technique]
     wells = [w for w in document.payload.wells or [] if w.sample_id == sample.sample_id]
     blocks += [table for table in tables(sample.diagnostics, wells) if table.rows]
@@ -122,7 +131,7 @@ def _auc(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
         "model", "rmsd", "signal_unit", "wavelength_nm", "rpm", "temperature_c", "scans_used", "meniscus",
         "meniscus_sd", "bottom", "fit_range", "frictional_ratio", "radius_nm", "noise_removed", "solvent",
     )  # fmt: skip
-    yield _facts("The fit", found, facts)
+    yield _facts("The fit", {"Value": {key: found.get(key) for key in facts}})
     yield _rows(
         "Peaks: sedimentation coefficient as measured and in water at 20 °C",
         found.get("peaks"),
@@ -159,7 +168,7 @@ def _cdms(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
             if isinstance(values, Mapping)
         ),
     )
-    yield _facts("Calibration", found.get("calibration") or {}, None)
+    yield _facts("Calibration", {"Value": found.get("calibration") or {}})
 
 
 def _ddpcr(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
@@ -171,38 +180,46 @@ def _ddpcr(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
         "partition_volume_source": "Source of volume", "status": "Status",
     }  # fmt: skip
     yield _rows("Wells", [well.model_dump() for well in wells], columns)
-    for target in found.get("dmiqe") or []:
-        facts = [key for key in target if key not in ("target", "thresholds")]
-        yield _facts(f"dMIQE items of target {target.get('target')}", target, facts)
-    for name, target in (found.get("targets") or {}).items():
-        yield _facts(f"Linearity of target {name}", target.get("linearity") or {}, None)
-    yield _facts("Integrity of the multiplex", found.get("integrity") or {}, None)
-    yield _facts("Suitability of the plate", found.get("suitability") or {}, None)
+    items = found.get("dmiqe") or []
+    stated = {
+        str(t["target"]): {k: v for k, v in t.items() if k not in ("target", "thresholds")} for t in items
+    }
+    yield _facts("dMIQE items by target", stated)
+    targets = found.get("targets") or {}
+    linear = {name: target["linearity"] for name, target in targets.items() if target.get("linearity")}
+    yield _facts("Linearity of dilution by target", linear)
+    yield _facts("Integrity of the multiplex", {"Value": found.get("integrity") or {}})
+    yield _facts("Suitability of the plate", {"Value": found.get("suitability") or {}})
 
 
-def _facts(caption: str, found: Diagnostics, keys: Sequence[str] | None) -> Table:
-    """Return what is there of some keys, one a row; nested facts under their own names."""
-    rows: list[Row] = []
-    for key in keys if keys is not None else found:
-        value = found.get(key)
+def _facts(caption: str, found: Mapping[str, Diagnostics]) -> Table:
+    """Return facts, one a row, of one thing or of several side by side; nested ones under their own names."""
+    columns = [dict(_flat(facts)) for facts in found.values()]
+    names = dict.fromkeys(name for column in columns for name in column)
+    rows = tuple((Cell(name), *(Cell(words(column.get(name))) for column in columns)) for name in names)
+    return Table(caption, ("Item", *found), rows)
+
+
+def _flat(facts: Diagnostics) -> Iterator[tuple[str, object]]:
+    for key, value in facts.items():
+        name = key.replace("_", " ")
         if isinstance(value, Mapping):
-            rows += [_fact(f"{key}, {inner}", v) for inner, v in value.items()]
+            yield from ((f"{name}, {inner}", v) for inner, v in _flat(value))
         elif value is not None:
-            rows.append(_fact(key, value))
-    return Table(caption, ("Item", "Value"), tuple(rows))
-
-
-def _fact(key: str, value: object) -> Row:
-    return (Cell(key.replace("_", " ")), Cell(words(value)))
+            yield name, value
 
 
 def _rows(caption: str, found: object, columns: Mapping[str, str]) -> Table:
     """Return a list of records as a table; columns without a value are left out."""
     records = [r for r in found if isinstance(r, Mapping)] if isinstance(found, list) else []
     used = {key: title for key, title in columns.items() if any(r.get(key) is not None for r in records)}
-    rows = []
-    for record in records:
-        cells = [record.get(key) for key in used]
-        exact = [isinstance(c, int | float) and not isinstance(c, bool) for c in cells]
-        rows.append(tuple(number(c) if e else Cell(words(c)) for c, e in zip(cells, exact, strict=True)))
+    exact = {key for key in used if all(_is_number(r.get(key)) or r.get(key) is None for r in records)}
+    rows = [
+        tuple(number(r.get(key)) if key in exact else Cell(words(r.get(key))) for key in used)
+        for r in records
+    ]
     return Table(caption, tuple(used.values()), tuple(rows))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

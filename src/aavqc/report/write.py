@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from aavqc.documents import EvaluationEntry, FileEntry, Manifest, ResultDocument
 from aavqc.errors import InputError
-from aavqc.report.arrays import load_arrays
+from aavqc.report.arrays import Arrays, load_arrays
 from aavqc.report.html import to_html
 from aavqc.report.index import index_page, page_name
 from aavqc.report.lot import lot_page, source
@@ -84,6 +84,23 @@ def write_reports(
     return Written(index, sum(made), len(made) - sum(made))
 
 
+class _Arrays(Mapping[str, Arrays]):
+    """Arrays by job, each read when it is drawn from: a lot may have thousands."""
+
+    def __init__(self, folder: Path, jobs: list[str]) -> None:
+        self._folder = folder
+        self._jobs = jobs
+
+    def __getitem__(self, job: str) -> Arrays:
+        return load_arrays(self._folder / f"{job}.npz")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._jobs)
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+
 def can_write_pdf() -> bool:
     """Tell whether the library that writes PDF is installed (``pip install 'aavqc[pdf]'``)."""
     return find_spec("fpdf") is not None
@@ -132,8 +149,7 @@ def _write_lot(
     path = out / "report" / f"{page_name(entry)}.html"
     if changed and _made_of(path, source(evaluation, documents, files)):
         return False
-    arrays = {job: load_arrays(out / "arrays" / f"{job}.npz") for job in jobs}
-    page = lot_page(evaluation, documents, arrays, files)
+    page = lot_page(evaluation, documents, _Arrays(out / "arrays", jobs), files)
     write_bytes(path, to_html(page))
     if pdf:
         from aavqc.report.pdf import to_pdf
