@@ -1,5 +1,6 @@
-"""Called by a LIMS for one export: lims_script.py EXPORT METHOD SPECIFICATION.
+"""Called by a LIMS for one export: lims_script.py EXPORT SAMPLES METHOD SPECIFICATION.
 
+SAMPLES is the sample sheet, which the LIMS writes: it knows lots, roles and dilutions.
 stdout: one JSON document, whatever the exit code. stderr: JSON lines. Exit codes: 0 pass, 1 OOS,
 2 wrong call, 3 unreadable export, 4 invalid assay, 5 incomplete or indeterminate, 70 a bug.
 """
@@ -19,11 +20,11 @@ log = logging.getLogger("lims_script")
 def main(arguments):
     """Return the exit code and the document."""
     try:
-        export, method, specification = arguments
+        export, samples, method, specification = arguments
     except ValueError:
         return EXIT_USAGE, {"error": {"exit": EXIT_USAGE, "message": __doc__.splitlines()[0]}}
     try:
-        result = aavqc.analyze(export, method=method, progress=log.info)
+        result = aavqc.analyze(export, method, samples=samples, progress=log.info)
         evaluation = aavqc.Specification.load(specification).check(result.samples)
     except AavqcError as error:  # of the input or the call: the LIMS shows it to a person
         log.error("%s", error, extra=fields(exit=error.exit_code))
