@@ -27,7 +27,13 @@ PLATE = "EX24-001.csv"
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Service]:
-    with service(body_bytes=BODY_BYTES, files=20, upload_seconds=2) as running:
+    with service(body_bytes=BODY_BYTES, files=20) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[Service]:
+    with service(workers=1, upload_seconds=1, analysis_seconds=0.2) as running:
         yield running
 
 
@@ -147,14 +153,14 @@ def test_service_refuses_another_kind_of_body(served: Service, plate: bytes) -> 
     assert served.post(plate, kind="multipart/form-data")[0] == 400  # without its boundary
 
 
-def test_service_does_not_wait_for_a_client_that_drips(served: Service) -> None:
+def test_service_does_not_wait_for_a_client_that_drips(impatient: Service) -> None:
     def drip() -> Iterator[bytes]:
         yield begun("x.csv")
-        for _ in range(30):
+        for _ in range(20):
             yield b"x"
             time.sleep(0.1)
 
-    status, document = served.post(drip())
+    status, document = impatient.post(drip())
     assert (status, document["error"]["message"]) == (408, "the upload takes too long")
 
 
@@ -170,11 +176,10 @@ def test_service_serves_a_peak_of_fifty_uploads(served: Service, plate: bytes) -
     assert served.peak_bytes - before < 60_000_000  # of 175 MB that were sent at once
 
 
-def test_service_outlives_an_analysis_that_does_not_end(plate: bytes) -> None:
-    with service(workers=1, analysis_seconds=0.2) as running:
-        for _ in range(2):
-            status, document = running.post(form({PLATE: plate}))
-            assert (status, document["error"]["message"]) == (422, "the analysis takes too long")
+def test_service_outlives_an_analysis_that_does_not_end(impatient: Service, plate: bytes) -> None:
+    for _ in range(2):
+        status, document = impatient.post(form({PLATE: plate}))
+        assert (status, document["error"]["message"]) == (422, "the analysis takes too long")
 
 
 def test_service_outlives_the_death_of_an_analysis(example_lot: Path, plate: bytes) -> None:

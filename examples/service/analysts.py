@@ -80,6 +80,8 @@ def analyze_upload(upload: Upload, actor: str, limits: Limits) -> bytes:
         ) from None
     except AavqcError as error:
         raise _without_folder(error, f"{upload.folder}") from None
+    except SystemExit as error:  # a plug-in's: in the server it would end the server
+        raise RuntimeError("the analysis ended its process") from error
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 FILE = "audit.jsonl"
 ORIGIN = "0" * 64
 
-Event = Literal["run_begun", "recovered", "written", "run_ended"]
+ENDS = ("run_ended", "signed")
+"""Events after which no run is under way."""
+
+Event = Literal["run_begun", "recovered", "written", "run_ended", "signed"]
 
 
 class AuditEntry(Document):
@@ -67,6 +70,11 @@ class Trail:
     def head(self) -> str:
         """Hash of the last entry."""
         return self.entries[-1].hash if self.entries else ORIGIN
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last run came to its end; what was signed since changes nothing of that."""
+        return not self.torn and bool(self.entries) and self.entries[-1].event in ENDS
 
     @property
     def chain(self) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aavqc import __version__
-from aavqc.batch.audit import FILE, AuditEntry, Trail, anchored, append, now, read_trail
+from aavqc.batch.audit import ENDS, FILE, AuditEntry, Trail, anchored, append, now, read_trail
 from aavqc.batch.outputs import arrays_file, result_file
 from aavqc.batch.tables import verdict_rows
 from aavqc.documents import EvaluationEntry, Manifest, canonical, digest
@@ -227,7 +227,7 @@ def _mended(trail: Trail, anchor: Anchor | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if trail.torn:
         found["cut"] = {"bytes": len(trail.torn), "sha256": hashlib.sha256(trail.torn).hexdigest()}
-    if trail.entries and trail.entries[-1].event != "run_ended":
+    if trail.entries and trail.entries[-1].event not in ENDS:
         found["unfinished_run"] = trail.entries[-1].run
     beyond = len(trail.entries) - (anchor.length if anchor else 0)
     if beyond:

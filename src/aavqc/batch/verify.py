@@ -1,7 +1,7 @@
 """Verify an output folder: nothing in it or under it was altered, and it comes out again.
 
 In this order: the audit trail and its head in the store; the files of OUT against the trail; the
-store against the files; the raw files against the manifest; a re-run against the results.
+signatures; the store against the files; the raw files against the manifest; a re-run against the results.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aavqc.batch.audit import FILE, AuditEntry, Trail, anchored, read_trail
+from aavqc.batch.audit import FILE, AuditEntry, Trail
 from aavqc.batch.compare import OF_THE_WIDTH, RELATIVE
-from aavqc.batch.mirror import altered_store, check_store
-from aavqc.batch.recorder import STORE, file_hash, read_plain
+from aavqc.batch.intact import altered_files, other_bytes, whole_trail
+from aavqc.batch.mirror import check_store
+from aavqc.batch.recorder import read_plain
 from aavqc.batch.rerun import judge_again, other_platform, rerun
+from aavqc.batch.signatures import check_signatures
 from aavqc.documents import Manifest, Payload, ResultDocument, digest
 from aavqc.errors import AavqcError, InputError, VerificationError
 from aavqc.parsers import Survey, survey
 from aavqc.results import Evaluation, Specification
+from aavqc.signing import Trust
 
 if TYPE_CHECKING:
     from aavqc.store import Plain, Store
-
-FOLDERS = ("arrays", "lots", "results")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,12 @@ class Verification:
 
 
 def verify(
-    out: str | Path, *, source: str | Path | None = None, store: str | None = None, again: bool = True
+    out: str | Path,
+    *,
+    source: str | Path | None = None,
+    store: str | None = None,
+    again: bool = True,
+    trust: Trust | None = None,
 ) -> Verification:
     """Check an output folder of a batch; nothing is changed.
 
@@ -59,6 +65,8 @@ def verify(
         URL, where the batch was given one.
     again : bool
         Analyze the exports again and compare.
+    trust : Trust, optional
+        Who may sign, and who vouches for the time; default: any key, no time stamp is checked.
 
     Returns
     -------
@@ -68,16 +76,24 @@ def verify(
     ------
     InputError
         No output folder of a batch, or a store named by URL that can't be reached.
+    UsageError
+        There are signatures, and the extra ``signing`` that checks them is not installed.
     """
     out = Path(out)
     if not (out / FILE).is_file() and not (out / "manifest.json").is_file():
         raise InputError("no output folder of a batch", file=str(out), expected=f"{FILE} and manifest.json")
     report = Verification()
     try:
-        trail, opened = _trail(out, store, report)
-        altered = _files(out, trail, report)
+        trail, opened = whole_trail(out, store)
+        report.checked.append(_said(trail))
+        report.findings.extend(altered_files(out, trail))
+        report.checked.append(f"files of OUT: {len(trail.files)} against the audit trail")
+        altered = frozenset(finding.file or "" for finding in report.findings)
         if "manifest.json" in altered:  # what follows rests on it
             return report
+        findings, signed = check_signatures(out, trail, altered, trust or Trust())
+        report.findings.extend(findings)
+        report.checked.extend(signed)
         folder = _Folder(out, trail, altered)
         report.findings.extend(
             check_store(opened, trail.chain, folder.manifest, folder.documents, folder.evaluations)
@@ -117,66 +133,15 @@ class _Folder:
                 yield job, self.trail.files[name], read_plain(self.out / name)
 
 
-def _trail(out: Path, url: str | None, report: Verification) -> tuple[Trail, Store]:
-    """Check the trail, and that its end is the one that the store keeps."""
-    from aavqc.store import Store
-
-    trail = read_trail(out / FILE)
-    if not trail.entries:
-        raise VerificationError("missing: the audit trail", file=FILE)
-    if url is None and not (out / STORE).is_file():
-        raise VerificationError(
-            "missing: the store", file=STORE, hint="where the batch had a --store, name it here too"
-        )
-    try:
-        store = Store(url or out / STORE)
-        anchors = store.anchors()
-    except InputError as error:
-        if url is not None:  # a server that is down is no alteration
-            raise
-        raise altered_store(error) from error
-    anchor = anchored(trail, anchors, own=url is None)
-    if trail.torn or trail.entries[-1].event != "run_ended":
-        raise VerificationError(
-            "unfinished: the last run was interrupted",
-            file=FILE,
-            line=len(trail.entries),
-            hint="run the same batch again: it resumes",
-        )
-    if anchor is None or anchor.length < len(trail.entries):
-        raise VerificationError(
-            "altered bytes: the store does not keep the head of this audit trail",
-            file=FILE,
-            expected=f"{anchor.length if anchor else 'no'} entries, as in the store",
-            found=str(len(trail.entries)),
-        )
+def _said(trail: Trail) -> str:
     mended = sum(entry.event == "recovered" for entry in trail.entries)
-    report.checked.append(
-        f"{FILE}: {len(trail.entries)} entries, the head as in the store"
-        + (f"; {mended} run(s) were interrupted and resumed" if mended else "")
+    return f"{FILE}: {len(trail.entries)} entries, the head as in the store" + (
+        f"; {mended} run(s) were interrupted and resumed" if mended else ""
     )
-    return trail, store
 
 
 def _begun(trail: Trail) -> AuditEntry:
     return next(entry for entry in reversed(trail.entries) if entry.event == "run_begun")
-
-
-def _files(out: Path, trail: Trail, report: Verification) -> frozenset[str]:
-    """Check every file that the trail names, and that there are no others; return the altered."""
-    altered = set()
-    for name, sha256 in sorted(trail.files.items(), key=lambda item: (item[0] != "manifest.json", item[0])):
-        found = file_hash(out / name)
-        if found != sha256:
-            altered.add(name)
-            kind = "altered bytes: not the file that was written" if found else "missing: a file of OUT"
-            report.findings.append(_other(kind, name, sha256, found))
-    present = [p.relative_to(out).as_posix() for f in FOLDERS for p in (out / f).glob("*") if p.is_file()]
-    for name in sorted(set(present) - trail.files.keys()):
-        if not name.rpartition("/")[2].startswith("."):  # a temporary file of a run that was killed
-            report.findings.append(VerificationError("added: a file that no run wrote", file=name))
-    report.checked.append(f"files of OUT: {len(trail.files)} against the audit trail")
-    return frozenset(altered)
 
 
 def _raw(manifest: Manifest, source: Path, report: Verification) -> Survey:
@@ -199,19 +164,13 @@ def _raw(manifest: Manifest, source: Path, report: Verification) -> Survey:
             )
         elif row.sha256 != entry.sha256:
             kind = "altered bytes: not the raw file that was analyzed"
-            report.findings.append(_other(kind, entry.path, entry.sha256 or "", row.sha256))
+            report.findings.append(other_bytes(kind, entry.path, entry.sha256 or "", row.sha256))
     later = len(now.keys() - {entry.path for entry in manifest.files})
     report.checked.append(
         f"raw files: {len(seen)} in {source}"
         + (f"; {later} that came later are not looked at" if later else "")
     )
     return found
-
-
-def _other(kind: str, name: str, expected: str, found: str) -> VerificationError:
-    return VerificationError(
-        kind, file=name, expected=f"sha256 {expected[:16]}…", found=f"{found[:16]}…" if found else None
-    )
 
 
 def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification) -> None:

@@ -21,7 +21,7 @@ def schema(
         str,
         typer.Argument(
             help="result, error, specification, method, samples, links, other, calibration, evaluation,"
-            " certificate, manifest, audit or asm-shaped."
+            " certificate, manifest, audit, signature or asm-shaped."
         ),
     ],
 ) -> int:

@@ -17,6 +17,7 @@ MODELS: dict[str, tuple[str, str, Mode]] = {
     "result": ("aavqc.documents", "ResultDocument", "serialization"),
     "error": ("aavqc.documents", "ErrorDocument", "serialization"),
     "audit": ("aavqc.batch.audit", "AuditEntry", "serialization"),
+    "signature": ("aavqc.signing", "SignatureDocument", "serialization"),
     "manifest": ("aavqc.documents", "Manifest", "serialization"),
     "method": ("aavqc.documents", "Method", "validation"),
     "samples": ("aavqc.documents", "SheetRow", "validation"),
