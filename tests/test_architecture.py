@@ -167,6 +167,12 @@ def test_import_loads_no_third_party_module() -> None:
     assert loaded_after("import aavqc") == set()
 
 
+def test_filtering_ions_loads_no_compiler() -> None:
+    """It takes 100 MB, beside millions of centroids."""
+    code = "from aavqc.cdms.charge import charges\nfrom aavqc.cdms.funnel import select"
+    assert not loaded_after(code) & {"numba", "scipy", "pyopenms", "pandas"}
+
+
 def test_help_loads_the_command_line_library_only() -> None:
     code = "import io, contextlib\nfrom aavqc.cli import app\n"
     code += "with contextlib.redirect_stdout(io.StringIO()):\n    app(['--help'], standalone_mode=False)"

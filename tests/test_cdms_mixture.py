@@ -10,17 +10,20 @@ import pytest
 from scipy import special
 
 from aavqc.analysis import Result, analyze
+from aavqc.cdms.capsids import fit_capsids
 from aavqc.cdms.climb import climb
 from aavqc.cdms.comb import comb_mass
 from aavqc.cdms.deconvolution import Grid, by_mass, deconvolve
 from aavqc.cdms.em import State, cell_edges, problem, slopes, step
 from aavqc.cdms.mixture import fit_mixture
 from aavqc.cdms.points import Points, gather
+from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.shape import capsid_shape
+from aavqc.cdms.uncertainty import class_shares
 from aavqc.kernels import as_input
 from aavqc.kernels.deconvolve import blur_columns, blur_rows
 from aavqc.kernels.mixture import cell_densities, peak_densities
-from cdms_lists import SLOPE, Lot, draw, table
+from cdms_lists import BOUNDS, CAPSID, NUCLEOTIDE, SLOPE, Lot, draw, table
 
 AAV = {"charge_slope": SLOPE, "serotype": "AAV2", "design_length": 4700}
 NAMES = ("empty", "partial", "full", "overfull")
@@ -178,6 +181,34 @@ def test_at_high_noise_intervals_hold_the_truth_or_say_what_is_merged(sigma_z: f
         <= (result.attributes[f"percent_{name}"].ci_high or 0)
     ]
     assert not missed or "classes_merged" in flags(result)
+
+
+def test_a_bound_within_the_blur_of_a_peak_merges_the_classes() -> None:
+    """At 5 e the overfull bound is 1.3 SD beyond the full peak, at 1 e 2.5."""
+    given = draw(Lot(SHARES, 6_000, 5.0), 3)
+    flag = next(f for f in analyze(given, **AAV, sigma_z=5.0).samples[0].flags if f.id == "classes_merged")
+    assert "full and overfull" in flag.message
+    assert (flag.value or 0) < (flag.limit or 0)
+    assert "classes_merged" not in flags(analyze(draw(Lot(SHARES, 6_000, 1.0), 3), **AAV))
+
+
+def test_the_places_of_peaks_are_as_uncertain_as_they_scatter() -> None:
+    """Without them a share's interval is too narrow where peaks overlap."""
+    edges = np.array([0.88 * CAPSID, *(CAPSID + NUCLEOTIDE * nt for nt in BOUNDS), 1.76 * CAPSID])
+    settings = TechniqueSettings(serotype="AAV2", design_length=4700, sigma_z=2.0)
+    found, told = [], []
+    for seed in range(12):
+        record = draw(Lot((0.4, 0, 0.6, 0), 2_000, 2.0), seed)
+        assert record.intensity is not None
+        charge = record.intensity / SLOPE
+        capsids = fit_capsids(charge * (record.mz - 1.007276467), charge, edges, settings)
+        empty = capsids.anchor
+        assert empty is not None
+        found.append(capsids.mixture.state.location[empty])
+        locations = class_shares(capsids.mixture, capsids.edges, 0.03, 0.0, empty).locations
+        told.append(np.sqrt(locations[empty, empty]))
+    # an SD of twelve values is good to 21 %
+    assert float(np.mean(told)) == pytest.approx(float(np.std(found, ddof=1)), rel=3 * 0.21)
 
 
 def test_a_noise_that_the_empty_peak_contradicts_is_flagged() -> None:

@@ -98,8 +98,9 @@ def class_shares(
     if anchor is not None:
         by_location[anchor] -= moved.sum(axis=0)
         reference = float(state.location[anchor])
+    unit = found.given.blur
     rest = np.zeros((scores.others.shape[1] - len(moved), 4))
-    gradient = np.vstack([member - value, by_location, rest])
+    gradient = np.vstack([member - value, by_location * unit, rest])
     columns = np.hstack([scores.density, scores.others]) / scores.total[:, None]
     known = _covariance(columns, found.given.points.weight, scores.prior)
     by_scale = (state.location - reference) @ moved - _flow(found, edges, reference)
@@ -113,7 +114,7 @@ def class_shares(
         swap = np.eye(4)[j] - np.eye(4)[beside]
         covariance = covariance + blank[j] ** 2 * np.outer(swap, swap)
     k, c = len(moved), len(weight)
-    return Shares(value, covariance, blank, known[c : c + k, c : c + k])
+    return Shares(value, covariance, blank, unit**2 * known[c : c + k, c : c + k])
 
 
 def effective_interval(value: float, variance: float, n: int, z: float) -> tuple[float, float]:
@@ -166,7 +167,8 @@ def _scores(found: Mixture, some: NDArray[np.int64], noise_rel_sd: float) -> _Sc
     prior[-2:] = 1 / max(noise_rel_sd, 1e-3) ** 2, 1 / WIDTH_REL_SD**2
     return _Scores(
         np.hstack([at.density[:, :k], at.density[:, k + some]]),
-        np.column_stack([at.by_location, by_noise, by_width]),
+        # locations in units of the blur: numbers of one size, so that none is taken for nothing
+        np.column_stack([given.blur * at.by_location, by_noise, by_width]),
         at.total,
         prior,
     )
