@@ -67,7 +67,7 @@ MAY_IMPORT = {
     "capsid": {"settings", "errors"},
     "intervals": set(),
     "kernels": set(),
-    "parsers": {"records", "attributes", "textfiles", "errors"},
+    "parsers": {"kernels", "records", "attributes", "textfiles", "errors"},
     "auc": TECHNIQUE,
     "cdms": TECHNIQUE,
     "ddpcr": TECHNIQUE,

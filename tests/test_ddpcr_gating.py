@@ -16,6 +16,7 @@ from aavqc.ddpcr import analyze as analyze_plate
 from aavqc.ddpcr.calls import OwnCall, own_calls
 from aavqc.ddpcr.density import density, modes
 from aavqc.ddpcr.gate import Gate
+from aavqc.ddpcr.poisson import poisson_interval
 from aavqc.ddpcr.spread import Exposed, with_hidden
 from aavqc.documents import Well
 from aavqc.kernels.gating import add_to_histogram
@@ -359,7 +360,19 @@ def test_bounds_of_own_calls_hold_the_hidden_rain_and_the_vendor_s_know_only_cou
 
 
 def test_rain_that_could_fill_every_negative_droplet_leaves_no_upper_bound() -> None:
-    assert with_hidden(5.0, [Exposed(990, 1000, 1.0, hidden=0.02)]) is None
-    assert with_hidden(5.0, [Exposed(500, 1000, 1.0)]) == 5.0
-    raised = with_hidden(1.0, [Exposed(500, 1000, 1.0, hidden=0.1)])
-    assert raised == pytest.approx(math.log(1 / 0.45) / math.log(2))
+    low, high = with_hidden(4.0, 5.0, [Exposed(990, 1000, 1.0, hidden=0.02)], 0.95)
+    assert 4.0 < low < 4.61
+    assert high is None
+    assert with_hidden(0.6, 0.8, [Exposed(500, 1000, 1.0)], 0.95) == (0.6, 0.8)
+
+
+def test_an_interval_with_hidden_droplets_holds_any_share_of_them() -> None:
+    """9 % of the positives hidden, none or all of them there: 2000 wells each; 3.5 SD of them are 1.7 %."""
+    random = np.random.default_rng(4)
+    for held in (0.5, 0.545):
+        inside = 0
+        for k in random.binomial(1000, 0.5, 2000):
+            well = Exposed(int(k), 1000, 1.0, hidden=0.09)
+            low, high = with_hidden(*poisson_interval(int(k), 1000), [well], 0.95)
+            inside += low <= -math.log1p(-held) <= (high or 0)
+        assert inside / 2000 == pytest.approx(0.95, abs=0.017)

@@ -127,7 +127,7 @@ def find_gate(
             threshold=threshold,
             baseline=base.level,
             rain=_rain(pooled, positive[0], threshold, base),
-            hidden=_hidden(pooled, base.level, valley, threshold),
+            hidden=_hidden(pooled, base.level, valley, threshold, positive[0]),
             populations=len(positive),
         ),
         base,
@@ -190,14 +190,14 @@ def _valley(
 ) -> tuple[float | None, float]:
     """Return where in the valley's floor a threshold lies: in a deep one (else None), and in a shallow one.
 
-    The floor is the least density, and all beside it that equals it but for noise.
+    The floor reaches from the first to the last place where the density equals the least but for noise:
+    clumps in the rain between them part nothing.
     """
     first, last = pooled.index(low), pooled.index(positive.amplitude)
     height = np.sqrt(np.maximum(pooled.count[first : last + 1], 0.0))
     least = int(np.argmin(height))
-    higher = np.flatnonzero(2 * (height - height[least]) >= FLAT)
-    below = pooled.at(first + int(max(higher[higher < least], default=-1)) + 1)
-    above = pooled.at(first + int(min(higher[higher > least], default=height.size)) - 1)
+    floor = np.flatnonzero(2 * (height - height[least]) < FLAT)
+    below, above = pooled.at(first + int(floor[0])), pooled.at(first + int(floor[-1]))
     above_valley = pooled.raw[first + least :]
     mean = pooled.at(first + least + float(np.average(np.arange(above_valley.size), weights=above_valley)))
     shallow = min(max(negative + PEOPLE * (mean - negative), below), above)
@@ -226,14 +226,15 @@ def _foot(pooled: Density, positive: Mode, valley: float) -> float | None:
     return pooled.at(foot) if streak else None
 
 
-def _hidden(pooled: Density, negative: float, valley: float, threshold: float) -> float:
+def _hidden(pooled: Density, negative: float, valley: float, threshold: float, positive: Mode) -> float:
     """Return the droplets below the threshold that may be positive, as a share of those above.
 
     Rain as dense as in the half beyond the valley goes on down to the negatives.
     """
     reach = pooled.index(valley) - pooled.index(negative)
     first, last = pooled.index(valley), pooled.index(threshold)
-    beyond = pooled.raw[first + 1 : first + 1 + max(reach // 2, 1)]
+    half = min(reach, pooled.index(positive.amplitude) - first) // 2
+    beyond = pooled.raw[first + 1 : first + 1 + max(half, 1)]
     left_out = float(beyond.mean()) * reach + float(pooled.raw[first:last].sum())
     positives = float(pooled.raw[last + 1 :].sum())
     return left_out / positives if positives and beyond.size else 0.0

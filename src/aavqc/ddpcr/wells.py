@@ -146,7 +146,7 @@ def interval_of(
     well = exposed(count)
     if well is None or settings.interval in ("vendor", "vendor_total"):
         return bounds
-    return bounds[0], with_hidden(bounds[1], [well])
+    return with_hidden(*bounds, [well], settings.coverage)
 
 
 def exposed(count: WellCount, factor: float = 1.0) -> Exposed | None:
