@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from aavqc.cli.batch import LinksFile, OtherResults
 from aavqc.cli.output import LogJson, command, data_channel, printable, talk
 from aavqc.errors import EXIT_OK
 
@@ -28,6 +29,8 @@ def verify(
         Optional[str],  # noqa: UP045
         typer.Option("--store", help="URL, where the batch was given one."),
     ] = None,
+    other: OtherResults = None,
+    links: LinksFile = None,
     no_rerun: Annotated[bool, typer.Option("--no-rerun", help="Compare bytes, analyze nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
     log_json: LogJson = False,
@@ -36,7 +39,7 @@ def verify(
     with data_channel() as channel:
         from aavqc.batch.verify import verify as check
 
-        report = check(out, source=source, store=store, again=not no_rerun)
+        report = check(out, source=source, store=store, other=other or (), links=links, again=not no_rerun)
         for line in report.checked:
             talk(f"checked: {line}")
         for finding in report.findings[1:]:
