@@ -271,7 +271,7 @@ def test_a_lot_of_many_samples_has_figures_of_the_first(out: Path, monkeypatch: 
     )
     documents = {path.stem: ResultDocument.load(path) for path in sorted((out / "results").iterdir())}
     samples = {job: document.samples for job, document in documents.items()}
-    sections = list(measured.measurements(documents, samples, dict.fromkeys(documents, {})))
+    sections = list(measured.measurements(documents, samples, {key: {} for key in documents}))
     assert drawn == ["auc#cell1", "cdms/run1.csv", "ddpcr/EX24-001.csv"]
     told = [section.id for section in sections if isinstance(section.blocks[0], Text)]
     assert told == ["cdms"]  # the only technique with two samples

@@ -40,6 +40,7 @@ from aavqc.errors import (
 )
 from aavqc.logs import fields
 from aavqc.parsers import survey
+from aavqc.parsers.plugins import apart
 from aavqc.results import Links, load_results
 from aavqc.sheet import assign
 
@@ -168,8 +169,11 @@ def run(
     plan = make_plan(folder, samples, methods, specification)
     elsewhere = load_results(*other)
     linked = Links.load(links) if links is not None else None
+    if linked is not None:
+        linked.refuse_impossible(c.result_id for some in elsewhere.values() for c in some if c.result_id)
     changing = still_changing(folder)
-    found = survey(folder)
+    with apart():
+        found = survey(folder)
     assignment = assign(plan.rows, found.exports, folder, plan.sheet)
     jobs = jobs_of(plan, found, assignment, actor, reason)
 

@@ -83,7 +83,7 @@ def sign(
     write_bytes(out / file, canonical(make_signature(statement, signer, stamper)) + b"\n")
     last = trail.entries[-1]
     said = {"run": last.run, "event": "signed", "actor": name, "reason": meaning}
-    entry, _ = append(out / FILE, last, trail.size, file=file, sha256=file_hash(out / file), **said)
+    entry, _ = append(out / FILE, last, trail.size, {**said, "file": file, "sha256": file_hash(out / file)})
     opened.advance(Anchor(trail.chain, entry.seq, entry.hash))
     return out / file
 

@@ -7,7 +7,7 @@ signatures; the store against the files; the raw files against the manifest; a r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +17,13 @@ from aavqc.batch.audit import FILE, AuditEntry, Trail
 from aavqc.batch.compare import OF_THE_WIDTH, RELATIVE
 from aavqc.batch.intact import altered_files, other_bytes, whole_trail
 from aavqc.batch.mirror import check_store
-from aavqc.batch.recorder import read_plain
+from aavqc.batch.recorder import file_hash, read_plain
 from aavqc.batch.rerun import judge_again, other_platform, rerun
 from aavqc.batch.signatures import check_signatures
 from aavqc.documents import Manifest, Payload, ResultDocument, digest
 from aavqc.errors import AavqcError, InputError, VerificationError
 from aavqc.parsers import Survey, survey
-from aavqc.results import Evaluation, Specification
+from aavqc.results import Candidate, Evaluation, Links, Specification, load_results
 from aavqc.signing import Trust
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def verify(
     *,
     source: str | Path | None = None,
     store: str | None = None,
+    other: Sequence[str | Path] = (),
+    links: str | Path | None = None,
     again: bool = True,
     trust: Trust | None = None,
 ) -> Verification:
@@ -63,6 +65,8 @@ def verify(
         The folder of exports; default where it was when the batch ran.
     store : str, optional
         URL, where the batch was given one.
+    other, links : paths, optional
+        Results from elsewhere and links that the batch was given, to judge the lots again.
     again : bool
         Analyze the exports again and compare.
     trust : Trust, optional
@@ -99,12 +103,43 @@ def verify(
             check_store(opened, trail.chain, folder.manifest, folder.documents, folder.evaluations)
         )
         report.checked.append(f"store {Path(opened.name).name}: every row made again from the files")
+        beside = _Beside.checked(_begun(trail), other, links)
         surveyed = _raw(folder.manifest, Path(source or _begun(trail).details["source"]), report)
         if again:
-            _again(folder, surveyed, opened, report)
+            _again(folder, surveyed, opened, beside, report)
     except VerificationError as error:
         report.findings.append(error)
     return report
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What was judged beside the results; ``complete`` where all that the batch was given is named."""
+
+    other: Mapping[str | None, Sequence[Candidate]]
+    links: Links | None
+    complete: bool
+
+    @classmethod
+    def checked(cls, begun: AuditEntry, other: Sequence[str | Path], links: str | Path | None) -> _Beside:
+        """Read files that the batch was given, after a check that they are those."""
+        judged = [h for h in (*begun.details.get("other", ()), begun.details.get("links")) if h]
+        given = [*map(Path, other), *([Path(links)] if links is not None else [])]
+        for path in given:
+            found = file_hash(path)
+            if found not in judged:
+                raise VerificationError(
+                    "altered bytes: not a file that the batch was given" if found else "missing",
+                    file=path.name,
+                    expected=", ".join(f"sha256 {h[:16]}…" for h in judged) or "none",
+                    found=f"{found[:16]}…" if found else None,
+                )
+        known = {file_hash(path) for path in given}
+        return cls(
+            load_results(*other),
+            None if links is None else Links.load(links),
+            known.issuperset(judged),
+        )
 
 
 @dataclass(frozen=True)
@@ -173,7 +208,7 @@ def _raw(manifest: Manifest, source: Path, report: Verification) -> Survey:
     return found
 
 
-def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification) -> None:
+def _again(folder: _Folder, surveyed: Survey, store: Store, beside: _Beside, report: Verification) -> None:
     """Analyze again what is as it was, and judge the lots again by that."""
     record_of = {entry.job: entry.record for entry in folder.manifest.files if entry.job}
     exports = {export.name: export for export in surveyed.exports}
@@ -206,8 +241,11 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification
         return
     details = _begun(folder.trail).details
     with_sheet = details.get("sample_sheet") is not None
-    if details.get("other") or details.get("links"):
-        report.checked.append("verdicts: not made again, for results from elsewhere or links took part")
+    if not beside.complete:
+        report.checked.append(
+            "verdicts: not made again, for results from elsewhere or links took part"
+            " (name them with --other, --links)"
+        )
         return
     stored = {row["sha256"]: row["document"] for row in store.rows("specifications")}
     for file, evaluation in folder.evaluations.items():
@@ -226,6 +264,15 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification
             )
             continue
         report.findings.extend(
-            judge_again(file, evaluation, specification, payloads, with_sheet=with_sheet, exactly=not others)
+            judge_again(
+                file,
+                evaluation,
+                specification,
+                payloads,
+                with_sheet=with_sheet,
+                exactly=not others,
+                other=beside.other,
+                links=beside.links,
+            )
         )
     report.checked.append(f"verdicts: {len(folder.evaluations)} evaluation(s) made again")

@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from aavqc.cli.batch import LinksFile, OtherResults
 from aavqc.cli.output import LogJson, command, data_channel, printable, talk
 from aavqc.errors import EXIT_OK
 
@@ -32,6 +33,8 @@ def verify(
         Optional[list[str]],  # noqa: UP045
         typer.Option("--trust", help="Public key of a signer, or root certificate of time stamps (PEM)."),
     ] = None,
+    other: OtherResults = None,
+    links: LinksFile = None,
     no_rerun: Annotated[bool, typer.Option("--no-rerun", help="Compare bytes, analyze nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
     log_json: LogJson = False,
@@ -42,7 +45,9 @@ def verify(
         from aavqc.signing.timestamps import load_trust
 
         trusted = load_trust(trust) if trust else None
-        report = check(out, source=source, store=store, again=not no_rerun, trust=trusted)
+        report = check(
+            out, source=source, store=store, other=other or (), links=links, again=not no_rerun, trust=trusted
+        )
         for line in report.checked:
             talk(f"checked: {line}")
         for finding in report.findings[1:]:

@@ -191,11 +191,11 @@ def _sort_out(
     rows = empty | {n: FileRow(n, None, None, "failed", str(e), None, e) for n, e in unreadable.items()}
     recognised: dict[str, list[SourceFile]] = {f.name: [] for f in formats()}
     for file in files:
-        known = next((f for f in formats() if f.sniff(file.head, file.basename)), None)
-        if known is None:
-            rows[file.name] = _unrecognised(file)
-        else:
+        known, died = _recognise(file)
+        if known is not None:
             recognised[known.name].append(file)
+        else:
+            rows[file.name] = _unrecognised(file) if died is None else _failed(file, died)
 
     exports: list[Export] = []
     by_name = {f.name: f for f in files}
@@ -217,6 +217,18 @@ def _sort_out(
         sorted(exports, key=lambda e: os.fsencode(e.name)),
         [rows[n] for n in sorted(rows, key=os.fsencode)],
     )
+
+
+def _recognise(file: SourceFile) -> tuple[Format | None, InputError | None]:
+    """Return the format of a file, and the error of a plug-in that died on it."""
+    died = None
+    for known in formats():
+        try:
+            if known.sniff(file.head, file.basename):
+                return known, died
+        except InputError as error:
+            error.file, died = file.name, error
+    return None, died
 
 
 def _row(

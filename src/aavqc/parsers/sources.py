@@ -31,6 +31,9 @@ HEAD = 8192
 MAX_TEXT = 1 << 30
 """Largest file that a text parser takes whole; also the bound on what a gzip may unfold to."""
 
+MAX_FILE = 8 << 30
+"""Largest file that is looked at: to hash more takes minutes, and exports are smaller by far."""
+
 MAX_FOLD = 200
 """Largest ratio by which a text or a zip may unfold, beyond ``FREE_FOLD`` bytes."""
 
@@ -174,15 +177,17 @@ def _too_large(name: str, limit: int, found: str) -> InputError:
 def from_disk(path: Path, name: str) -> SourceFile:
     """Hash and describe a file on disk; pipes and devices, which may never end, are refused."""
     try:
-        regular = stat.S_ISREG(path.stat().st_mode)
+        found = path.stat()
     except FileNotFoundError as error:
         raise InputError("missing, or a link that leads nowhere", file=name) from error
     except OSError as error:
         raise InputError(f"can't be read ({error.strerror})", file=name) from error
     if path.is_dir():  # that it was not walked into: see walk
         raise InputError("folder can't be read", file=name, hint="check its permissions")
-    if not regular:
+    if not stat.S_ISREG(found.st_mode):
         raise InputError("no regular file", file=name, found="a pipe, socket or device")
+    if found.st_size > MAX_FILE:
+        raise _too_large(name, MAX_FILE, f"{found.st_size}")
     return _describe(name, path=path)
 
 
