@@ -81,7 +81,9 @@ MAY_IMPORT = {
         "", "store", "results", "analysis", "parsers", "sheet", "methods", "settings", "kernels",
         "fingerprint", "documents", "textfiles", "errors",
     },
-    "report": {"", "documents", "results", "analysis", "attributes", "textfiles", "errors"},
+    "report": {
+        "", "documents", "results", "analysis", "attributes", "quantities", "textfiles", "errors",
+    },
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},
     "schemas": {"documents", "results", "batch"},
     "store": {"documents", "errors"},

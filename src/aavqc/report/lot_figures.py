@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING
 from aavqc.attributes import Attribute
 from aavqc.documents import ResultDocument
 from aavqc.errors import AavqcError
+from aavqc.quantities import UNITS
 from aavqc.report.pictures import Picture, missing, together
 from aavqc.report.style import (
     BLACK,
     BLUE,
     GREY,
-    STYLE,
     VERMILLION,
     interval_note,
     new_figure,
     number,
     shown,
+    styled,
 )
 from aavqc.report.ternary import agreement_picture
 from aavqc.results import Evaluation, Verdict
+from aavqc.results.basis import OF_LABEL
 from aavqc.results.limits import Grammar, Limit, Side, conversion, parse_limit
 from aavqc.results.verdict import Source, result_text
 
@@ -51,9 +53,7 @@ def lot_figures(evaluation: Evaluation, documents: Mapping[str, ResultDocument])
     list of Picture
         Those that can't be drawn say why.
     """
-    import matplotlib as mpl
-
-    with mpl.rc_context(STYLE):
+    with styled():
         return [_limits_picture(evaluation, documents), agreement_picture(evaluation, documents)]
 
 
@@ -118,6 +118,8 @@ def rows_of(evaluation: Evaluation, documents: Mapping[str, ResultDocument]) -> 
     rows = []
     for verdict in evaluation.verdicts:
         points = tuple(p for s in verdict.sources[:MOST_SOURCES] if (p := _point(verdict, s, documents)))
+        if not points and verdict.aggregated is not None:  # judged in percent of a label
+            points = (Point(verdict.aggregated, verdict.ci_low, verdict.ci_high, None, verdict.scope),)
         if points:
             rows.append(Row(verdict, points, _limits(verdict)))
     return rows
@@ -158,12 +160,14 @@ def _attribute(verdict: Verdict, source: Source, documents: Mapping[str, ResultD
 def _limits(verdict: Verdict) -> tuple[float | None, float | None]:
     """Return the ends of a limit in the verdict's unit; None where it has none, or can't be read alone.
 
-    A limit in percent of label, or in a unit that the specification declares an alias of, is known to
-    the specification only; its text stands beside the row in any case.
+    A unit that the specification declares an alias of is known to the specification only; the limit's
+    text stands beside the row in any case.
     """
-    limit = _read(verdict.limit)
+    limit = _read(verdict.limit, "1" if verdict.unit == OF_LABEL else None)
     if limit is None or limit.kind != "range":
         return None, None
+    if limit.label is not None:
+        return _end(limit.low, 1.0), _end(limit.high, 1.0)
     if limit.in_percent is not None and verdict.unit == "%":
         limit = limit.in_percent
     factor = _factor(limit.unit, verdict.unit)
@@ -176,10 +180,10 @@ def _end(side: Side | None, factor: float) -> float | None:
     return None if side is None else float(side.value) * factor
 
 
-def _read(text: str) -> Limit | None:
+def _read(text: str, label: str | None) -> Limit | None:
     for decimal in (".", ","):
         try:
-            return parse_limit(text, Grammar("usp", None, decimal))
+            return parse_limit(text, Grammar("usp", None, decimal), label)
         except AavqcError:
             continue
     return None
@@ -189,6 +193,8 @@ def _factor(unit: str | None, to: str | None) -> float | None:
     """Return the factor from one unit to another; None where they do not measure the same."""
     if unit is None or to is None or unit == to:
         return 1.0
+    if unit not in UNITS or to not in UNITS:
+        return None
     try:
         return float(conversion(unit, to))
     except AavqcError:

@@ -11,38 +11,15 @@ from typing import TYPE_CHECKING
 
 from aavqc.documents import Payload, Sample
 from aavqc.report.arrays import Arrays, arrays_of, load_arrays
-from aavqc.report.auc_figures import (
-    auc_figures,
-    draw_bitmap,
-    draw_channels,
-    draw_distribution,
-    draw_length,
-    draw_residuals,
-    draw_scans,
-    draw_species,
-)
-from aavqc.report.cdms_figures import (
-    cdms_figures,
-    draw_calibration,
-    draw_funnel,
-    draw_map,
-    draw_masses,
-    draw_methods,
-    draw_standards,
-)
-from aavqc.report.ddpcr_figures import (
-    ddpcr_figures,
-    draw_calls,
-    draw_clusters,
-    draw_droplets,
-    draw_integrity,
-    draw_linearity,
-    draw_plate,
-    draw_replicates,
-)
+from aavqc.report.auc_figures import auc_figures, draw_distribution, draw_length, draw_species
+from aavqc.report.auc_scans import draw_bitmap, draw_channels, draw_residuals, draw_scans
+from aavqc.report.cdms_figures import cdms_figures, draw_map, draw_masses
+from aavqc.report.cdms_methods import draw_calibration, draw_funnel, draw_methods, draw_standards
+from aavqc.report.ddpcr_counts import draw_calls, draw_integrity, draw_linearity, draw_replicates
+from aavqc.report.ddpcr_figures import ddpcr_figures, draw_clusters, draw_droplets, draw_plate
 from aavqc.report.lot_figures import draw_limits, lot_figures, rows_of
 from aavqc.report.pictures import Picture
-from aavqc.report.style import STYLE, new_figure, panels, shown
+from aavqc.report.style import new_figure, panels, shown, styled
 from aavqc.report.ternary import draw_ternary, measured
 
 if TYPE_CHECKING:
@@ -52,7 +29,6 @@ if TYPE_CHECKING:
     from aavqc.analysis import Result
 
 __all__ = [
-    "STYLE",
     "Picture",
     "arrays_of",
     "draw",
@@ -84,6 +60,7 @@ __all__ = [
     "measured",
     "plot",
     "rows_of",
+    "styled",
 ]
 
 
@@ -100,10 +77,8 @@ def plot(result: Result) -> Figure:
     matplotlib.figure.Figure
         Not shown and not registered with pyplot: ``figure.savefig(...)``.
     """
-    import matplotlib as mpl
-
     samples = result.samples if result.technique != "ddpcr" else result.samples[:1]
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = new_figure(max(3.0 * len(samples), 1.0))
         if samples:
             for (ax,), sample in zip(panels(figure, len(samples)), samples, strict=True):
@@ -141,10 +116,8 @@ def figures(payload: Payload, arrays: Arrays, sample: Sample) -> list[Picture]:
     list of Picture
         Those that can't be drawn say why.
     """
-    import matplotlib as mpl
-
     own = arrays_of(sample.record, arrays)
-    with mpl.rc_context(STYLE):
+    with styled():
         if payload.technique == "auc":
             return auc_figures(sample, own)
         if payload.technique == "cdms":

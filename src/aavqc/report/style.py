@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,15 @@ WIDTH = 6.4
 """Inches."""
 
 LONGEST = 32
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in this style and no other: what a user has set of matplotlib comes back afterwards."""
+    from matplotlib import style
+
+    with style.context(["default", STYLE]):
+        yield
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
