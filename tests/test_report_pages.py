@@ -116,6 +116,7 @@ def test_the_audit_page_has_hashes_versions_settings_and_what_was_left_out(lot: 
             assert entry.sha256 in lot.text
             assert entry.job in lot.text
     assert ["auc/truth.json", "ignored", "truth of a simulation"] in [row[:3] for row in lot.rows]
+    assert ["samples.csv", "ignored", "sample sheet"] in [row[:3] for row in lot.rows]
     assert ["density", "1", "method example-auc version 1"] in lot.rows
     assert ["class_bounds", "0.1, 0.85, 1.1", "default of the library"] in lot.rows
     assert "auc.cs/1" in lot.text
