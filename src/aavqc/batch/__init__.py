@@ -13,11 +13,13 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aavqc.analysis import nothing_found
+from aavqc.batch.apart import formats_apart
 from aavqc.batch.execute import run_all
 from aavqc.batch.finished import finished
 from aavqc.batch.jobs import Done, Job, job_id
@@ -169,7 +171,8 @@ def run(
     elsewhere = load_results(*other)
     linked = Links.load(links) if links is not None else None
     changing = still_changing(folder)
-    found = survey(folder)
+    with nullcontext() if executor is None else formats_apart() as known:
+        found = survey(folder, known=known)
     assignment = assign(plan.rows, found.exports, folder, plan.sheet)
     jobs = jobs_of(plan, found, assignment, actor, reason)
 
