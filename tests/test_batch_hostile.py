@@ -109,10 +109,8 @@ def test_a_plug_in_that_crashes_costs_its_own_files_only(
     assert "died twice" in found["abort.crash"]["reason"]
     assert "SystemExit" in found["exit.crash"]["reason"]
     assert "ZeroDivisionError" in found["raise.crash"]["reason"]
-    assert found["sniff.crash"]["status"] == found["print.crash"]["status"] == "ignored"
-    assert found["kill.crash"]["status"] == "failed"
-    assert "the parser plug-in 'crash' failed" in found["kill.crash"]["reason"]
-    assert "died in sniff" in found["kill.crash"]["reason"]
+    for word in ("sniff", "print", "kill"):
+        assert found[f"{word}.crash"]["status"] == "ignored"
 
 
 def test_a_plug_in_that_fails_to_group_fails_its_files(
