@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import fields
 from importlib.metadata import EntryPoint, entry_points
 
 from aavqc.errors import AavqcError, InputError
@@ -17,7 +17,11 @@ log = logging.getLogger(__name__)
 GROUP = "aavqc.parsers"
 
 
-def installed_formats() -> Iterator[Format]:
+class PlugIn(Format):
+    """A format of another package, guarded; where it runs may be a process of its own."""
+
+
+def installed_formats() -> Iterator[PlugIn]:
     """Yield the formats of the entry-point group ``aavqc.parsers``, by name."""
     for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
         known = _loaded(entry)
@@ -37,11 +41,11 @@ def _loaded(entry: EntryPoint) -> Format | None:
     return found
 
 
-def guarded(known: Format) -> Format:
+def guarded(known: Format) -> PlugIn:
     """Return a format whose functions raise the library's errors only.
 
     A fault in ``sniff`` means that the file is not recognised, one in ``group`` fails the files,
-    one in ``read`` the export.
+    one in ``read`` the export; after one in ``withdraw`` nothing is taken back.
     """
 
     def fault(where: str, file: str, error: BaseException) -> InputError:
@@ -66,6 +70,13 @@ def guarded(known: Format) -> Format:
             return Grouping(failed={f.name: fault("group", f.name, error) for f in files})
         return grouping
 
+    def withdraw(grouping: Grouping, unread: Collection[str]) -> Grouping:
+        try:
+            return known.withdraw(grouping, unread) if known.withdraw else grouping
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            fault("withdraw", "", error)
+            return grouping
+
     def read(export: Export) -> Record:
         try:
             return known.read(export)
@@ -74,4 +85,6 @@ def guarded(known: Format) -> Format:
         except (Exception, SystemExit) as error:
             raise fault("read", export.files[0].name, error) from error
 
-    return replace(known, sniff=sniff, group=group, read=read)
+    described = {field.name: getattr(known, field.name) for field in fields(known)}
+    own = {"sniff": sniff, "group": group, "read": read, "withdraw": known.withdraw and withdraw}
+    return PlugIn(**described | own)
