@@ -23,6 +23,7 @@ from aavqc.cdms.uncertainty import class_shares
 from aavqc.kernels import as_input
 from aavqc.kernels.deconvolve import blur_columns, blur_rows
 from aavqc.kernels.mixture import cell_densities, peak_densities
+from aavqc.records import readonly
 from cdms_lists import BOUNDS, CAPSID, NUCLEOTIDE, SLOPE, Lot, draw, table
 
 AAV = {"charge_slope": SLOPE, "serotype": "AAV2", "design_length": 4700}
@@ -345,6 +346,25 @@ def test_one_standard_is_refused_unless_insisted() -> None:
     assert "fewer than 2 standards" in refused.samples[0].flags[0].message
     insisted = analyze(record, **{"standards.bgal": 466.4e3}, single_standard=True)
     assert "fitted" in insisted.samples[0].diagnostics["calibration"]
+
+
+def test_standards_that_are_named_and_not_seen_are_never_passed_over() -> None:
+    """Another calibration then stands in: the others', or the slope as given."""
+    record = table(*standards("slope"))
+    assert "standard_not_found" not in flags(analyze(record, **GIVEN))
+    some = analyze(record, **GIVEN, **{"standards.igm": 950e3})
+    flag = next(f for f in some.samples[0].flags if f.id == "standard_not_found")
+    assert flag.severity == "warning"
+    assert "igm:" in flag.message
+    assert "groel" not in flag.message
+    assert some.samples[0].diagnostics["calibration"]["source"] == "standards"
+    absent = {"standards.hbv": 3.0e6, "standards.ms2": 2.5e6}
+    none = analyze(record, charge_slope=110e3, **absent).samples[0]
+    assert none.diagnostics["calibration"]["source"] == "charge_slope"
+    assert "hbv, ms2" in next(f.message for f in none.flags if f.id == "standard_not_found")
+    assert record.intensity is not None
+    charged = replace(record, charge=readonly(record.intensity / 110e3), intensity=None)
+    assert "standards_unused" in flags(analyze(charged, **GIVEN))
 
 
 def test_a_comb_gives_the_mass_whatever_the_slope() -> None:
