@@ -1,15 +1,18 @@
-"""Shared fixtures: where the reference data and the example lot are."""
+"""Shared fixtures: where the reference data and the example lot are, and a database server."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+
+from postgres_server import Server, binaries, server
 
 hypothesis.settings.register_profile("aavqc", deadline=None)  # times belong into benchmarks
 hypothesis.settings.load_profile("aavqc")
@@ -33,6 +36,25 @@ def reference_data() -> Path:
 def example_lot() -> Path:
     """The committed example lot."""
     return ROOT / "data" / "example_lot"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server; tests skip where it is not installed, but never in CI."""
+    programs = binaries()
+    if programs is None:
+        message = "no PostgreSQL server: apt-get install postgresql"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with server(programs) as running:
+        yield running
+
+
+@pytest.fixture
+def postgres_url(postgres: Server) -> str:
+    """URL of an empty database."""
+    return postgres.database()
 
 
 @pytest.fixture(autouse=True)

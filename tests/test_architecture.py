@@ -54,6 +54,7 @@ TECHNIQUE = {
 }
 MAY_IMPORT = {
     "errors": set(),
+    "logs": set(),
     "quantities": {"errors"},
     "attributes": {"quantities", "errors"},
     "records": {"attributes"},
@@ -78,7 +79,7 @@ MAY_IMPORT = {
     },
     "batch": {
         "", "store", "results", "analysis", "parsers", "sheet", "methods", "settings", "kernels",
-        "fingerprint", "documents", "textfiles", "errors",
+        "fingerprint", "documents", "textfiles", "logs", "errors",
     },
     "report": {"documents", "results", "analysis"},
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},
@@ -86,7 +87,7 @@ MAY_IMPORT = {
     "store": {"documents", "errors"},
     "cli": {
         "", "report", "batch", "simulate", "schemas", "analysis", "parsers", "results", "documents",
-        "textfiles", "errors",
+        "textfiles", "logs", "errors",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -8,6 +8,7 @@ there yet. It computes nothing itself.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,7 @@ from aavqc.errors import (
     UsageError,
     worst_exit,
 )
+from aavqc.logs import fields
 from aavqc.parsers import survey
 from aavqc.results import Links, load_results
 from aavqc.sheet import assign
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from aavqc.results import Evaluation
 
 __all__ = ["BatchReport", "run"]
+
+log = logging.getLogger(__name__)
 
 OnDone = Callable[[Done, int, int], None]
 
@@ -200,6 +204,7 @@ def run(
         else:
             failed[done.record] = "a bug ended the analysis"
             report.bugs.append(done.bug or "")
+        _log_end(done, job_of.get(done.record), n, len(jobs))
         if on_done is not None:
             on_done(done, n, len(jobs))
     report.errors += [row.error for row in found.failures if row.error is not None]
@@ -219,8 +224,18 @@ def run(
         found.files, assignment.problems, job_of, failed, report.errors, report.evaluations
     )
     write_outputs(out, report.manifest, lines, report.evaluations)
-    recorder.end(report.manifest, report.evaluations, plan.every_specification)
+    try:
+        recorder.end(report.manifest, report.evaluations, plan.every_specification)
+    except InputError as error:  # what was found lies in OUT: a store that failed must not hide it
+        report.errors.append(error)
     return report
+
+
+def _log_end(done: Done, job: str | None, n: int, total: int) -> None:
+    outcome = "kept" if done.kept else "failed" if done.document is None else "done"
+    seconds = None if done.document is None or done.kept else done.document.envelope.seconds
+    said = fields(record=done.record, outcome=outcome, job=job, n=n, total=total, seconds=seconds)
+    log.info("[%d/%d] %s: %s", n, total, done.record, outcome, extra=said)
 
 
 def _places(folder: Path, out: Path) -> tuple[Path, Path]:

@@ -83,6 +83,8 @@ def _differ(
     store: Store, table: str, expected: Iterable[Row], found: Iterable[Row], label: str
 ) -> Iterator[VerificationError]:
     """Yield the first column of the first row that is not as expected."""
+    from aavqc.store import storable
+
     name = Path(store.name).name
     for row, stored in zip_longest(expected, found):
         if row is None or stored is None:
@@ -91,7 +93,7 @@ def _differ(
                 f"altered bytes: a row {kind} {table}", file=name, found=(row or stored or {}).get(label)
             )
             return
-        for column, value in row.items():
+        for column, value in storable(row).items():
             if stored[column] != value:
                 yield VerificationError(
                     f"altered bytes: {table}.{column} of {row[label]}",

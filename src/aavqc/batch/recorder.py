@@ -125,19 +125,19 @@ class Recorder:
                 "overall": {entry.file: entry.overall for entry in manifest.evaluations},
             },
         )
+        stored = self._store.file_hashes(self._chain)
         self._store.end(
             last.run,
             last.time,
             self._anchor(last),
             manifest=manifest,
-            documents=self._documents(jobs),
+            documents=lambda: self._documents(jobs, stored),
             verdict_rows=stored_verdicts(manifest.evaluations, evaluations),
             specification_rows=[_specification_row(s) for s in specifications],
         )
 
-    def _documents(self, jobs: Sequence[str]) -> Iterator[tuple[str, str, Plain]]:
+    def _documents(self, jobs: Sequence[str], stored: dict[str, str]) -> Iterator[tuple[str, str, Plain]]:
         """Yield the results that the store does not have as they are, one at a time."""
-        stored = self._store.file_hashes(self._chain)
         for job in jobs:
             name = _of_job(job)[0]
             if stored.get(job) != self._files[name]:

@@ -67,7 +67,7 @@ def verify(
     Raises
     ------
     InputError
-        No output folder of a batch.
+        No output folder of a batch, or a store named by URL that can't be reached.
     """
     out = Path(out)
     if not (out / FILE).is_file() and not (out / "manifest.json").is_file():
@@ -132,6 +132,8 @@ def _trail(out: Path, url: str | None, report: Verification) -> tuple[Trail, Sto
         store = Store(url or out / STORE)
         anchors = store.anchors()
     except InputError as error:
+        if url is not None:  # a server that is down is no alteration
+            raise
         raise altered_store(error) from error
     anchor = anchored(trail, anchors, own=url is None)
     if trail.torn or trail.entries[-1].event != "run_ended":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 
 import typer
@@ -13,8 +14,9 @@ from aavqc.cli.batch import register as batch
 from aavqc.cli.inspect import register as inspect
 from aavqc.cli.schema import register as schema
 from aavqc.cli.simulate import register as simulate
+from aavqc.cli.stderr import talk, talking
 from aavqc.cli.verify import register as verify
-from aavqc.errors import EXIT_INTERRUPTED, EXIT_USAGE
+from aavqc.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 
 app = typer.Typer(
     name="aavqc",
@@ -59,8 +61,15 @@ def _usage(error: Exception) -> int:
     show = getattr(error, "show", None)
     if show is None:
         raise error
-    show()
-    if "--json" in sys.argv and type(error).__name__ != "NoArgsIsHelpError":
-        details = {"exit": EXIT_USAGE, "code": "UsageError", "message": str(error)}
+    if type(error).__name__ == "NoArgsIsHelpError":
+        show()
+        return EXIT_OK
+    details = {"exit": EXIT_USAGE, "code": "UsageError", "message": str(error)}
+    if "--log-json" in sys.argv:
+        with talking(json_lines=True):
+            talk(f"error: {error}", logging.ERROR, error=details, exit=EXIT_USAGE)
+    else:
+        show()
+    if "--json" in sys.argv:
         sys.stdout.write(json.dumps({"schema": "aavqc.error/1", "error": details}) + "\n")
-    return 0 if type(error).__name__ == "NoArgsIsHelpError" else EXIT_USAGE
+    return EXIT_USAGE

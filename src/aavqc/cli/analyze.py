@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Optional
 
 import typer
 
-from aavqc.cli.output import command, data_channel, parse_set, printable, talk
+from aavqc.cli.output import LogJson, command, data_channel, parse_set, printable, talk, talk_flag
 from aavqc.errors import EXIT_INCOMPLETE, EXIT_INVALID, EXIT_OK, UsageError
 
 
@@ -32,6 +33,7 @@ def analyze(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result document on stdout.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A long table on stdout.")] = False,
+    log_json: LogJson = False,
 ) -> int:
     """Analyze an export: attributes with intervals, flags, warnings."""
     if as_json and as_csv:
@@ -45,7 +47,7 @@ def analyze(
             method,
             parse_set(settings or []),
             samples=samples,
-            progress=lambda name: talk(f"analyzing {name}"),
+            progress=lambda name: talk(f"analyzing {name}", record=name),
         )
         if as_json:
             out.write(canonical(result.document()).decode() + "\n")
@@ -59,8 +61,10 @@ def analyze(
             out.write(printable(repr(result)) + "\n")
     if as_json or as_csv:
         for sample in result.samples:
-            for said in (*(f"{f.severity}: {f.message}" for f in sample.flags), *sample.warnings):
-                talk(f"{sample.sample_id}: {said}")
+            for flag in sample.flags:
+                talk_flag(sample, flag)
+            for warning in sample.warnings:
+                talk(f"{sample.sample_id}: {warning}", logging.WARNING, sample_id=sample.sample_id)
     flags = [flag for sample in result.samples for flag in sample.flags]
     if any(sample.status == "invalid" for sample in result.samples):
         return EXIT_INVALID

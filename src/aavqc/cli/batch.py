@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections import Counter
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from aavqc.cli.output import command, data_channel, talk
-from aavqc.errors import EXIT_OK, InputError, UsageError, worst_exit
+from aavqc.cli.output import LogJson, command, data_channel, talk, talk_flag
+from aavqc.errors import EXIT_BUG, EXIT_OK, InputError, UsageError, worst_exit
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -100,6 +101,7 @@ def batch(
     ] = None,
     fail_on: FailOn = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    log_json: LogJson = False,
 ) -> int:
     """Analyze and judge everything below a folder; a bad file does not stop the rest."""
     narrowed = _narrowed(fail_on)
@@ -145,6 +147,7 @@ def check(
     fail_on: FailOn = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="The certificate table as CSV.")] = False,
+    log_json: LogJson = False,
 ) -> int:
     """Judge results that exist already against specifications."""
     narrowed = _narrowed(fail_on)
@@ -246,16 +249,16 @@ def _run_batch(folder: str | Path, out: str | Path, **options: Any) -> BatchRepo
     with _progress() as on_done:
         report = run(folder, out, on_done=on_done, **options)
     for error in report.errors:
-        talk(f"failed: {error}")
+        talk(f"failed: {error}", logging.ERROR, error=error.document()["error"])
     for trace in report.bugs:
-        talk(f"a bug in aavqc, please report it:\n{trace}")
+        talk(f"a bug in aavqc, please report it:\n{trace}", logging.ERROR, exit=EXIT_BUG)
     for problem in report.manifest.problems:
-        talk(f"sample sheet: {problem}")
+        talk(f"sample sheet: {problem}", logging.WARNING)
     for payload in report.payloads.values():
         for sample in payload.samples:
             for flag in sample.flags:
                 if flag.severity != "info":
-                    talk(f"{sample.sample_id}: {flag.severity}: {flag.message}")
+                    talk_flag(sample, flag)
     status = Counter(entry.status for entry in report.manifest.files)
     talk(
         f"files: {status['used']} used, {status['ignored']} ignored, {status['failed']} failed; "
@@ -263,7 +266,12 @@ def _run_batch(folder: str | Path, out: str | Path, **options: Any) -> BatchRepo
         + (f", {report.kept} of them from before, nothing computed again" if report.kept else "")
     )
     for evaluation in report.evaluations:
-        talk(f"lot {evaluation.lot}: {evaluation.overall} by specification {evaluation.specification.id}")
+        talk(
+            f"lot {evaluation.lot}: {evaluation.overall} by specification {evaluation.specification.id}",
+            lot=evaluation.lot,
+            overall=evaluation.overall,
+            specification=evaluation.specification.id,
+        )
     return report
 
 
@@ -272,7 +280,7 @@ def _final(codes: Counter[int], code: int, narrowed: set[int] | None) -> int:
     names = {1: "OOS", 2: "usage", 3: "unreadable", 4: "invalid", 5: "incomplete", 70: "bug"}
     counted = ", ".join(f"{names.get(c, c)} {n}" for c, n in sorted(codes.items()) if c != EXIT_OK and n)
     if counted:
-        talk(f"counts: {counted}")
+        talk(f"counts: {counted}", counts={str(c): n for c, n in sorted(codes.items()) if n})
     if narrowed is None:
         return code
     return worst_exit({c for c in codes if c in narrowed})
@@ -317,15 +325,10 @@ def _executor(workers: int, threads: int = 1, scheduler: str | None = None) -> I
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Done, int, int], None]]:
-    """Yield what shows progress: a bar on a terminal, a plain line a job elsewhere."""
+def _progress() -> Iterator[Callable[[Done, int, int], None] | None]:
+    """Yield what shows progress: a bar on a terminal; elsewhere the library's log has a line a job."""
     if not sys.stderr.isatty():
-
-        def line(done: Done, n: int, total: int) -> None:
-            outcome = "kept" if done.kept else "done" if done.document is not None else "failed"
-            talk(f"[{n}/{total}] {done.record}: {outcome}")
-
-        yield line
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

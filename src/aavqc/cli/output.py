@@ -1,19 +1,23 @@
-"""What the commands share: data on stdout, talk on stderr, errors as the contract says."""
+"""What the commands share: data on stdout, and ends as the contract says."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 import typer
 
-from aavqc.errors import EXIT_BUG, EXIT_INTERRUPTED, AavqcError
+from aavqc.cli.stderr import LogJson, log, printable, talk, talk_flag, talking
+from aavqc.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, AavqcError
+from aavqc.logs import fields
+
+__all__ = ["LogJson", "command", "data_channel", "parse_set", "printable", "talk", "talk_flag"]
 
 
 @contextmanager
@@ -38,60 +42,53 @@ def data_channel() -> Iterator[TextIO]:
         os.close(saved)
 
 
-def talk(message: str) -> None:
-    """Say something to the person, on stderr."""
-    sys.stderr.write(printable(message) + "\n")
-    sys.stderr.flush()
-
-
-def printable(text: str) -> str:
-    """Escape the characters of a file's name or content that would steer a terminal."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda c: f"\\x{ord(c[0]):02x}", text)
-
-
 def command(function: Callable[..., int]) -> Callable[..., None]:
     """Turn a function that returns an exit code into a command that ends as the contract says."""
 
     @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> None:
-        as_json = bool(kwargs.get("as_json"))
-        try:
-            code = function(*args, **kwargs)
-        except AavqcError as error:
-            fail(error, as_json)
-        except KeyboardInterrupt:
-            talk("interrupted")
-            raise typer.Exit(EXIT_INTERRUPTED) from None
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            raise typer.Exit(0) from None
-        except typer.Exit:
-            raise
-        except Exception as error:  # the last resort: say that it is a bug  # noqa: BLE001
-            bug(error, as_json)
-        raise typer.Exit(code)
+    def run(**options: Any) -> None:
+        with talking(bool(options.pop("log_json", False))):
+            raise typer.Exit(_ended(function, options))
 
     return run
 
 
-def fail(error: AavqcError, as_json: bool) -> NoReturn:
-    """End with a library error: one line on stderr, with ``--json`` the document on stdout."""
-    talk(f"error: {error}")
+def _ended(function: Callable[..., int], options: dict[str, Any]) -> int:
+    """Call a command's function; tell what ends it otherwise than by its exit code."""
+    as_json = bool(options.get("as_json"))
+    try:
+        return function(**options)
+    except AavqcError as error:
+        return fail(error, as_json)
+    except KeyboardInterrupt:
+        talk("interrupted", logging.ERROR, exit=EXIT_INTERRUPTED)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_OK
+    except typer.Exit:
+        raise
+    except Exception as error:  # the last resort: say that it is a bug  # noqa: BLE001
+        return bug(error, as_json)
+
+
+def fail(error: AavqcError, as_json: bool) -> int:
+    """Tell a library error: one line on stderr, with ``--json`` the document on stdout."""
+    document = error.document()
+    talk(f"error: {error}", logging.ERROR, error=document["error"], exit=error.exit_code)
     if as_json:
-        sys.stdout.write(json.dumps(error.document()) + "\n")  # ASCII: a path may be no valid text
-    raise typer.Exit(error.exit_code)
+        sys.stdout.write(json.dumps(document) + "\n")  # ASCII: a path may be no valid text
+    return error.exit_code
 
 
-def bug(error: Exception, as_json: bool) -> NoReturn:
-    """End with exit 70: the traceback on stderr, and what to do with it."""
-    import traceback
-
-    traceback.print_exc()
-    talk("error: this is a bug in aavqc, not in your data; please report it with the lines above")
+def bug(error: Exception, as_json: bool) -> int:
+    """Tell of a bug, exit 70: what to do with it, and the traceback, on stderr."""
+    said = "error: this is a bug in aavqc, not in your data; please report it with the lines below"
+    details = {"exit": EXIT_BUG, "code": type(error).__name__, "message": str(error)}
+    log.error(said, exc_info=error, extra=fields(error=details, exit=EXIT_BUG))
     if as_json:
-        details = {"exit": EXIT_BUG, "code": type(error).__name__, "message": str(error)}
         sys.stdout.write(json.dumps({"schema": "aavqc.error/1", "error": details}) + "\n")
-    raise typer.Exit(EXIT_BUG)
+    return EXIT_BUG
 
 
 def parse_set(pairs: list[str]) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Annotated, Optional
 
 import typer
 
-from aavqc.cli.output import command, data_channel, printable, talk
+from aavqc.cli.output import LogJson, command, data_channel, printable, talk
 from aavqc.errors import EXIT_OK
 
 
@@ -29,6 +30,7 @@ def verify(
     ] = None,
     no_rerun: Annotated[bool, typer.Option("--no-rerun", help="Compare bytes, analyze nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    log_json: LogJson = False,
 ) -> int:
     """Check raw files, results, audit trail and store of a batch, and analyze again."""
     with data_channel() as channel:
@@ -38,7 +40,7 @@ def verify(
         for line in report.checked:
             talk(f"checked: {line}")
         for finding in report.findings[1:]:
-            talk(f"also: {finding}")
+            talk(f"also: {finding}", logging.ERROR, error=finding.document()["error"])
         if not report.findings:
             document = {"schema": "aavqc.verification/1", "verified": True, "checked": report.checked}
             shown = json.dumps(document, ensure_ascii=False) if as_json else f"{printable(out)}: verified"

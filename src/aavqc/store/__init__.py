@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from aavqc.store.rows import Plain, Row, attribute_rows, export_rows, method_row, result_row
+from aavqc.store.rows import Plain, Row, attribute_rows, export_rows, method_row, result_row, storable
 from aavqc.store.store import Anchor, Store
 
-__all__ = ["Anchor", "Plain", "Row", "Store", "attribute_rows", "export_rows", "method_row", "result_row"]
+__all__ = [
+    "Anchor",
+    "Plain",
+    "Row",
+    "Store",
+    "attribute_rows",
+    "export_rows",
+    "method_row",
+    "result_row",
+    "storable",
+]

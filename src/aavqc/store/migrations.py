@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, delete, insert, inspect, select
+from sqlalchemy import Connection, insert, inspect, select, update
 
 from aavqc.errors import UsageError
 from aavqc.store.tables import metadata, schema_version
@@ -20,8 +20,8 @@ def _create(connection: Connection) -> None:
 STEPS: tuple[Callable[[Connection], None], ...] = (_create,)
 
 
-def migrate(connection: Connection, name: str) -> None:
-    """Bring a store to this release's version, in the caller's transaction.
+def is_current(connection: Connection, name: str) -> bool:
+    """Tell whether a store is at this release's version, or must be brought there.
 
     Raises
     ------
@@ -36,16 +36,26 @@ def migrate(connection: Connection, name: str) -> None:
             expected=f"version {len(STEPS)} or earlier",
             found=str(version),
         )
-    if version == len(STEPS):
-        return
+    return version == len(STEPS)
+
+
+def migrate(connection: Connection) -> None:
+    """Bring a store to this release's version, in the caller's transaction.
+
+    Who comes second at the same time waits for the row, and finds nothing left to do.
+    """
+    version = stored_version(connection, lock=True)
     for step in STEPS[version:]:
         step(connection)
-    connection.execute(delete(schema_version))
-    connection.execute(insert(schema_version), {"version": len(STEPS)})
+    if version == 0:
+        connection.execute(insert(schema_version), {"version": len(STEPS)})
+    else:
+        connection.execute(update(schema_version).values(version=len(STEPS)))
 
 
-def stored_version(connection: Connection) -> int:
+def stored_version(connection: Connection, *, lock: bool = False) -> int:
     """Return the version of a store; 0 where there are no tables yet."""
     if not inspect(connection).has_table(schema_version.name):
         return 0
-    return connection.execute(select(schema_version.c.version)).scalar() or 0
+    query = select(schema_version.c.version)
+    return connection.execute(query.with_for_update() if lock else query).scalar() or 0

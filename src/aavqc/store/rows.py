@@ -13,6 +13,14 @@ Plain = dict[str, Any]
 _OF_THE_SAMPLE = ("lot", "sample_id", "record", "role", "preparation", "replicate", "status")
 
 
+def storable(row: Row) -> Row:
+    r"""Return a row without NUL, which PostgreSQL refuses in text; it is shown as ``\x00``.
+
+    The payload's bytes have it as JSON does.
+    """
+    return {k: v.replace("\0", r"\x00") if isinstance(v, str) else v for k, v in row.items()}
+
+
 def export_rows(manifest: Manifest) -> list[Row]:
     """Return a row for every file that a batch saw."""
     return [entry.model_dump(mode="json") for entry in manifest.files]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,9 +11,9 @@ from typing import TypeVar
 from sqlalchemy import URL, Connection, Table, delete, insert, select, update
 
 from aavqc.documents import Manifest
-from aavqc.store.engine import engine_of, name_of, transaction
-from aavqc.store.migrations import migrate
-from aavqc.store.rows import Plain, Row, attribute_rows, export_rows, method_row, result_row
+from aavqc.store.engine import engine_of, name_of, reading, written
+from aavqc.store.migrations import is_current, migrate
+from aavqc.store.rows import Plain, Row, attribute_rows, export_rows, method_row, result_row, storable
 from aavqc.store.tables import (
     attributes,
     chains,
@@ -67,14 +67,19 @@ class Store:
         url = URL.create("sqlite", database=str(place)) if isinstance(place, Path) else place
         self._engine = engine_of(url)
         self.name = name_of(self._engine)
-        with transaction(self._engine) as connection:
-            migrate(connection, self.name)
+        with reading(self._engine) as connection:
+            current = is_current(connection, self.name)
+        if not current:
+            written(self._engine, migrate)
 
     def begin(self, run: Row, anchor: Anchor) -> None:
         """Keep that a run has begun, and the head of the audit trail as it stands now."""
-        with transaction(self._engine) as connection:
-            connection.execute(insert(runs), {**run, "chain": anchor.chain})
+
+        def keep(connection: Connection) -> None:
+            _insert(connection, runs, [run], anchor.chain)
             _anchor(connection, anchor)
+
+        written(self._engine, keep)
 
     def end(
         self,
@@ -83,7 +88,7 @@ class Store:
         anchor: Anchor,
         *,
         manifest: Manifest,
-        documents: Iterable[tuple[str, str, Plain]],
+        documents: Callable[[], Iterable[tuple[str, str, Plain]]],
         verdict_rows: Sequence[Row],
         specification_rows: Sequence[Row],
     ) -> None:
@@ -96,42 +101,47 @@ class Store:
         anchor : Anchor
         manifest : Manifest
             Results that it no longer names are dropped: the audit trail keeps the history.
-        documents : iterable of (job, sha256 of the file, document)
-            The results that are new or other than stored, as JSON has them.
+        documents : callable
+            Gives (job, sha256 of the file, document) of the results that are new or other than
+            stored, as JSON has them; called again where another writer came between.
         verdict_rows, specification_rows : sequence of dict
             Columns of the tables, without the chain.
         """
         chain = anchor.chain
         named = {entry.job for entry in manifest.files if entry.job}
-        with transaction(self._engine) as connection:
+
+        def keep(connection: Connection) -> None:
             stored = set(connection.scalars(select(results.c.job).where(results.c.chain == chain)))
             for job in sorted(stored - named):
                 _drop(connection, chain, job)
-            for some in batched(documents, AT_ONCE):
+            known: dict[str, Row] = {}
+            for some in batched(documents(), AT_ONCE):
                 for job in sorted(stored & {job for job, _, _ in some}):
                     _drop(connection, chain, job)
-                known = [method_row(document["payload"]) for _, _, document in some]
-                _add(connection, methods, {row["sha256"]: row for row in known}.values())
+                known |= {row["sha256"]: row for row in (method_row(d["payload"]) for _, _, d in some)}
                 _insert(connection, results, [result_row(d, job, sha) for job, sha, d in some], chain)
                 found = [row for job, _, d in some for row in attribute_rows(d["payload"], job)]
                 _insert(connection, attributes, found, chain)
-            _add(connection, specifications, specification_rows)
             for table, rows in ((exports, export_rows(manifest)), (verdicts, verdict_rows)):
                 connection.execute(delete(table).where(table.c.chain == chain))
                 _insert(connection, table, rows, chain)
             connection.execute(update(runs).where(runs.c.run == run).values(ended=ended))
             _anchor(connection, anchor)
+            _share(connection, specifications, specification_rows)
+            _share(connection, methods, known.values())
+
+        written(self._engine, keep)
 
     def anchors(self) -> list[Anchor]:
         """Return the head of every audit trail that the store knows."""
-        with transaction(self._engine) as connection:
+        with reading(self._engine) as connection:
             found = connection.execute(select(chains).order_by(chains.c.chain)).mappings()
             return [Anchor(**row) for row in found]
 
     def file_hashes(self, chain: str) -> dict[str, str]:
         """Return the SHA-256 of the file of every stored result, by job."""
         columns = select(results.c.job, results.c.file_sha256).where(results.c.chain == chain)
-        with transaction(self._engine) as connection:
+        with reading(self._engine) as connection:
             return {job: sha256 for job, sha256 in connection.execute(columns)}
 
     def rows(self, table: str, **where: str) -> Iterator[Row]:
@@ -140,8 +150,11 @@ class Store:
         query = select(source).order_by(*source.primary_key.columns)
         for column, value in where.items():
             query = query.where(source.c[column] == value)
-        with transaction(self._engine) as connection:
-            for row in connection.execution_options(yield_per=AT_ONCE).execute(query).mappings():
+        with (
+            reading(self._engine) as connection,
+            connection.execution_options(yield_per=AT_ONCE).execute(query) as found,
+        ):
+            for row in found.mappings():
                 yield dict(row)
 
     def history(
@@ -189,7 +202,7 @@ class Store:
             query = query if wanted is None else query.where(column == wanted)
         if lots is not None:
             query = query.where(attributes.c.lot.in_(lots))
-        with transaction(self._engine) as connection:
+        with reading(self._engine) as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
 
@@ -223,11 +236,18 @@ def _drop(connection: Connection, chain: str, job: str) -> None:
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Row], chain: str) -> None:
     if rows:
-        connection.execute(insert(table), [{**row, "chain": chain} for row in rows])
+        connection.execute(insert(table), [{**storable(row), "chain": chain} for row in rows])
 
 
-def _add(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
-    """Insert documents; one that is there is replaced by the same, or mended."""
-    for row in rows:
-        connection.execute(delete(table).where(table.c.sha256 == row["sha256"]))
-        connection.execute(insert(table), row)
+def _share(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
+    """Insert documents that output folders share, or mend them.
+
+    In one order and last: who waits for another's row waits for no other, and not for long.
+    """
+    for row in sorted({row["sha256"]: storable(row) for row in rows}.values(), key=lambda row: row["sha256"]):
+        same = table.c.sha256 == row["sha256"]
+        stored = connection.execute(select(table).where(same)).mappings().first()
+        if stored is None:
+            connection.execute(insert(table), row)
+        elif dict(stored) != row:
+            connection.execute(update(table).where(same).values(row))
