@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
 import aavqc
-from aavqc.report.plots import STYLE, draw
+from aavqc.report.plots import draw, styled
 
 HERE = Path(__file__).parent
 LOT = HERE.parent / "data" / "example_lot"
 
 
 def main() -> None:
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(10, 3.2), layout="constrained", dpi=110)
         axes = figure.subplots(1, 3)
         for ax, technique, path in zip(
@@ -27,6 +26,11 @@ def main() -> None:
             result = aavqc.analyze(LOT / path, method=LOT / f"method_{technique}.toml")
             draw(ax, result, result.samples[0])
             ax.set_title({"auc": "AUC", "cdms": "CDMS", "ddpcr": "ddPCR"}[technique])
+            handles, labels = ax.get_legend_handles_labels()
+            if ax.legend_ is not None:
+                ax.legend_.remove()
+            if technique == "auc":
+                ax.legend(handles, [label.split()[0] for label in labels], loc="upper left")
         figure.savefig(HERE / "example_lot.png", metadata={"Software": None})
 
 

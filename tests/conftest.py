@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any
 import hypothesis
 import pytest
 
+from aavqc.batch import BatchReport, run
+from aavqc.report.write import write_reports
+from hostile_lots import hostile_batch
 from postgres_server import Server, binaries, server
 
 hypothesis.settings.register_profile("aavqc", deadline=None)  # times belong into benchmarks
@@ -55,6 +59,44 @@ def postgres() -> Iterator[Server]:
 def postgres_url(postgres: Server) -> str:
     """URL of an empty database."""
     return postgres.database()
+
+
+@pytest.fixture(scope="session")
+def example_batch(example_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> BatchReport:
+    """The example lot, analyzed and judged once; tests read it, and change copies."""
+    return run(example_lot, tmp_path_factory.mktemp("example") / "out", actor="tester", reason="test")
+
+
+@pytest.fixture(scope="session")
+def example_reports(example_batch: BatchReport, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """OUT of the example lot with its reports."""
+    out = tmp_path_factory.mktemp("reports") / "out"
+    shutil.copytree(example_batch.out, out)
+    write_reports(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def hostile_reports(example_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """OUT of lots whose names mean harm, with its reports."""
+    out = hostile_batch(example_lot, tmp_path_factory.mktemp("hostile")).out
+    write_reports(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def peers() -> Path:
+    """Commands of an environment of its own with others' software, see ``.ci/peers.txt``.
+
+    Tests skip where it is absent, but never in CI.
+    """
+    path = os.environ.get("AAVQC_PEERS")
+    if path is None:
+        message = "no environment of .ci/peers.txt: set AAVQC_PEERS to its bin"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return Path(path)
 
 
 @pytest.fixture(autouse=True)

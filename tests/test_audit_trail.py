@@ -34,9 +34,8 @@ def trail(tmp_path: Path) -> Path:
     path = tmp_path / "audit.jsonl"
     last, size = None, 0
     for n in range(4):
-        last, size = append(
-            path, last, size, run="r", event="written", file=f"{n}.json", sha256=f"{n:064x}", actor="ü"
-        )
+        said = {"run": "r", "event": "written", "actor": "ü"}
+        last, size = append(path, last, size, {**said, "file": f"{n}.json", "sha256": f"{n:064x}"})
     return path
 
 
@@ -94,7 +93,8 @@ def forged(path: Path) -> None:
     *_, before, last = read_trail(path).entries
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]))
-    append(path, before, sum(map(len, lines[:-1])), run=last.run, event="run_ended", actor="another")
+    said = {"run": last.run, "event": "run_ended", "actor": "another"}
+    append(path, before, sum(map(len, lines[:-1])), said)
 
 
 def cut(path: Path) -> None:

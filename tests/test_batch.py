@@ -28,9 +28,9 @@ def check_schema(name: str, path: Path) -> None:
     jsonschema.validate(json.loads(path.read_text(encoding="utf-8")), schema)
 
 
-@pytest.fixture(scope="module")
-def done(example_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> BatchReport:
-    return run(example_lot, tmp_path_factory.mktemp("one") / "out", actor="tester", reason="test")
+@pytest.fixture
+def done(example_batch: BatchReport) -> BatchReport:
+    return example_batch
 
 
 @pytest.fixture

@@ -58,6 +58,10 @@ from aavqc.parsers.formats import each_file_a_record
 def sniff(head, name):
     if head.startswith(b"SNIFF"):
         raise RuntimeError("in sniff")
+    if head.startswith(b"KILL"):
+        os.abort()
+    if head.startswith(b"PRINT"):
+        print("to stdout")
     return head.startswith((b"ABORT", b"EXIT", b"RAISE"))
 
 def read(export):
@@ -90,7 +94,7 @@ def installed(tmp_path: Path) -> dict[str, str]:
 def test_a_plug_in_that_crashes_costs_its_own_files_only(
     folder: Path, tmp_path: Path, installed: dict[str, str]
 ) -> None:
-    for word in ("ABORT", "EXIT", "RAISE", "SNIFF"):
+    for word in ("ABORT", "EXIT", "RAISE", "SNIFF", "KILL", "PRINT"):
         (folder / f"{word.lower()}.crash").write_text(f"{word} now\n")
     done = subprocess.run(
         [sys.executable, "-m", "aavqc", "batch", folder, "--out", tmp_path / "out", "--workers", "2"],
@@ -105,7 +109,10 @@ def test_a_plug_in_that_crashes_costs_its_own_files_only(
     assert "died twice" in found["abort.crash"]["reason"]
     assert "SystemExit" in found["exit.crash"]["reason"]
     assert "ZeroDivisionError" in found["raise.crash"]["reason"]
-    assert found["sniff.crash"]["status"] == "ignored"
+    assert found["sniff.crash"]["status"] == found["print.crash"]["status"] == "ignored"
+    assert found["kill.crash"]["status"] == "failed"
+    assert "the parser plug-in 'crash' failed" in found["kill.crash"]["reason"]
+    assert "died in sniff" in found["kill.crash"]["reason"]
 
 
 def test_a_plug_in_that_fails_to_group_fails_its_files(
@@ -125,6 +132,17 @@ def test_a_plug_in_that_fails_to_group_fails_its_files(
     report = run(folder, tmp_path / "out")
     assert rows(report)["x.b"][0] == "failed"
     assert "in group" in rows(report)["x.b"][1]
+    assert len(report.results) == 2
+
+
+def test_a_file_beyond_all_exports_is_refused_unread(folder: Path, tmp_path: Path) -> None:
+    with open(folder / "sparse.dmt", "wb") as stream:
+        stream.write(b"SQLite format 3\0")
+        stream.truncate(10 << 30)
+    report = run(folder, tmp_path / "out")
+    (entry,) = (f for f in report.manifest.files if f.path == "sparse.dmt")
+    assert (entry.status, entry.sha256) == ("failed", None)  # no hash: not a byte of it was read
+    assert "too large" in entry.reason
     assert len(report.results) == 2
 
 
@@ -229,13 +247,14 @@ def test_a_file_that_another_program_holds_fails_alone(
 # ---------------------------------------------------------------- habits of Windows
 
 
-def test_line_ends_change_no_number_and_code_pages_are_refused(tmp_path: Path, table: bytes) -> None:
+def test_line_ends_and_code_pages_change_no_number(tmp_path: Path, table: bytes) -> None:
     unix = table.replace(b"\r\n", b"\n")
     text = unix.decode().replace("EX24-001", "Prüfling 5 µL")
     written = {
         "unix": unix,
         "windows": unix.replace(b"\n", b"\r\n"),
         "cp1252": text.replace("\n", "\r\n").encode("cp1252"),
+        "utf-16": text.encode("utf-16"),
         "bom": text.encode("utf-8-sig"),
     }
     found = {}
@@ -244,11 +263,10 @@ def test_line_ends_change_no_number_and_code_pages_are_refused(tmp_path: Path, t
         (tmp_path / name / "a.csv").write_bytes(data)
         report = run(tmp_path / name, tmp_path / f"{name}-out")
         found[name] = attributes(tmp_path / f"{name}-out")
-        if name == "cp1252":  # which code page it is can't be told: refused with the place
-            assert (report.errors[0].file, report.errors[0].line) == ("a.csv", 2)
-            assert rows(report)["a.csv"][0] == "failed"
+        assert rows(report)["a.csv"][0] == "used"
     assert found["unix"]
-    assert found["windows"] == found["bom"] == found["unix"]
+    assert found["windows"] == found["unix"]
+    assert found["cp1252"] == found["bom"] == found["utf-16"]
 
 
 def test_backslashes_long_paths_and_read_only_files(tmp_path: Path, table: bytes) -> None:

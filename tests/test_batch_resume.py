@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -14,10 +15,9 @@ from typing import Any
 import pytest
 
 import aavqc
-from aavqc.batch import outputs, run, settle
+from aavqc.batch import execute, run, settle
 from aavqc.batch.jobs import Done
 from aavqc.documents import ResultDocument
-from aavqc.errors import UsageError
 
 TABLE = "ddpcr/EX24-001.csv"
 
@@ -68,7 +68,11 @@ class Stopped(BaseException):
     """As sudden as Ctrl-C."""
 
 
-def test_what_a_stopped_batch_had_finished_is_kept(plates: Path, tmp_path: Path) -> None:
+def test_what_a_stopped_batch_had_finished_is_kept(
+    plates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "HOLD_S", 0.0)  # each result is saved by itself
+
     def stop(done: Done, n: int, total: int) -> None:
         if n == 2:
             raise Stopped
@@ -107,26 +111,28 @@ def test_a_result_that_does_not_hold_is_computed_again(change: str, plates: Path
     assert contents(tmp_path / "whole").items() <= contents(out).items()
 
 
+@pytest.mark.parametrize("kind", ["arrays", "results"])
 def test_a_result_that_can_not_be_written_fails_alone(
-    plates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, plates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full for one result: its file has failed with the reason, the rest is there."""
-    write, written = outputs.write_bytes, []
+    replace, written = os.replace, []
 
-    def full(path: Path, data: bytes) -> None:
-        if path.parent.name == "arrays":
+    def full(temporary: Path, path: Path) -> None:
+        if path.parent.name == kind:
             written.append(path)
             if len(written) == 2:
-                raise UsageError("can't be written (No space left on device)", file=str(path))
-        write(path, data)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        replace(temporary, path)
 
-    monkeypatch.setattr(outputs, "write_bytes", full)
+    monkeypatch.setattr(os, "replace", full)
     report = run(plates, tmp_path / "out")
     assert report.exit_code == 2
     status = {f.path: (f.status, f.reason) for f in report.manifest.files}
-    assert [status[f"{n}.csv"][0] for n in "abc"] == ["used", "failed", "used"]
-    assert "No space left on device" in status["b.csv"][1]
-    monkeypatch.setattr(outputs, "write_bytes", write)
+    (failed,) = (reason for outcome, reason in status.values() if outcome == "failed")
+    assert "No space left on device" in failed
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+    monkeypatch.setattr(os, "replace", replace)
     assert run(plates, tmp_path / "out").kept == 2
     run(plates, tmp_path / "whole")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")

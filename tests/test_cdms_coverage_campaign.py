@@ -1,4 +1,4 @@
-"""How often the intervals of the mixture hold the truth: a few lists in CI, a thousand by hand.
+"""How often the intervals of the mixture hold the truth: a few lists in CI, two thousand by hand.
 
 ``pytest -m campaign tests/test_cdms_coverage_campaign.py -s`` runs the long one; its log is
 docs/validation/cdms-coverage.md.
@@ -43,7 +43,7 @@ def test_intervals_hold_the_truth_in_a_few_lists() -> None:
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("sigma_z", [0.4, 1.0, 2.0, 3.0])
-def test_intervals_hold_the_truth_in_a_thousand_lists(sigma_z: float) -> None:
-    held, ratio = coverage(250, sigma_z, 3000)
-    assert (held >= 0.90).all()
+def test_intervals_hold_the_truth_in_hundreds_of_lists(sigma_z: float) -> None:
+    held, ratio = coverage(500, sigma_z, 3000)
+    assert (held >= 0.92).all()  # SD of a coverage of 95 % in 500 lists: 1 point
     assert (ratio <= 1.3).all()

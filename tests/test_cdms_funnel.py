@@ -46,6 +46,17 @@ def test_neighbours_are_of_the_same_scan_whatever_the_order() -> None:
     assert np.array_equal(crowded(mz, scan, np.ones(500, bool), 1.0), apart.min(axis=1) <= 1.0)
 
 
+def test_neighbours_are_found_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts end with a scan, so that none of its ions loses a neighbour."""
+    rng = np.random.default_rng(6)
+    mz, scan = rng.uniform(0, 300, 500), np.sort(rng.integers(0, 20, 500))
+    signal = rng.random(500) < 0.8
+    whole = crowded(mz, scan, signal, 1.0)
+    assert whole.any()
+    monkeypatch.setattr("aavqc.cdms.neighbours.PART", 60)
+    assert np.array_equal(crowded(mz, scan, signal, 1.0), whole)
+
+
 @pytest.mark.parametrize(("distance", "kept"), [(0.5, 80_983), (1.0, 78_510), (5.0, 72_030)])
 def test_real_ions_are_filtered_by_scan_not_by_row(distance: float, kept: int, reference_data: Path) -> None:
     """UniDecCD compares rows that are sorted by m/z and keeps 2,408, 752 and 88 of them."""

@@ -10,14 +10,20 @@ import pytest
 from scipy import special
 
 from aavqc.analysis import Result, analyze
+from aavqc.cdms.capsids import fit_capsids
+from aavqc.cdms.climb import climb
 from aavqc.cdms.comb import comb_mass
 from aavqc.cdms.deconvolution import Grid, by_mass, deconvolve
-from aavqc.cdms.em import State, cell_edges, climb, problem, step
+from aavqc.cdms.em import State, cell_edges, problem, slopes, step
+from aavqc.cdms.mixture import fit_mixture
+from aavqc.cdms.points import Points, gather
+from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.shape import capsid_shape
+from aavqc.cdms.uncertainty import class_shares
 from aavqc.kernels import as_input
 from aavqc.kernels.deconvolve import blur_columns, blur_rows
 from aavqc.kernels.mixture import cell_densities, peak_densities
-from cdms_lists import SLOPE, Lot, draw, table
+from cdms_lists import BOUNDS, CAPSID, NUCLEOTIDE, SLOPE, Lot, draw, table
 
 AAV = {"charge_slope": SLOPE, "serotype": "AAV2", "design_length": 4700}
 NAMES = ("empty", "partial", "full", "overfull")
@@ -35,19 +41,57 @@ def flags(result: Result) -> set[str]:
 
 def test_peak_densities_are_those_of_the_formula() -> None:
     mass, variance = np.array([3.7e6, 3.75e6]), np.array([1e8, 9e8])
-    nodes, found = capsid_shape(47.6e3), np.empty((2, 1))
-    peak_densities(mass, variance, np.array([3.74e6]), np.array([4e8]), nodes, found)
+    nodes, location, width2 = capsid_shape(47.6e3), np.array([3.74e6]), np.array([4e8])
+    found, by_location, by_width2, high, low, _, _ = (np.empty((2, 1)) for _ in range(7))
+    peak_densities(mass, variance, location, width2, nodes, found, by_location, by_width2)
     total = nodes[:, 2] + 4e8 + variance[:, None]
     away = mass[:, None] - 3.74e6 - nodes[:, 1]
     expected = (nodes[:, 0] * np.exp(-0.5 * away**2 / total) / np.sqrt(2 * np.pi * total)).sum(axis=1)
     assert found[:, 0] == pytest.approx(expected, rel=1e-12)
+    unused = np.empty((2, 1)), np.empty((2, 1))
+    for slope, moved, wider, size in ((by_location, 10.0, 0.0, 20.0), (by_width2, 0.0, 1e4, 2e4)):
+        peak_densities(mass, variance, location + moved, width2 + wider, nodes, high, *unused)
+        peak_densities(mass, variance, location - moved, width2 - wider, nodes, low, *unused)
+        assert slope == pytest.approx((high - low) / size, rel=1e-4)
 
 
-def test_the_cells_of_an_ion_hold_what_a_blurred_uniform_stretch_holds() -> None:
-    edges, first, found = np.array([0.0, 2.0, 4.0]), np.zeros(1, np.int64), np.empty((1, 2))
-    cell_densities(np.array([1.5]), np.array([0.75]), 0.25, edges, first, found)
+def test_a_cell_holds_what_a_blurred_uniform_stretch_holds() -> None:
+    edges, found = np.array([0.0, 2.0, 4.0, 90.0]), np.empty((1, 3))
+    cell_densities(np.array([1.5]), np.array([0.75]), 0.25, edges, found)
     below = special.ndtr(np.array([1.5, -0.5, -2.5]))
-    assert found[0] == pytest.approx((below[:-1] - below[1:]) / 2, rel=1e-12)
+    assert found[0, :2] == pytest.approx((below[:-1] - below[1:]) / 2, rel=1e-12)
+    assert found[0, 2] == pytest.approx(float(special.ndtr(-2.5)) / 86, rel=1e-9)
+
+
+def test_gathered_ions_keep_their_number_mass_and_errors() -> None:
+    rng = np.random.default_rng(3)
+    mass, sd = rng.normal(4e6, 8e5, 40_000), rng.uniform(3e4, 4e4, 40_000)
+    points = gather(mass, sd, 8e8)
+    assert points.ions == points.weight.sum() == 40_000
+    assert points.mass.size < 10_000
+    assert (points.mass * points.weight).sum() == pytest.approx(mass.sum(), rel=1e-12)
+    assert np.abs(points.mass[points.of] - mass).max() < 0.1 * np.sqrt(8e8 + sd.min() ** 2) * 1.01
+    assert np.abs(np.log((points.variance[points.of] + 8e8) / (sd**2 + 8e8))).max() < 0.06
+
+
+def test_gathering_wild_ions_takes_bounded_memory() -> None:
+    points = gather(np.array([1.0, 2.0, 1e9]), np.array([1e-9, 1e3, 1e9]), 0.0)
+    assert points.weight.tolist() == [1, 1, 1]
+
+
+def test_gathered_ions_have_the_likeliest_shares_of_single_ones() -> None:
+    """A twentieth of an SD is the most that gathering may move a share; SD of counting 8,000 ions."""
+    rng = np.random.default_rng(4)
+    mass = rng.normal(rng.choice([3.74e6, 4.9e6, 5.19e6], 8000, p=[0.3, 0.2, 0.5]), 6e4)
+    sd, nodes = np.full(8000, 3.6e4), capsid_shape(47.6e3)
+    bounds, start = [3.3e6, 4.5e6, 6.5e6], [3.74e6, 4.9e6, 5.19e6]
+    found = fit_mixture(mass, sd, nodes, bounds, start, further_width=2e4, most_peaks=0)
+    single = Points(mass, sd**2, np.ones(8000), np.arange(8000), 3.6e4**2)
+    given = problem(single, nodes, found.given.edges, False)
+    top = climb(given, found.state)
+    moved = np.abs(top.state.share - found.state.share)
+    assert (moved < 0.05 * np.sqrt(found.state.share * (1 - found.state.share) / 8000)).all()
+    assert (np.abs(top.state.location - found.state.location) < 0.05 * 6e4 / np.sqrt(1600)).all()
 
 
 def test_the_shape_is_that_of_sixty_subunits() -> None:
@@ -65,7 +109,8 @@ def test_each_step_of_the_climb_gains_likelihood() -> None:
     rng = np.random.default_rng(2)
     mass = rng.normal(np.repeat([3.74e6, 5.19e6], [600, 400]), 6e4)
     nodes, bounds = capsid_shape(47.6e3), [3.2e6, 4.5e6, 6.5e6]
-    given = problem(mass, np.full(1000, 3.6e4), nodes, cell_edges(bounds, 6e4), False)
+    points = gather(mass, np.full(1000, 3.6e4), float(nodes[:, 2].min()))
+    given = problem(points, nodes, cell_edges(bounds, 6e4), False)
     cells = given.edges.size - 1
     state = State(np.full(2, 0.3), np.array([3.9e6, 5.0e6]), np.zeros(2), np.full(cells, 0.4 / cells))
     rising = []
@@ -77,6 +122,20 @@ def test_each_step_of_the_climb_gains_likelihood() -> None:
     assert top.converged
     assert top.likelihood >= rising[-1]
     assert top.state.share.sum() + top.state.cells.sum() == pytest.approx(1, abs=1e-12)
+    # at the maximum the likelihood rises as fast with each share that is held as with all of them
+    at = slopes(given, top.state)
+    rise = (at.density / at.total[:, None] * points.weight[:, None]).sum(axis=0) / 1000
+    held = np.concatenate([top.state.share, top.state.cells]) > 1e-6
+    assert rise[held] == pytest.approx(1, abs=2e-3)
+    assert (rise[np.r_[np.zeros(2, bool), top.state.cells > 0]] < 1 + 2e-3).all()
+
+
+@pytest.mark.parametrize("sigma_z", [0.4, 2.0])
+def test_clean_ions_in_any_number_are_fitted_to_the_end(sigma_z: float) -> None:
+    sample = analyze(draw(Lot(SHARES, 60_000, sigma_z), 13), **AAV).samples[0]
+    assert sample.diagnostics["convergence"]["mixture"]["converged"]
+    assert sample.diagnostics["convergence"]["mixture"]["iterations"] < 100
+    assert "mixture_not_converged" not in {f.id for f in sample.flags}
 
 
 @pytest.mark.parametrize(("sigma_z", "limit"), [(0.4, 1.5), (1.5, 1.7), (3.0, 3.0)])
@@ -122,6 +181,34 @@ def test_at_high_noise_intervals_hold_the_truth_or_say_what_is_merged(sigma_z: f
         <= (result.attributes[f"percent_{name}"].ci_high or 0)
     ]
     assert not missed or "classes_merged" in flags(result)
+
+
+def test_a_bound_within_the_blur_of_a_peak_merges_the_classes() -> None:
+    """At 5 e the overfull bound is 1.3 SD beyond the full peak, at 1 e 2.5."""
+    given = draw(Lot(SHARES, 6_000, 5.0), 3)
+    flag = next(f for f in analyze(given, **AAV, sigma_z=5.0).samples[0].flags if f.id == "classes_merged")
+    assert "full and overfull" in flag.message
+    assert (flag.value or 0) < (flag.limit or 0)
+    assert "classes_merged" not in flags(analyze(draw(Lot(SHARES, 6_000, 1.0), 3), **AAV))
+
+
+def test_the_places_of_peaks_are_as_uncertain_as_they_scatter() -> None:
+    """Without them a share's interval is too narrow where peaks overlap."""
+    edges = np.array([0.88 * CAPSID, *(CAPSID + NUCLEOTIDE * nt for nt in BOUNDS), 1.76 * CAPSID])
+    settings = TechniqueSettings(serotype="AAV2", design_length=4700, sigma_z=2.0)
+    found, told = [], []
+    for seed in range(12):
+        record = draw(Lot((0.4, 0, 0.6, 0), 2_000, 2.0), seed)
+        assert record.intensity is not None
+        charge = record.intensity / SLOPE
+        capsids = fit_capsids(charge * (record.mz - 1.007276467), charge, edges, settings)
+        empty = capsids.anchor
+        assert empty is not None
+        found.append(capsids.mixture.state.location[empty])
+        locations = class_shares(capsids.mixture, capsids.edges, 0.03, 0.0, empty).locations
+        told.append(np.sqrt(locations[empty, empty]))
+    # an SD of twelve values is good to 21 %
+    assert float(np.mean(told)) == pytest.approx(float(np.std(found, ddof=1)), rel=3 * 0.21)
 
 
 def test_a_noise_that_the_empty_peak_contradicts_is_flagged() -> None:

@@ -16,6 +16,8 @@ from aavqc.ddpcr import analyze as analyze_plate
 from aavqc.ddpcr.calls import OwnCall, own_calls
 from aavqc.ddpcr.density import density, modes
 from aavqc.ddpcr.gate import Gate
+from aavqc.ddpcr.poisson import poisson_interval
+from aavqc.ddpcr.spread import Exposed, with_hidden
 from aavqc.documents import Well
 from aavqc.kernels.gating import add_to_histogram
 from aavqc.records import DropletPlate, Droplets, InputFile, WellRow, readonly
@@ -323,3 +325,54 @@ def test_noise_makes_no_modes() -> None:
     assert several == 0
     two = np.concatenate([random.normal(0, 1, 10000), random.normal(8, 1, 300)])
     assert [round(m.amplitude) for m in modes(density([two], [0.0], -5, 12, 0.15))] == [0, 8]
+
+
+# ------------------------------------------------------------------------ what a gate hides
+
+
+@pytest.mark.parametrize("rain", [0.05, 0.10])
+def test_a_gate_tells_the_rain_that_it_hides(rain: float) -> None:
+    """Even rain: the share hidden is that of the way from the negatives to the threshold."""
+    made = [droplets(s, 1.0, rain=rain) for s in range(8)]
+    for call, (_, holders) in zip(called(*made), made, strict=True):
+        assert call is not None
+        way = (call.threshold - NEGATIVE[0]) / (POSITIVE[0] - NEGATIVE[0])
+        assert way < 0.2
+        assert call.gate.hidden == pytest.approx(rain * way, rel=0.3)  # 8 × 9480 × rain × 0.08: 8 to 12 % SD
+        assert call.positives == pytest.approx(holders * (1 - rain * way), abs=4 * math.sqrt(holders * rain))
+
+
+def test_bounds_of_own_calls_hold_the_hidden_rain_and_the_vendor_s_know_only_counts() -> None:
+    wells = {f"A{s + 1:02d}": droplets(s, 3.0, rain=0.10) for s in range(4)}
+    record = plate(**{w: a for w, (a, _) in wells.items()})
+    bounds = {}
+    for kind in ("wilson", "vendor"):
+        settings = TechniqueSettings(calls="own", interval=kind)  # type: ignore[arg-type]
+        rows = analyze_plate(record, settings).wells or []
+        bounds[kind] = {row.well: (row.ci_low, row.ci_high) for row in rows}
+    for well, (_, holders) in wells.items():
+        truth = -math.log1p(-holders / 15000) / 0.85e-3
+        low, high = bounds["wilson"][well]
+        assert low is not None
+        assert high is not None
+        assert low <= truth <= high
+        assert truth > (bounds["vendor"][well][1] or 0)  # counts alone miss it
+
+
+def test_rain_that_could_fill_every_negative_droplet_leaves_no_upper_bound() -> None:
+    low, high = with_hidden(4.0, 5.0, [Exposed(990, 1000, 1.0, hidden=0.02)], 0.95)
+    assert 4.0 < low < 4.61
+    assert high is None
+    assert with_hidden(0.6, 0.8, [Exposed(500, 1000, 1.0)], 0.95) == (0.6, 0.8)
+
+
+def test_an_interval_with_hidden_droplets_holds_any_share_of_them() -> None:
+    """9 % of the positives hidden, none or all of them there: 2000 wells each; 3.5 SD of them are 1.7 %."""
+    random = np.random.default_rng(4)
+    for held in (0.5, 0.545):
+        inside = 0
+        for k in random.binomial(1000, 0.5, 2000):
+            well = Exposed(int(k), 1000, 1.0, hidden=0.09)
+            low, high = with_hidden(*poisson_interval(int(k), 1000), [well], 0.95)
+            inside += low <= -math.log1p(-held) <= (high or 0)
+        assert inside / 2000 == pytest.approx(0.95, abs=0.017)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aavqc.ddpcr import TechniqueSettings
 from aavqc.ddpcr import analyze as analyze_plate
 from aavqc.ddpcr.integrity import Integrity, integrity, normalised
-from aavqc.ddpcr.joint import Joint, linked
+from aavqc.ddpcr.joint import Joint, linked, shown
 from aavqc.ddpcr.species import contiguous, pattern_probabilities, species
 from aavqc.documents import Sample
 from aavqc.kernels.gating import count_patterns
@@ -232,3 +232,9 @@ def test_the_pattern_kernel_counts_as_numpy_does() -> None:
     count_patterns(amplitude, thresholds, found)
     index = ((amplitude > thresholds) * np.array([1, 2, 4])).sum(axis=1)
     assert np.array_equal(found, np.bincount(index, minlength=8))
+
+
+def test_hidden_droplets_are_given_back_to_complete_patterns() -> None:
+    """1000 droplets with both targets, of which a gate missed a tenth of the second."""
+    seen = Joint("A01", ("a", "b"), np.array([5000, 100, 0, 900]), (0.0, 1 / 9))
+    assert shown(seen).counts.tolist() == [5000, 0, 0, 1000]

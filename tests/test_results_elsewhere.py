@@ -65,8 +65,6 @@ def test_an_interval_and_words(tmp_path: Path) -> None:
         ("L1,S1,a,elisa,7.42,,,,,,,", 2, "without its unit"),
         ("L1,S1,a,elisa,<5 ng/mL,,,,,,,", 2, "without its unit"),
         ("L1,S1,a,elisa,7.42 pH,pH,,,,,,", 2, "own column"),
-        ("L1,S1,a,elisa,<=5,ng/mL,,,,,,", 2, "bound included"),
-        ("L1,S1,a,elisa,≥ 5,ng/mL,,,,,,", 2, "bound included"),
         ("L1,S1,a,elisa,n/a,ng/mL,,,,,,", 2, "number"),
         ("L1,S1,a,elisa,5,GC/mL,,,,,,", 2, "unknown unit"),
         ("L1,S1,a,elisa,ND,ng/mL,,,,,,", 2, "lod"),

@@ -126,3 +126,22 @@ def test_r12_what_is_set_aside_has_one_order() -> None:
     found = verdict(*given, links=links)
     assert [s.result_id for s in found.set_aside] == ["a", "b"]
     assert verdict(*given[::-1], links=links) == found
+
+
+def test_a_link_to_nothing_names_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "links.toml"
+    text = (
+        'schema = "aavqc.links/1"\n\n[[retests]]\noriginal = "R1"\nretest = "R9"\nreason = "r"\nactor = "A"\n'
+    )
+    path.write_text(text)
+    links = Links.load(path)
+    with pytest.raises(UsageError, match="R9") as caught:
+        links.refuse_impossible(["R1"])  # before anything is computed
+    assert (caught.value.file, caught.value.line) == ("links.toml", 5)
+    links.refuse_impossible(["R1", "R9"])
+    path.write_text(text.replace("R9", "0" * 32))  # may be the hash of a job: known after the analysis
+    links = Links.load(path)
+    links.refuse_impossible(["R1"])
+    with pytest.raises(UsageError, match="0000") as caught:
+        verdict(result(80.0, "R1"), links=links)
+    assert (caught.value.file, caught.value.line) == ("links.toml", 5)

@@ -77,17 +77,35 @@ def test_the_agreement_of_two_methods_is_made_again(example_lot: Path, tmp_path:
     assert verify(tmp_path / "out", source=lot).findings == []
 
 
-def test_results_from_elsewhere_are_named_and_not_judged_again(example_lot: Path, tmp_path: Path) -> None:
-    lot, other = small_lot(example_lot, tmp_path), tmp_path / "other.csv"
-    other.write_text(
-        "lot,sample_id,attribute,technique,value,unit\nEX24-001,EX24-001 vial 9,residual_dna,qpcr,1.5,%\n"
+def test_results_from_elsewhere_and_links_judge_again_where_they_are_named(
+    example_lot: Path, tmp_path: Path
+) -> None:
+    lot, other, links = small_lot(example_lot, tmp_path), tmp_path / "other.csv", tmp_path / "links.toml"
+    columns = "lot,sample_id,result_id,attribute,technique,value,unit"
+    rows = [f"EX24-001,EX24-001 vial 9,{name},residual_dna,qpcr,{v},%" for name, v in (("R1", 9), ("R2", 1))]
+    other.write_text("\n".join([columns, *rows]))
+    links.write_text(
+        'schema = "aavqc.links/1"\n[[retests]]\noriginal = "R1"\nretest = "R2"\nreason = "pipetting"\n'
+        'actor = "A"\nassignable_cause = "tip"\n'
     )
-    run(lot, tmp_path / "out", other=[other])
+    run(lot, tmp_path / "out", other=[other], links=links)
     trail = (tmp_path / "out" / "audit.jsonl").read_text()
     assert hashlib.sha256(other.read_bytes()).hexdigest() in trail
-    report = verify(tmp_path / "out", source=lot)
+
+    for named in ({}, {"other": [other]}, {"links": links}):
+        report = verify(tmp_path / "out", source=lot, **named)
+        assert report.findings == []
+        assert report.checked[-1].startswith("verdicts: not made again")
+    report = verify(tmp_path / "out", source=lot, other=[other], links=links)
     assert report.findings == []
-    assert report.checked[-1].startswith("verdicts: not made again")
+    assert report.checked[-1] == "verdicts: 1 evaluation(s) made again"
+
+    other.write_text("\n".join([columns, *rows]).replace(",1,%", ",8,%"))
+    (finding,) = verify(tmp_path / "out", source=lot, other=[other], links=links).findings
+    assert (finding.file, finding.message) == (
+        "other.csv",
+        "altered bytes: not a file that the batch was given",
+    )
 
 
 def test_what_was_not_altered_verifies_and_comes_out_again(done: BatchReport) -> None:

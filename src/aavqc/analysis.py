@@ -133,6 +133,9 @@ class Result:
             lines += [f"  warning: {warning}" for warning in sample.warnings]
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        return self.payload._repr_html_()
+
 
 def read_all(path: str | Path | BinaryIO, *, name: str | None = None) -> list[Record]:
     """Read every export below a path into records.

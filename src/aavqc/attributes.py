@@ -12,7 +12,7 @@ from aavqc.quantities import UNITS
 
 Technique = Literal["auc", "cdms", "ddpcr"]
 Scope = Literal["fit", "run", "procedure"]
-Qualifier = Literal["<", ">", "ND"]
+Qualifier = Literal["<", ">", "ND", "≤", "≥"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,9 @@ class Attribute:
     scope : {'fit', 'run', 'procedure'} or None
         What the interval covers: this fit; cells or wells and preparations of this
         run; the procedure's intermediate precision.
-    qualifier : {'<', '>', 'ND'} or None
-        The value is censored; ``bound`` is the number behind the sign.
+    qualifier : {'<', '>', 'ND', '≤', '≥'} or None
+        The value is censored; ``bound`` is the number behind the sign. Signs with the bound included
+        come from elsewhere only.
     bound, lod, loq : float or None
 
     Examples

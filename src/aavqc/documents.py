@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aavqc.attributes import Attribute, AttributeSet, Technique
 from aavqc.errors import InputError
+from aavqc.notebook import html_table
 from aavqc.records import InputFile
 from aavqc.textfiles import read_json, write_bytes
 
@@ -228,6 +229,20 @@ class Payload(Document):
     samples: list[Sample]
     wells: list[Well] | None = None
 
+    def _repr_html_(self) -> str:
+        """Return the attributes of all samples as a table, flags and warnings below."""
+        rows, notes = [], []
+        for sample in self.samples:
+            rows += [(sample.sample_id, sample.status, *_told(a)) for a in sample.attributes]
+            notes += [f"{sample.sample_id}: {flag.severity}: {flag.message}" for flag in sample.flags]
+            notes += [f"{sample.sample_id}: {warning}" for warning in sample.warnings]
+        caption = f"{self.technique}, method {self.method.name} version {self.method.version}"
+        return html_table(caption, ("sample", "status", "attribute", "value"), rows, notes)
+
+
+def _told(a: Attribute) -> tuple[str, str]:
+    return a.key, str(a).removeprefix(f"{a.key} ")
+
 
 class ErrorDetails(Document):
     """What went wrong, where, and what was expected."""
@@ -341,6 +356,9 @@ class ResultDocument(Document):
     def samples(self) -> list[Sample]:
         """The samples of the payload."""
         return self.payload.samples
+
+    def _repr_html_(self) -> str:
+        return self.payload._repr_html_()
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
-
-from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from aavqc.auc.attributes import attributes_of
 from aavqc.auc.calibration import calibration_flags, calibration_remarks
@@ -16,9 +12,10 @@ from aavqc.auc.fit import fit_sample
 from aavqc.auc.flags import sample_flags, warnings_of
 from aavqc.auc.integrate import integrate
 from aavqc.auc.models import ALGORITHMS
-from aavqc.auc.residuals import bitmap, point_noise
+from aavqc.auc.pictured import pictured
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.solvent import solvent_flags, solvent_remarks, with_solvent
+from aavqc.blas import one_thread
 from aavqc.documents import Outcome, Sample, generator, plain
 from aavqc.records import Distribution, VelocityGroup, VelocityScans
 
@@ -35,7 +32,7 @@ def analyze(record: VelocityScans | VelocityGroup | Distribution, settings: Tech
     Returns
     -------
     Outcome
-        One sample, with arrays for plots: ``s`` and ``signal``.
+        One sample, with arrays for plots: see :func:`~aavqc.auc.pictured.pictured`.
 
     Raises
     ------
@@ -46,7 +43,7 @@ def analyze(record: VelocityScans | VelocityGroup | Distribution, settings: Tech
     if isinstance(record, Distribution):
         return integrate(record, settings)
     records = record.members if isinstance(record, VelocityGroup) else (record,)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread:
         fit = fit_sample(records, settings)
         attributes = attributes_of(fit, settings, generator(settings.seed, record.inputs))
     flags = [
@@ -72,13 +69,7 @@ def analyze(record: VelocityScans | VelocityGroup | Distribution, settings: Tech
             *solvent_remarks(settings),
         ],
     )
-    arrays: dict[str, NDArray[Any]] = {"s": fit.fits[0].distribution.s}
-    for i, one in enumerate(fit.fits):
-        d = one.distribution
-        suffix = f"_{i}" if i else ""
-        arrays[f"signal{suffix}"] = d.signal
-        arrays[f"residual_bitmap{suffix}"] = bitmap(d.residual, point_noise(d.residual, one.grid.seen))
     algorithms = [ALGORITHMS[fit.model], "auc.composition/3"]
     if fit.resolved is not None:
         algorithms.append("auc.resolve/1")
-    return Outcome([sample], algorithms, arrays=arrays)
+    return Outcome([sample], algorithms, arrays=pictured(fit))

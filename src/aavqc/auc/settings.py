@@ -59,6 +59,12 @@ class Calibration(Document):
     temperature_sd: float | None = Field(None, ge=0, le=10, description="°C")
 
 
+class CalibrationDocument(Calibration):
+    """A calibration as a file of its own (``aavqc.calibration/1``)."""
+
+    schema_: Literal["aavqc.calibration/1"] = Field(alias="schema")
+
+
 class Increment(Document):
     """Refractive increments in mL/g, for interference: usual are 0.185–0.190 and 0.170."""
 

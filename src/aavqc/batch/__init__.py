@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from aavqc.analysis import nothing_found
 from aavqc.batch.execute import run_all
 from aavqc.batch.finished import finished
-from aavqc.batch.jobs import Done, Job, job_id
+from aavqc.batch.jobs import Done, Job
 from aavqc.batch.judge import judge_results
 from aavqc.batch.manifest import make_manifest
-from aavqc.batch.outputs import Results, save_result, write_outputs
+from aavqc.batch.outputs import Results, save_results, write_outputs
 from aavqc.batch.plan import jobs_of, make_plan, regulated
 from aavqc.batch.recorder import Recorder, file_hash
 from aavqc.batch.settle import still_changing
@@ -40,6 +40,7 @@ from aavqc.errors import (
 )
 from aavqc.logs import fields
 from aavqc.parsers import survey
+from aavqc.parsers.plugins import apart
 from aavqc.results import Links, load_results
 from aavqc.sheet import assign
 
@@ -168,8 +169,11 @@ def run(
     plan = make_plan(folder, samples, methods, specification)
     elsewhere = load_results(*other)
     linked = Links.load(links) if links is not None else None
+    if linked is not None:
+        linked.refuse_impossible(c.result_id for some in elsewhere.values() for c in some if c.result_id)
     changing = still_changing(folder)
-    found = survey(folder)
+    with apart():
+        found = survey(folder)
     assignment = assign(plan.rows, found.exports, folder, plan.sheet)
     jobs = jobs_of(plan, found, assignment, actor, reason)
 
@@ -190,14 +194,13 @@ def run(
     lines: list[tuple[tuple[str, ...], str]] = []
     job_of: dict[str, str] = {}
     failed: dict[str, str] = {}
-    for n, ended in enumerate(_carry_out(jobs, changing, recorder, executor, memory), start=1):
-        done = _saved(ended, recorder)
+    for n, done in enumerate(_carry_out(jobs, changing, recorder, executor, memory), start=1):
         if done.document is not None:
             payload = done.document.payload
-            job = job_of[done.record] = job_id(payload)
-            report.payloads[job] = _light(payload, linked is not None)
+            job_of[done.record] = done.job
+            report.payloads[done.job] = _light(payload, linked is not None)
             report.kept += done.kept
-            lines += result_lines(payload, job)
+            lines += result_lines(payload, done.job)
         elif done.error is not None:
             failed[done.record] = str(done.error)
             report.errors.append(done.error)
@@ -272,20 +275,19 @@ def _carry_out(
     for done in finished(recorder, waiting.values()):
         del waiting[done.record]
         yield done
-    yield from run_all(list(waiting.values()), executor, memory)
+    for ended in run_all(list(waiting.values()), executor, memory):
+        yield from _saved(ended, recorder)
 
 
-def _saved(done: Done, recorder: Recorder) -> Done:
-    """Save a result that is new; one that can't be written has failed, and the rest goes on."""
-    if done.document is None or done.kept:
-        return done
-    job = job_id(done.document.payload)
+def _saved(ended: Sequence[Done], recorder: Recorder) -> list[Done]:
+    """Save results that are new; one that can't be written has failed, and the rest goes on."""
+    new = {done.job: (done.document, done.arrays) for done in ended if done.document is not None}
+    written, failed = save_results(recorder.out, new)
     try:
-        save_result(recorder.out, job, done.document, done.arrays)
-        recorder.wrote(job)
+        recorder.wrote(written)
     except UsageError as error:
-        return Done(done.record, error=error)
-    return done
+        failed = dict.fromkeys(new, error)
+    return [Done(done.record, error=failed[done.job]) if done.job in failed else done for done in ended]
 
 
 def _light(payload: Payload, linked: bool) -> Payload:

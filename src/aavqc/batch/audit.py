@@ -9,7 +9,7 @@ keeps.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 FILE = "audit.jsonl"
 ORIGIN = "0" * 64
 
-Event = Literal["run_begun", "recovered", "written", "run_ended"]
+ENDS = ("run_ended", "signed")
+"""Events after which no run is under way."""
+
+Event = Literal["run_begun", "recovered", "written", "run_ended", "signed"]
 
 
 class AuditEntry(Document):
@@ -67,6 +70,11 @@ class Trail:
     def head(self) -> str:
         """Hash of the last entry."""
         return self.entries[-1].hash if self.entries else ORIGIN
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last run came to its end; what was signed since changes nothing of that."""
+        return not self.torn and bool(self.entries) and self.entries[-1].event in ENDS
 
     @property
     def chain(self) -> str:
@@ -124,8 +132,10 @@ def _checked(lines: list[bytes]) -> Iterator[AuditEntry]:
         yield entry
 
 
-def append(path: Path, after: AuditEntry | None, size: int, **content: Any) -> tuple[AuditEntry, int]:
-    """Append an entry to a trail; return it, and the trail's new size.
+def append(
+    path: Path, after: AuditEntry | None, size: int, *contents: Mapping[str, Any]
+) -> tuple[AuditEntry, int]:
+    """Append entries to a trail; return the last, and the trail's new size.
 
     Parameters
     ----------
@@ -134,32 +144,38 @@ def append(path: Path, after: AuditEntry | None, size: int, **content: Any) -> t
         The last entry.
     size : int
         Bytes that the trail has: another size means that another run appends to it as well.
-    **content
-        ``run``, ``event`` and what else the entry says.
+    *contents : mapping
+        One or more: ``run``, ``event`` and what else the entry says.
 
     Raises
     ------
     UsageError
         The place can't be written to, or another run writes to it.
     """
-    entry = AuditEntry(
-        schema="aavqc.audit/1",
-        seq=after.seq + 1 if after else 1,
-        time=now(),
-        previous=after.hash if after else ORIGIN,
-        hash="",
-        **content,
-    )
-    entry = entry.model_copy(update={"hash": _hash(entry)})
-    line = canonical(entry) + b"\n"
+    entries = list(_chained(after, contents))
+    lines = b"".join(canonical(entry) + b"\n" for entry in entries)
     try:
         with open(path, "ab") as stream:
             if stream.tell() != size:
                 raise UsageError("another run writes to this output folder", file=path.name)
-            stream.write(line)
+            stream.write(lines)
     except OSError as error:
         raise UsageError(f"can't be written ({error.strerror})", file=path.name) from error
-    return entry, size + len(line)
+    return entries[-1], size + len(lines)
+
+
+def _chained(after: AuditEntry | None, contents: Iterable[Mapping[str, Any]]) -> Iterator[AuditEntry]:
+    for content in contents:
+        entry = AuditEntry(
+            schema="aavqc.audit/1",
+            seq=after.seq + 1 if after else 1,
+            time=now(),
+            previous=after.hash if after else ORIGIN,
+            hash="",
+            **content,
+        )
+        after = entry.model_copy(update={"hash": _hash(entry)})
+        yield after
 
 
 def anchored(trail: Trail, anchors: Sequence[Anchor], *, own: bool) -> Anchor | None:

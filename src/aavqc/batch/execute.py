@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import ExitStack
 from functools import cache
@@ -24,8 +25,15 @@ SOME_WORKERS = 16
 """Workers of an executor that does not say how many it has."""
 
 
-def run_all(jobs: Sequence[Job], executor: Executor | None, memory: int | None = None) -> Iterator[Done]:
-    """Run jobs, and yield what became of each as it ends.
+HOLD_S = 0.2
+"""How much work in this process may wait to be saved together: what a kill can cost beside the job
+under way."""
+
+
+def run_all(
+    jobs: Sequence[Job], executor: Executor | None, memory: int | None = None
+) -> Iterator[list[Done]]:
+    """Run jobs, and yield what became of them: those together that can be saved together.
 
     Parameters
     ----------
@@ -42,27 +50,46 @@ def run_all(jobs: Sequence[Job], executor: Executor | None, memory: int | None =
     beside the executor: what dies there too is given up, and the rest goes on.
     """
     if executor is None:
-        yield from map(run_job, jobs)
+        yield from _in_turn(jobs)
         return
     _warm(jobs)
     budget = memory or _half_of_memory()
     most = 2 * int(getattr(executor, "workers", SOME_WORKERS))
     waiting, flying, taken = deque(jobs), dict[Future[Done], Job](), 0
+    ended: list[Done] = []
     with ExitStack() as stack:
         lone = cache(lambda: stack.enter_context(local_pool(1)))
-        while waiting or flying:
+        while waiting or flying or ended:
             while waiting and len(flying) < most and (not flying or taken + _estimate(waiting[0]) <= budget):
                 job = waiting.popleft()
                 try:
                     flying[executor.submit(run_job, job)] = job
                 except BrokenExecutor:
-                    yield _alone(job, lone())
+                    yield [_alone(job, lone())]
                 else:
                     taken += _estimate(job)
+            if ended:  # only now: the workers have what comes next while these are saved
+                yield ended
+            ended, lost = [], []
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
                 job = flying.pop(future)
                 taken -= _estimate(job)
-                yield _outcome(future) or _alone(job, lone())
+                done = _outcome(future)
+                ended += [done] if done is not None else []
+                lost += [job] if done is None else []
+            for job in lost:
+                yield [_alone(job, lone())]
+
+
+def _in_turn(jobs: Iterable[Job]) -> Iterator[list[Done]]:
+    ended, since = list[Done](), time.monotonic()
+    for job in jobs:
+        ended.append(run_job(job))
+        if time.monotonic() - since >= HOLD_S:
+            yield ended
+            ended, since = [], time.monotonic()
+    if ended:
+        yield ended
 
 
 def _outcome(future: Future[Done]) -> Done | None:

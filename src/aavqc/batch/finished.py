@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from aavqc import __version__
-from aavqc.batch.jobs import Done, Job, job_id, key_of
+from aavqc.batch.jobs import Done, Job, key_of
 from aavqc.batch.recorder import Recorder
 from aavqc.documents import ResultDocument
-from aavqc.errors import AavqcError
 from aavqc.fingerprint import numerical_platform
 
 
@@ -22,20 +20,14 @@ def finished(recorder: Recorder, jobs: Iterable[Job]) -> Iterator[Done]:
     """
     paths = sorted((recorder.out / "results").glob("*.json"))
     wanted = {job.key: job for job in jobs} if paths else {}
+    now = (__version__, numerical_platform().versions) if paths else None
     for path in paths:
-        document = _as_written(path) if recorder.intact(path.stem) else None
-        if document is None:
+        found = recorder.as_written(path.stem)
+        if found is None:
             continue
-        job = wanted.pop(key_of(document.payload), None)
+        made = found["envelope"]
+        key = key_of(found["payload"]) if (made["aavqc"], made["platform"]["versions"]) == now else ""
+        job = wanted.pop(key, None)
         if job is not None:
-            yield Done(job.export.name, document, kept=True)
-
-
-def _as_written(path: Path) -> ResultDocument | None:
-    try:
-        document = ResultDocument.load(path)
-    except AavqcError:
-        return None
-    envelope = document.envelope
-    current = envelope.aavqc == __version__ and envelope.platform.versions == numerical_platform().versions
-    return document if current and job_id(document.payload) == path.stem else None
+            document = ResultDocument.model_validate(found)
+            yield Done(job.export.name, path.stem, document, kept=True)

@@ -42,11 +42,13 @@ class Job:
 class Done:
     """What became of a job: a result, or the error that ended it.
 
-    ``bug`` holds the traceback of an error that is not the input's fault. A result that was
-    ``kept`` was found finished in OUT: nothing was computed.
+    ``job`` is the identity of a result, see :func:`job_id`. ``bug`` holds the traceback of an error
+    that is not the input's fault. A result that was ``kept`` was found finished in OUT: nothing was
+    computed.
     """
 
     record: str
+    job: str = ""
     document: ResultDocument | None = None
     arrays: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     error: AavqcError | None = None
@@ -60,10 +62,10 @@ def job_id(payload: Payload) -> str:
     return digest(parts)[:32]
 
 
-def key_of(payload: Payload) -> str:
-    """Return the key of the job that a result came from: see :attr:`Job.key`."""
-    inputs = [[i.name, i.sha256] for i in payload.inputs]
-    return digest({"inputs": inputs, "method": payload.method.model_dump()})
+def key_of(payload: Mapping[str, Any]) -> str:
+    """Return the key of the job that a result, as JSON has it, came from: see :attr:`Job.key`."""
+    inputs = [[i["name"], i["sha256"]] for i in payload["inputs"]]
+    return digest({"inputs": inputs, "method": payload["method"]})
 
 
 def run_job(job: Job) -> Done:
@@ -79,7 +81,8 @@ def run_job(job: Job) -> Done:
         finally:
             _refuse_other_bytes(job.export)
         result = analyze_record(record, job.method, rows=job.rows)
-        return Done(job.export.name, result.document(job.actor, job.reason), result.arrays)
+        document = result.document(job.actor, job.reason)
+        return Done(job.export.name, job_id(document.payload), document, result.arrays)
     except AavqcError as error:
         return Done(job.export.name, error=error)
     except MemoryError:

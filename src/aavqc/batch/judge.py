@@ -19,8 +19,6 @@ from aavqc.results import (
 from aavqc.results.candidates import run_of
 from aavqc.results.links import follow
 
-_EXPECTED = "the id of a result that is judged"
-
 
 def judge_results(
     results: Mapping[str, Payload],
@@ -80,8 +78,7 @@ def judge_results(
     known = links.within(c for candidates in samples.values() for c in candidates)
     for retest in links.retests:
         if retest not in known.retests:
-            of = f" of sample {retest.sample_id!r}" if retest.sample_id else ""
-            raise UsageError(f"a link names the result {retest.original!r}{of}", expected=_EXPECTED)
+            raise links.missing(retest.original, retest.sample_id)
     changes = _changes(results, links)
     designs = _designs(results)
     evaluations = []
@@ -123,5 +120,5 @@ def _add(samples: dict[str | None, list[Candidate]], other: Mapping[str | None, 
 
 def _changes(results: Mapping[str, Payload], links: Links) -> list[ManualChange]:
     for missing in (name for c in links.changes for name in (c.before, c.after) if name not in results):
-        raise UsageError(f"a link names the result {missing!r}", expected=_EXPECTED)
+        raise links.missing(missing)
     return [manual_change(c, results[c.before], results[c.after]) for c in links.changes]

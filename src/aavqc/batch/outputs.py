@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ import numpy as np
 
 from aavqc.batch.tables import RESULT_COLUMNS, VERDICT_COLUMNS, verdict_rows
 from aavqc.documents import Manifest, ResultDocument, canonical, digest
-from aavqc.textfiles import csv_line, to_csv, write_bytes
+from aavqc.errors import UsageError
+from aavqc.textfiles import csv_line, to_csv, write_bytes, write_together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,16 +45,45 @@ class Results(Mapping[str, ResultDocument]):
         return len(self._jobs)
 
 
-def save_result(out: Path, job: str, document: ResultDocument, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write a result as its job ends; the arrays first, for a result says that its job is done.
+def result_file(job: str) -> str:
+    """Return the name of a job's result below OUT."""
+    return f"results/{job}.json"
 
-    Raises
-    ------
-    UsageError
-        The place can't be written to.
+
+def arrays_file(job: str) -> str:
+    """Return the name of the arrays beside it."""
+    return f"arrays/{job}.npz"
+
+
+def save_results(
+    out: Path, ended: Mapping[str, tuple[ResultDocument, Mapping[str, NDArray[Any]]]]
+) -> tuple[dict[str, str], dict[str, UsageError]]:
+    """Write results that ended together; the arrays first, for a result says that its job is done.
+
+    Parameters
+    ----------
+    out : Path
+    ended : mapping of job to document and arrays
+
+    Returns
+    -------
+    written : dict of file to SHA-256
+    failed : dict of job to UsageError
     """
-    write_bytes(out / "arrays" / f"{job}.npz", npz_bytes(arrays))
-    document.save(out / "results" / f"{job}.json")
+    arrays = {job: npz_bytes(of_it) for job, (_, of_it) in ended.items()}
+    written, failed = _written(out, arrays, arrays_file)
+    results = {job: canonical(d) + b"\n" for job, (d, _) in ended.items() if job not in failed}
+    more, failed_too = _written(out, results, result_file)
+    return written | more, failed | failed_too
+
+
+def _written(
+    out: Path, contents: Mapping[str, bytes], name: Callable[[str], str]
+) -> tuple[dict[str, str], dict[str, UsageError]]:
+    errors = write_together({out / name(job): data for job, data in contents.items()})
+    failed = {job: errors[out / name(job)] for job in contents if out / name(job) in errors}
+    hashes = {name(j): sha256(data).hexdigest() for j, data in contents.items() if j not in failed}
+    return hashes, failed
 
 
 def write_outputs(

@@ -60,9 +60,8 @@ def make_plan(
         A method, sheet or specification that can't be used.
     """
     by_technique = _methods(folder, methods)
-    setting_names = {name for t in TECHNIQUES for name in settings_class(t).model_fields}
     sheet = Path(samples) if samples is not None else folder / "samples.csv"
-    rows = load_sheet(sheet, setting_names) if samples is not None or sheet.exists() else []
+    rows = load_sheet(sheet, _setting_names()) if samples is not None or sheet.exists() else []
     specifications = [Specification.load(path) for path in _specifications(folder, specification)]
     return Plan(sheet, rows, by_technique, specifications, _lots(rows, sheet.parent))
 
@@ -123,6 +122,10 @@ def _specifications(folder: Path, specification: str | Path | Sequence[str | Pat
         return sorted(folder.glob("specification*.toml"))
     given = [specification] if isinstance(specification, (str, Path)) else specification
     return [Path(path) for path in given]
+
+
+def _setting_names() -> set[str]:
+    return {name for technique in TECHNIQUES for name in settings_class(technique).model_fields}
 
 
 def _lots(rows: Sequence[SheetRow], sheet_folder: Path) -> dict[str, list[Specification]]:

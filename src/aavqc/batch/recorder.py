@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aavqc import __version__
-from aavqc.batch.audit import FILE, AuditEntry, Trail, anchored, append, now, read_trail
+from aavqc.batch.audit import ENDS, FILE, AuditEntry, Trail, anchored, append, now, read_trail
+from aavqc.batch.outputs import arrays_file, result_file
 from aavqc.batch.tables import verdict_rows
 from aavqc.documents import EvaluationEntry, Manifest, canonical, digest
 from aavqc.errors import InputError, UsageError
+from aavqc.textfiles import read_bytes
 
 if TYPE_CHECKING:
     from aavqc.results import Evaluation, Specification
@@ -89,23 +91,30 @@ class Recorder:
         run = digest([begun, trail.head, place, os.getpid()])[:16]
         recorder = cls(out, opened, trail, {"run": run, "actor": actor, "reason": reason})
         if mended:
-            recorder._append("recovered", details=mended)
+            recorder._append({"event": "recovered", "details": mended})
         said = {"aavqc": __version__, "source": place, "store": opened.name if store else None}
-        last = recorder._append("run_begun", details=said | (details or {}))
+        last = recorder._append({"event": "run_begun", "details": said | (details or {})})
         row: Row = {"run": run, "actor": actor, "reason": reason, "source": place, "aavqc": __version__}
         opened.begin({**row, "begun": begun}, recorder._anchor(last))
         return recorder
 
-    def intact(self, job: str) -> bool:
-        """Tell whether a result and its arrays lie in OUT as the trail says they were written."""
-        return all(
-            name in self._files and self._files[name] == file_hash(self.out / name) for name in _of_job(job)
-        )
+    def as_written(self, job: str) -> Plain | None:
+        """Return a result where it and its arrays lie in OUT as the trail says they were written."""
+        result, arrays = (self._files.get(name) for name in (result_file(job), arrays_file(job)))
+        if arrays is None or arrays != file_hash(self.out / arrays_file(job)):
+            return None
+        data = read_bytes(self.out / result_file(job))
+        if hashlib.sha256(data).hexdigest() != result:
+            return None
+        document: Plain = json.loads(data)
+        return document
 
-    def wrote(self, job: str) -> None:
-        """Enter a result and its arrays, which were written to OUT just now."""
-        for name in _of_job(job):
-            self._enter(name)
+    def wrote(self, files: Mapping[str, str]) -> None:
+        """Enter files that were written to OUT just now, each with its SHA-256."""
+        new = {name: sha256 for name, sha256 in files.items() if self._files.get(name) != sha256}
+        if new:
+            self._append(*({"event": "written", "file": n, "sha256": sha256} for n, sha256 in new.items()))
+            self._files |= new
 
     def end(
         self,
@@ -115,16 +124,14 @@ class Recorder:
     ) -> None:
         """Enter the files that every run writes, say that it ends, and mirror OUT in the store."""
         jobs = sorted({entry.job for entry in manifest.files if entry.job})
-        for name in (*(entry.file for entry in manifest.evaluations), *TABLES):
-            self._enter(name)
-        last = self._append(
-            "run_ended",
-            details={
-                "results": len(jobs),
-                "failed": sum(entry.status == "failed" for entry in manifest.files),
-                "overall": {entry.file: entry.overall for entry in manifest.evaluations},
-            },
-        )
+        names = (*(entry.file for entry in manifest.evaluations), *TABLES)
+        self.wrote({name: file_hash(self.out / name) for name in names})
+        counted: dict[str, Any] = {
+            "results": len(jobs),
+            "failed": sum(entry.status == "failed" for entry in manifest.files),
+            "overall": {entry.file: entry.overall for entry in manifest.evaluations},
+        }
+        last = self._append({"event": "run_ended", "details": counted})
         stored = self._store.file_hashes(self._chain)
         self._store.end(
             last.run,
@@ -139,21 +146,14 @@ class Recorder:
     def _documents(self, jobs: Sequence[str], stored: dict[str, str]) -> Iterator[tuple[str, str, Plain]]:
         """Yield the results that the store does not have as they are, one at a time."""
         for job in jobs:
-            name = _of_job(job)[0]
+            name = result_file(job)
             if stored.get(job) != self._files[name]:
                 yield job, self._files[name], read_plain(self.out / name)
 
-    def _enter(self, name: str) -> None:
-        sha256 = file_hash(self.out / name)
-        if sha256 and self._files.get(name) != sha256:
-            self._append("written", file=name, sha256=sha256)
-            self._files[name] = sha256
-
-    def _append(self, event: str, **content: Any) -> AuditEntry:
-        entry, self._size = append(
-            self.out / FILE, self._last, self._size, event=event, **self._who, **content
-        )
-        if self._last is None:
+    def _append(self, *contents: Mapping[str, Any]) -> AuditEntry:
+        said = [{**self._who, **content} for content in contents]
+        entry, self._size = append(self.out / FILE, self._last, self._size, *said)
+        if self._last is None:  # the first entry of a trail is appended alone
             self._chain = entry.hash
         self._last = entry
         return entry
@@ -212,10 +212,6 @@ def _specification_row(specification: Specification) -> Row:
     return {**named, "document": canonical(specification)}
 
 
-def _of_job(job: str) -> tuple[str, str]:
-    return f"results/{job}.json", f"arrays/{job}.npz"
-
-
 def _require(**said: str | None) -> None:
     missing = [name for name, text in said.items() if not (text or "").strip()]
     if missing:
@@ -231,7 +227,7 @@ def _mended(trail: Trail, anchor: Anchor | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if trail.torn:
         found["cut"] = {"bytes": len(trail.torn), "sha256": hashlib.sha256(trail.torn).hexdigest()}
-    if trail.entries and trail.entries[-1].event != "run_ended":
+    if trail.entries and trail.entries[-1].event not in ENDS:
         found["unfinished_run"] = trail.entries[-1].run
     beyond = len(trail.entries) - (anchor.length if anchor else 0)
     if beyond:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aavqc import __version__
 from aavqc.batch.compare import Difference, compare
@@ -13,7 +13,7 @@ from aavqc.documents import Method, Payload, ResultDocument, SheetRow
 from aavqc.errors import VerificationError
 from aavqc.fingerprint import numerical_platform
 from aavqc.parsers import Export
-from aavqc.results import Evaluation, Specification
+from aavqc.results import Candidate, Evaluation, Links, Specification
 
 
 def other_platform(document: ResultDocument) -> str | None:
@@ -77,12 +77,19 @@ def judge_again(
     *,
     with_sheet: bool,
     exactly: bool,
+    other: Mapping[str | None, Sequence[Candidate]],
+    links: Links | None,
 ) -> list[VerificationError]:
     """Judge a lot again by the results of the re-run; return the first difference, if any."""
     lots: dict[str, list[Specification]] = {stored.lot: []} if with_sheet and stored.lot else {}
     without_sheet = None if with_sheet else stored.lot
     made = judge_results(
-        dict(sorted(payloads.items())), [specification], lots=lots, without_sheet=without_sheet
+        dict(sorted(payloads.items())),
+        [specification],
+        lots=lots,
+        without_sheet=without_sheet,
+        other=other,
+        links=links,
     )
     again = next(one for one in made if one.lot == stored.lot)
     found = compare(stored.model_dump(mode="json"), again.model_dump(mode="json"), exactly=exactly)

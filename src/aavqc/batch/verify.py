@@ -1,32 +1,33 @@
 """Verify an output folder: nothing in it or under it was altered, and it comes out again.
 
 In this order: the audit trail and its head in the store; the files of OUT against the trail; the
-store against the files; the raw files against the manifest; a re-run against the results.
+signatures; the store against the files; the raw files against the manifest; a re-run against the results.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aavqc.batch.audit import FILE, AuditEntry, Trail, anchored, read_trail
+from aavqc.batch.audit import FILE, AuditEntry, Trail
 from aavqc.batch.compare import OF_THE_WIDTH, RELATIVE
-from aavqc.batch.mirror import altered_store, check_store
-from aavqc.batch.recorder import STORE, file_hash, read_plain
+from aavqc.batch.intact import altered_files, other_bytes, whole_trail
+from aavqc.batch.mirror import check_store
+from aavqc.batch.recorder import file_hash, read_plain
 from aavqc.batch.rerun import judge_again, other_platform, rerun
+from aavqc.batch.signatures import check_signatures
 from aavqc.documents import Manifest, Payload, ResultDocument, digest
 from aavqc.errors import AavqcError, InputError, VerificationError
 from aavqc.parsers import Survey, survey
-from aavqc.results import Evaluation, Specification
+from aavqc.results import Candidate, Evaluation, Links, Specification, load_results
+from aavqc.signing import Trust
 
 if TYPE_CHECKING:
     from aavqc.store import Plain, Store
-
-FOLDERS = ("arrays", "lots", "results")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,14 @@ class Verification:
 
 
 def verify(
-    out: str | Path, *, source: str | Path | None = None, store: str | None = None, again: bool = True
+    out: str | Path,
+    *,
+    source: str | Path | None = None,
+    store: str | None = None,
+    other: Sequence[str | Path] = (),
+    links: str | Path | None = None,
+    again: bool = True,
+    trust: Trust | None = None,
 ) -> Verification:
     """Check an output folder of a batch; nothing is changed.
 
@@ -57,8 +65,12 @@ def verify(
         The folder of exports; default where it was when the batch ran.
     store : str, optional
         URL, where the batch was given one.
+    other, links : paths, optional
+        Results from elsewhere and links that the batch was given, to judge the lots again.
     again : bool
         Analyze the exports again and compare.
+    trust : Trust, optional
+        Who may sign, and who vouches for the time; default: any key, no time stamp is checked.
 
     Returns
     -------
@@ -68,27 +80,66 @@ def verify(
     ------
     InputError
         No output folder of a batch, or a store named by URL that can't be reached.
+    UsageError
+        There are signatures, and the extra ``signing`` that checks them is not installed.
     """
     out = Path(out)
     if not (out / FILE).is_file() and not (out / "manifest.json").is_file():
         raise InputError("no output folder of a batch", file=str(out), expected=f"{FILE} and manifest.json")
     report = Verification()
     try:
-        trail, opened = _trail(out, store, report)
-        altered = _files(out, trail, report)
+        trail, opened = whole_trail(out, store)
+        report.checked.append(_said(trail))
+        report.findings.extend(altered_files(out, trail))
+        report.checked.append(f"files of OUT: {len(trail.files)} against the audit trail")
+        altered = frozenset(finding.file or "" for finding in report.findings)
         if "manifest.json" in altered:  # what follows rests on it
             return report
+        findings, signed = check_signatures(out, trail, altered, trust or Trust())
+        report.findings.extend(findings)
+        report.checked.extend(signed)
         folder = _Folder(out, trail, altered)
         report.findings.extend(
             check_store(opened, trail.chain, folder.manifest, folder.documents, folder.evaluations)
         )
         report.checked.append(f"store {Path(opened.name).name}: every row made again from the files")
+        beside = _Beside.checked(_begun(trail), other, links)
         surveyed = _raw(folder.manifest, Path(source or _begun(trail).details["source"]), report)
         if again:
-            _again(folder, surveyed, opened, report)
+            _again(folder, surveyed, opened, beside, report)
     except VerificationError as error:
         report.findings.append(error)
     return report
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What was judged beside the results; ``complete`` where all that the batch was given is named."""
+
+    other: Mapping[str | None, Sequence[Candidate]]
+    links: Links | None
+    complete: bool
+
+    @classmethod
+    def checked(cls, begun: AuditEntry, other: Sequence[str | Path], links: str | Path | None) -> _Beside:
+        """Read files that the batch was given, after a check that they are those."""
+        judged = [h for h in (*begun.details.get("other", ()), begun.details.get("links")) if h]
+        given = [*map(Path, other), *([Path(links)] if links is not None else [])]
+        for path in given:
+            found = file_hash(path)
+            if found not in judged:
+                raise VerificationError(
+                    "altered bytes: not a file that the batch was given" if found else "missing",
+                    file=path.name,
+                    expected=", ".join(f"sha256 {h[:16]}…" for h in judged) or "none",
+                    found=f"{found[:16]}…" if found else None,
+                )
+        known = {file_hash(path) for path in given}
+        return cls(
+            load_results(*other),
+            None if links is None else Links.load(links),
+            known.issuperset(judged),
+        )
 
 
 @dataclass(frozen=True)
@@ -117,66 +168,15 @@ class _Folder:
                 yield job, self.trail.files[name], read_plain(self.out / name)
 
 
-def _trail(out: Path, url: str | None, report: Verification) -> tuple[Trail, Store]:
-    """Check the trail, and that its end is the one that the store keeps."""
-    from aavqc.store import Store
-
-    trail = read_trail(out / FILE)
-    if not trail.entries:
-        raise VerificationError("missing: the audit trail", file=FILE)
-    if url is None and not (out / STORE).is_file():
-        raise VerificationError(
-            "missing: the store", file=STORE, hint="where the batch had a --store, name it here too"
-        )
-    try:
-        store = Store(url or out / STORE)
-        anchors = store.anchors()
-    except InputError as error:
-        if url is not None:  # a server that is down is no alteration
-            raise
-        raise altered_store(error) from error
-    anchor = anchored(trail, anchors, own=url is None)
-    if trail.torn or trail.entries[-1].event != "run_ended":
-        raise VerificationError(
-            "unfinished: the last run was interrupted",
-            file=FILE,
-            line=len(trail.entries),
-            hint="run the same batch again: it resumes",
-        )
-    if anchor is None or anchor.length < len(trail.entries):
-        raise VerificationError(
-            "altered bytes: the store does not keep the head of this audit trail",
-            file=FILE,
-            expected=f"{anchor.length if anchor else 'no'} entries, as in the store",
-            found=str(len(trail.entries)),
-        )
+def _said(trail: Trail) -> str:
     mended = sum(entry.event == "recovered" for entry in trail.entries)
-    report.checked.append(
-        f"{FILE}: {len(trail.entries)} entries, the head as in the store"
-        + (f"; {mended} run(s) were interrupted and resumed" if mended else "")
+    return f"{FILE}: {len(trail.entries)} entries, the head as in the store" + (
+        f"; {mended} run(s) were interrupted and resumed" if mended else ""
     )
-    return trail, store
 
 
 def _begun(trail: Trail) -> AuditEntry:
     return next(entry for entry in reversed(trail.entries) if entry.event == "run_begun")
-
-
-def _files(out: Path, trail: Trail, report: Verification) -> frozenset[str]:
-    """Check every file that the trail names, and that there are no others; return the altered."""
-    altered = set()
-    for name, sha256 in sorted(trail.files.items(), key=lambda item: (item[0] != "manifest.json", item[0])):
-        found = file_hash(out / name)
-        if found != sha256:
-            altered.add(name)
-            kind = "altered bytes: not the file that was written" if found else "missing: a file of OUT"
-            report.findings.append(_other(kind, name, sha256, found))
-    present = [p.relative_to(out).as_posix() for f in FOLDERS for p in (out / f).glob("*") if p.is_file()]
-    for name in sorted(set(present) - trail.files.keys()):
-        if not name.rpartition("/")[2].startswith("."):  # a temporary file of a run that was killed
-            report.findings.append(VerificationError("added: a file that no run wrote", file=name))
-    report.checked.append(f"files of OUT: {len(trail.files)} against the audit trail")
-    return frozenset(altered)
 
 
 def _raw(manifest: Manifest, source: Path, report: Verification) -> Survey:
@@ -199,7 +199,7 @@ def _raw(manifest: Manifest, source: Path, report: Verification) -> Survey:
             )
         elif row.sha256 != entry.sha256:
             kind = "altered bytes: not the raw file that was analyzed"
-            report.findings.append(_other(kind, entry.path, entry.sha256 or "", row.sha256))
+            report.findings.append(other_bytes(kind, entry.path, entry.sha256 or "", row.sha256))
     later = len(now.keys() - {entry.path for entry in manifest.files})
     report.checked.append(
         f"raw files: {len(seen)} in {source}"
@@ -208,13 +208,7 @@ def _raw(manifest: Manifest, source: Path, report: Verification) -> Survey:
     return found
 
 
-def _other(kind: str, name: str, expected: str, found: str) -> VerificationError:
-    return VerificationError(
-        kind, file=name, expected=f"sha256 {expected[:16]}…", found=f"{found[:16]}…" if found else None
-    )
-
-
-def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification) -> None:
+def _again(folder: _Folder, surveyed: Survey, store: Store, beside: _Beside, report: Verification) -> None:
     """Analyze again what is as it was, and judge the lots again by that."""
     record_of = {entry.job: entry.record for entry in folder.manifest.files if entry.job}
     exports = {export.name: export for export in surveyed.exports}
@@ -247,8 +241,11 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification
         return
     details = _begun(folder.trail).details
     with_sheet = details.get("sample_sheet") is not None
-    if details.get("other") or details.get("links"):
-        report.checked.append("verdicts: not made again, for results from elsewhere or links took part")
+    if not beside.complete:
+        report.checked.append(
+            "verdicts: not made again, for results from elsewhere or links took part"
+            " (name them with --other, --links)"
+        )
         return
     stored = {row["sha256"]: row["document"] for row in store.rows("specifications")}
     for file, evaluation in folder.evaluations.items():
@@ -267,6 +264,15 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, report: Verification
             )
             continue
         report.findings.extend(
-            judge_again(file, evaluation, specification, payloads, with_sheet=with_sheet, exactly=not others)
+            judge_again(
+                file,
+                evaluation,
+                specification,
+                payloads,
+                with_sheet=with_sheet,
+                exactly=not others,
+                other=beside.other,
+                links=beside.links,
+            )
         )
     report.checked.append(f"verdicts: {len(folder.evaluations)} evaluation(s) made again")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aavqc.cdms import mass_list, pipeline
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.documents import Outcome
 from aavqc.records import IonTable, MassList
@@ -28,6 +27,12 @@ def analyze(record: IonTable | MassList, settings: TechniqueSettings) -> Outcome
     UsageError
         A setting that can't be followed.
     """
-    if isinstance(record, MassList):
-        return mass_list.analyze(record, settings)
-    return pipeline.analyze(record, settings)
+    # here, not above: reading and filtering ions then load no compiler, which takes 100 MB
+    from threadpoolctl import threadpool_limits
+
+    from aavqc.cdms import mass_list, pipeline
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        if isinstance(record, MassList):
+            return mass_list.analyze(record, settings)
+        return pipeline.analyze(record, settings)

@@ -11,6 +11,7 @@ import numpy as np
 
 from aavqc.capsid import CLASSES, capsid_mass
 from aavqc.cdms.capsids import Capsids, fit_capsids
+from aavqc.cdms.em import shape_variance
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.method import ClassShare, Method, Triple, peak_row
 from aavqc.cdms.mixture import Mixture, fit_mixture
@@ -41,6 +42,10 @@ NOISE_LIMIT = 0.15
 
 MERGED_SD = 0.03
 """SD of a class's share from which, where a neighbour makes up for it, the two are one."""
+
+LEAST_GAP = 1.45
+"""So many SD of a peak's blur a bound must be away from it: nearer, what lies beyond hangs on the
+shape of the peak's tail and on how well the noise is known, and no longer on the ions."""
 
 
 def by_mixture(
@@ -182,12 +187,13 @@ def _flags(found: Capsids, shares: Shares, settings: TechniqueSettings, n: int, 
 
 def _noise_flag(found: Capsids) -> list[Flag]:
     """Compare the width of the sample's own peak with that of the noise given."""
-    seen, charge = found.seen, found.line.intercept if found.line is not None else 0.0
-    if seen is None or found.line is None:
+    seen, line, state = found.seen, found.line, found.mixture.state
+    if seen is None or line is None:
         return []
-    charge += found.line.slope * float(np.median(found.mixture.given.mass))
+    mass = float(state.location[state.share.argmax()])
+    charge = line.intercept + line.slope * mass
     given = float(found.noise.at(np.array([charge]))[0])
-    other = capsid_mass(None).sd / (float(np.median(found.mixture.given.mass)) / charge)
+    other = capsid_mass(None).sd / (mass / charge)
     ratio = (seen.constant**2 + other**2) / (given**2 + other**2) - 1
     wrong = 2 * seen.rel_sd * seen.constant**2 / (given**2 + other**2)
     if abs(ratio) <= max(NOISE_LIMIT, 3 * wrong):
@@ -199,12 +205,17 @@ def _noise_flag(found: Capsids) -> list[Flag]:
 
 
 def _merged(found: Capsids, shares: Shares, left: int, right: int, n: int, z: float) -> list[Flag]:
-    """Say where two classes can't be told apart: each is badly known, and their sum well."""
+    """Say where two classes can't be told apart.
+
+    Either each is badly known and their sum well, or the bound lies within the blur of a peak.
+    """
     both = np.zeros(4)
     both[[left, right]] = 1
     sum_sd = math.sqrt(max(float(both @ shares.covariance @ both), 0.0))
     least = min(math.sqrt(shares.covariance[j, j]) for j in (left, right))
-    if least < MERGED_SD or sum_sd > least / 2:
+    gap = _gap(found, left, right)
+    unknown = least >= MERGED_SD and sum_sd <= least / 2
+    if not unknown and gap >= LEAST_GAP:
         return []
     value = float(both @ shares.value)
     low, high = effective_interval(min(value, 1.0), sum_sd**2, n, z)
@@ -213,8 +224,19 @@ def _merged(found: Capsids, shares: Shares, left: int, right: int, n: int, z: fl
         f"{names} can't be told apart at this charge noise: together {100 * value:.1f} % "
         f"({100 * low:.1f}–{100 * high:.1f})"
     )
-    return [
-        Flag(
-            id="classes_merged", severity="warning", message=message, value=100 * least, limit=100 * MERGED_SD
-        )
-    ]
+    shown, limit = (100 * least, 100 * MERGED_SD) if unknown else (gap, LEAST_GAP)
+    return [Flag(id="classes_merged", severity="warning", message=message, value=shown, limit=limit)]
+
+
+def _gap(found: Capsids, left: int, right: int) -> float:
+    """Return how far the bound of two classes is from the largest peak of both, in SD of its blur."""
+    given, state = found.mixture.given, found.mixture.state
+    within = (state.location >= found.edges[left]) & (state.location < found.edges[right + 1])
+    held = np.where(within, state.share * given.points.ions, 0.0)
+    k = int(held.argmax())
+    if held[k] < LEAST_IONS:
+        return math.inf
+    part = found.mixture.owned(k)
+    variance = float((part * given.points.variance[given.points.of]).sum() / part.sum())
+    blur = math.sqrt(shape_variance(given.nodes) + float(state.width2[k]) + variance)
+    return abs(float(state.location[k]) - float(found.edges[right])) / blur

@@ -47,7 +47,9 @@ class Response:
     def charge(self, intensity: FloatArray, mz: FloatArray) -> FloatArray:
         """Return charges, in e."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            return np.asarray((intensity - self.intercept) / (self.slope + self.mz_slope * mz))
+            charge = np.asarray(intensity - self.intercept)
+            charge /= self.slope + self.mz_slope * mz if self.mz_slope else self.slope
+        return charge
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _anchor(found: Mixture, expected: float) -> int | None:
     """Return the empty peak, if there is one that is near enough and large enough."""
     state = found.state
     off = np.abs(state.location / expected - 1)
-    held = np.where(off <= ANCHOR_LIMIT, state.share, 0.0) * found.given.mass.size
+    held = np.where(off <= ANCHOR_LIMIT, state.share, 0.0) * found.given.points.ions
     best = int(held.argmax())
     return best if held[best] >= ANCHOR_IONS else None
 

@@ -68,7 +68,7 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
         "charge_mz_slope": settings.charge_mz_slope,
         "injection_time_used": multiplied,
     }
-    mz = record.mz.astype(np.float64)
+    mz = np.asarray(record.mz, np.float64)
     least = 1 if settings.single_standard else 2
     fitted = fit_calibration(mz, intensity, settings.standards, least) if settings.standards else None
     if fitted is not None:
@@ -105,9 +105,10 @@ def _of_file(record: IonTable, settings: TechniqueSettings) -> Charges:
 
 def _per_ion(record: IonTable, flags: list[Flag]) -> tuple[FloatArray, bool]:
     """Return the signal of one ion: of a flux-scaled spectrum, intensity × injection time in s."""
-    intensity = np.asarray(record.intensity, np.float64)
-    if record.flux_scaled and record.injection_time_ms is not None:
-        return intensity * (record.injection_time_ms / 1000), True
+    time, intensity = record.injection_time_ms, np.asarray(record.intensity, np.float64)
+    if record.flux_scaled and time is not None:
+        seconds = (time[:1] if time.strides == (0,) else time) / 1000  # one number for all ions, often
+        return np.asarray(intensity * seconds), True
     if record.flux_scaled:
         message = "no injection times: the charge slope holds only if they are all as at calibration"
         flags.append(_flag("injection_time_unknown", "warning", message))

@@ -1,4 +1,4 @@
-"""Maximum likelihood of a mixture of peaks and cells, by accelerated expectation maximisation."""
+"""The likelihood of a mixture of peaks and cells, and expectation maximisation of it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aavqc.cdms.points import Points
 from aavqc.kernels import as_input
 from aavqc.kernels.mixture import cell_densities, expectation, peak_densities
 from aavqc.records import FloatArray
 
 CELL = 2.0
 """Width of a cell of the remainder, in SD of the blur: finer structure is noise or a peak."""
-
-BAND = 8
-"""Cells that an ion can come from."""
-
-TOLERANCE = 2e-3
-"""Gain in log-likelihood of a step below which the climb ends: far less than a parameter's worth."""
-
-STEPS = 500
 
 
 @dataclass(frozen=True)
@@ -31,30 +23,27 @@ class Problem:
 
     Attributes
     ----------
-    mass, variance : arrays, shape (n,)
-        Of each ion, Da, and the variance of its error.
+    points : Points
     nodes : array, shape (j, 3)
         Shape of a peak: weight, shift, variance.
     edges : array, shape (cells + 1,)
         Of the free-form remainder.
     free_width : bool
         Each peak has a width of its own.
-    first, table : arrays
-        Densities of the cells, by ion.
+    cells : array, shape (points, cells)
+        Density of each cell at each point.
     """
 
-    mass: FloatArray
-    variance: FloatArray
+    points: Points
     nodes: FloatArray
     edges: FloatArray
     free_width: bool
-    first: NDArray[np.int64]
-    table: FloatArray
+    cells: FloatArray
 
     @property
     def blur(self) -> float:
         """SD of a peak as it is seen, Da, beside its own width."""
-        return float(np.sqrt(shape_variance(self.nodes) + np.median(self.variance)))
+        return float(np.sqrt(shape_variance(self.nodes) + self.points.median_variance))
 
     @property
     def centres(self) -> FloatArray:
@@ -79,34 +68,40 @@ class State:
 
 
 @dataclass(frozen=True)
-class Climb:
-    """A maximum: parameters, log-likelihood, steps taken, whether it was reached."""
+class Slopes:
+    """Density at each point of peaks and cells, and how it changes with the peaks' parameters.
 
-    state: State
-    likelihood: float
-    steps: int
-    converged: bool
+    Attributes
+    ----------
+    density : array, shape (n, k + c)
+        Of each peak and each cell, at share 1.
+    by_location, by_width2 : arrays, shape (n, k)
+        Derivatives of the density in all.
+    total : array, shape (n,)
+        Density in all.
+    """
+
+    density: FloatArray
+    by_location: FloatArray
+    by_width2: FloatArray
+    total: FloatArray
 
 
-def problem(
-    mass: FloatArray, sd: FloatArray, nodes: FloatArray, edges: FloatArray, free_width: bool
-) -> Problem:
-    """Blur the cells for each ion.
+def problem(points: Points, nodes: FloatArray, edges: FloatArray, free_width: bool) -> Problem:
+    """Blur the cells for each point.
 
     Parameters
     ----------
-    mass, sd : arrays, shape (n,)
-        Of each ion, and the SD of its error, Da.
+    points : Points
     nodes : array, shape (j, 3)
     edges : array, shape (cells + 1,)
         From :func:`cell_edges`.
     free_width : bool
     """
-    mass, variance, edges = as_input(mass), as_input(sd**2), as_input(edges)
-    first = np.zeros(mass.size, np.int64)
-    table = np.zeros((mass.size, min(BAND, edges.size - 1)))
-    cell_densities(mass, variance, shape_variance(nodes), edges, first, table)
-    return Problem(mass, variance, as_input(nodes), edges, free_width, first, table)
+    edges = as_input(edges)
+    cells = np.empty((points.mass.size, edges.size - 1))
+    cell_densities(points.mass, points.variance, shape_variance(nodes), edges, cells)
+    return Problem(points, as_input(nodes), edges, free_width, cells)
 
 
 def cell_edges(bounds: Sequence[float], blur: float) -> FloatArray:
@@ -125,50 +120,14 @@ def shape_variance(nodes: FloatArray) -> float:
     return float((nodes[:, 0] * (nodes[:, 2] + (nodes[:, 1] - mean) ** 2)).sum())
 
 
-def climb(given: Problem, start: State, most: int = STEPS) -> Climb:
-    """Climb to the maximum of the likelihood near a start.
-
-    Expectation maximisation, each pair of steps extrapolated; an extrapolation that loses
-    likelihood is shortened, at last to none, so that the likelihood never falls.
-
-    References
-    ----------
-    Varadhan R, Roland C (2008) Scand J Stat 35:335.
-    """
-    state, last, steps = start.scaled(), -np.inf, 0
-    unit, peaks = float(np.median(given.mass)) / 30, start.share.size
-    while steps < most:
-        _, first = step(given, state)
-        before, second = step(given, first)
-        steps += 2
-        origin, middle = _pack(state, unit), _pack(first, unit)
-        rise = middle - origin
-        bend = _pack(second, unit) - middle - rise
-        bent = float(np.sqrt((bend**2).sum()))
-        reach = -float(np.sqrt((rise**2).sum())) / bent if bent > 1e-13 else -1.0
-        state = second
-        while reach < -1.01:
-            trial = _unpack(origin - 2 * reach * rise + reach**2 * bend, peaks, unit)
-            likelihood, improved = step(given, trial)
-            steps += 1
-            if likelihood >= before:
-                state = improved
-                break
-            reach = (reach - 1) / 2
-        if before - last < TOLERANCE:
-            break
-        last = before
-    likelihood, _ = step(given, state)
-    return Climb(state, likelihood, steps, steps < most)
-
-
 def step(given: Problem, state: State) -> tuple[float, State]:
-    """Return the log-likelihood of a state, and the state after one step."""
+    """Return the log-likelihood of a state, and the state after one step, which has no less."""
+    points = given.points
     sums, cells = np.empty((state.share.size, 5)), np.empty(state.cells.size)
     likelihood = expectation(
-        given.mass, given.variance,
+        points.mass, points.variance, points.weight,
         as_input(state.share), as_input(state.location), as_input(state.width2), given.nodes,
-        as_input(state.cells), given.first, given.table,
+        as_input(state.cells), given.cells,
         sums, cells,
     )  # fmt: skip
     some = sums[:, 1] > 0
@@ -180,32 +139,20 @@ def step(given: Problem, state: State) -> tuple[float, State]:
     return likelihood, State(sums[:, 0], location, width2, cells).scaled()
 
 
-def densities(given: Problem, state: State) -> FloatArray:
-    """Return each ion's density of each peak, at share 1, shape (n, k)."""
-    density = np.empty((given.mass.size, state.share.size))
-    peak_densities(
-        given.mass, given.variance, as_input(state.location), as_input(state.width2), given.nodes, density
-    )
-    return density
+def slopes(given: Problem, state: State) -> Slopes:
+    """Return densities at each point, and their derivatives."""
+    peaks, by_location, by_width2 = peaks_at(given, state.location, state.width2)
+    density = np.hstack([peaks, given.cells])
+    # einsum: no BLAS, whose sums depend on the number of threads
+    total = np.einsum("nj,j->n", density, np.concatenate([state.share, state.cells]))
+    return Slopes(density, by_location * state.share, by_width2 * state.share, np.maximum(total, 1e-300))
 
 
-def total_density(given: Problem, state: State, density: FloatArray) -> FloatArray:
-    """Return each ion's density under the whole mixture, given those of the peaks."""
-    total = (density * state.share).sum(axis=1)
-    for b in range(given.table.shape[1]):
-        total += state.cells[np.minimum(given.first + b, state.cells.size - 1)] * given.table[:, b]
-    return np.asarray(np.maximum(total, 1e-300))
-
-
-def _pack(state: State, unit: float) -> FloatArray:
-    """Return roots of shares, and locations and widths in one unit: comparable steps."""
-    return np.concatenate(
-        [np.sqrt(state.share), state.location / unit, np.sqrt(state.width2) / unit, np.sqrt(state.cells)]
-    )
-
-
-def _unpack(values: FloatArray, k: int, unit: float) -> State:
-    positive = np.maximum(values, 0.0) ** 2
-    return State(
-        positive[:k], values[k : 2 * k] * unit, positive[2 * k : 3 * k] * unit**2, positive[3 * k :]
-    ).scaled()
+def peaks_at(
+    given: Problem, location: FloatArray, width2: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the density at each point of peaks at share 1, and its slopes, each of shape (n, k)."""
+    points = given.points
+    found = [np.empty((points.mass.size, location.size)) for _ in range(3)]
+    peak_densities(points.mass, points.variance, as_input(location), as_input(width2), given.nodes, *found)
+    return found[0], found[1], found[2]

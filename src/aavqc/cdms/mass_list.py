@@ -17,7 +17,7 @@ from aavqc.cdms.peaks import Peak, histogram, mass_peaks
 from aavqc.cdms.photometry import contrast_masses, photometry_windows
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.smear import Blur, unfolded_shares
-from aavqc.cdms.windows import Windows, windows
+from aavqc.cdms.windows import Windows, expected_masses, windows
 from aavqc.documents import Flag, Outcome, Sample, plain
 from aavqc.quantities import UNITS
 from aavqc.records import FloatArray, MassList
@@ -88,6 +88,8 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
         warnings=warnings,
     )
     arrays = {} if mass is None else histogram(mass)
+    if arrays and record.instrument != "mass_photometry":  # its scale sees DNA as less than it weighs
+        arrays |= expected_masses(settings)
     return Outcome([sample], ["cdms.list/1", "cdms.peaks/1", "cdms.window/1"], arrays=arrays)
 
 

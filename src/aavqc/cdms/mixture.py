@@ -1,8 +1,8 @@
 """Peaks and a free-form remainder, fitted to single ions by maximum likelihood.
 
-Every ion keeps its own error: nothing is binned, nothing is weighted by charge. Peaks of capsids
-have the shape that assembly by chance gives them; what lies between them without being a peak
-(partial genomes) is a remainder of uniform cells, each wider than the blur.
+Every ion keeps its own error, and none is weighted by charge. Peaks of capsids have the shape that
+assembly by chance gives them; what lies between them without being a peak (partial genomes) is a
+remainder of uniform cells, each wider than the blur.
 """
 
 from __future__ import annotations
@@ -13,19 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aavqc.cdms.em import (
-    Climb,
-    Problem,
-    State,
-    cell_edges,
-    climb,
-    densities,
-    problem,
-    shape_variance,
-    total_density,
-)
-from aavqc.kernels import as_input
-from aavqc.kernels.mixture import peak_densities
+from aavqc.cdms.climb import Climb, climb
+from aavqc.cdms.em import Problem, State, cell_edges, peaks_at, problem, shape_variance, slopes
+from aavqc.cdms.points import gather
 from aavqc.records import FloatArray
 
 CLEAR, BESIDE = 4.0, 2.0
@@ -41,9 +31,6 @@ HELD = 1e-4
 """Share above which a cell counts as a parameter."""
 
 MOST_PEAKS = 10
-
-SEARCHED = 30_000
-"""Ions by which a candidate for a further peak is looked for; the fit itself takes all."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +56,9 @@ class Mixture:
 
     def owned(self, k: int) -> FloatArray:
         """Return the part of each ion that peak ``k`` has."""
-        density = densities(self.given, self.state)
-        return np.asarray(
-            density[:, k] * self.state.share[k] / total_density(self.given, self.state, density)
-        )
+        at = slopes(self.given, self.state)
+        part = at.density[:, k] * self.state.share[k] / at.total
+        return np.asarray(part[self.given.points.of])
 
 
 def fit_mixture(
@@ -114,7 +100,8 @@ def fit_mixture(
     Mixture
     """
     blur = math.sqrt(shape_variance(nodes) + float(np.median(sd)) ** 2)
-    given = problem(mass, sd, nodes, cell_edges(bounds, blur), further_width is None)
+    points = gather(mass, sd, float(nodes[:, 2].min()))
+    given = problem(points, nodes, cell_edges(bounds, blur), further_width is None)
     k, c = len(start), given.edges.size - 1
     width2 = np.zeros(k) if further_width is not None else np.full(k, (0.03 * np.array(start)) ** 2)
     state = State(np.full(k, 0.8 / k), np.array(start, float), width2, np.full(c, 0.2 / c))
@@ -143,22 +130,17 @@ def _bic(given: Problem, found: Climb) -> float:
     """Count two or three parameters a peak, and one for each cell that holds anything."""
     state = found.state
     parameters = (3 if given.free_width else 2) * state.share.size + int((state.cells > HELD).sum())
-    return -2 * found.likelihood + math.log(given.mass.size) * parameters
+    return -2 * found.likelihood + math.log(given.points.ions) * parameters
 
 
 def _candidates(given: Problem, state: State, further_width: float | None) -> list[State]:
     """Add a small peak where the likelihood rises most, or in place of the heaviest cell."""
-    every = slice(None, None, math.ceil(given.mass.size / SEARCHED))
-    total = total_density(given, state, densities(given, state))[every]
+    total = slopes(given, state).total
     ends = given.edges[0], given.edges[-1]
     grid = np.arange(*ends, max(given.blur / 2, (ends[1] - ends[0]) / 200))
     width2 = float(state.width2.min()) if further_width is None else further_width**2
-    density = np.empty((total.size, grid.size))
-    peak_densities(
-        as_input(given.mass[every]), as_input(given.variance[every]), grid,
-        np.full(grid.size, width2), given.nodes, density,
-    )  # fmt: skip
-    rise = (density / total[:, None]).sum(axis=0)
+    density, _, _ = peaks_at(given, grid, np.full(grid.size, width2))
+    rise = np.einsum("n,nj->j", given.points.weight / total, density)
     tops = np.flatnonzero((rise >= np.roll(rise, 1)) & (rise >= np.roll(rise, -1)))
     places = grid[tops[np.argsort(-rise[tops], kind="stable")][:TRIED]].tolist()
     heaviest = int((state.cells / np.diff(given.edges)).argmax())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aavqc.records import FloatArray
+
+PART = 200_000
+"""Ions, and the rest of a scan, that are sorted at a time."""
 
 
 def crowded(
@@ -37,9 +41,25 @@ def crowded(
     near = np.zeros(mz.size, bool)
     if scan is None:
         return near
-    at = np.flatnonzero(signal)
-    at = at[np.lexsort((mz[at], scan[at]))]
-    close = (np.diff(mz[at]) <= distance) & (np.diff(scan[at]) == 0)
-    near[at[:-1][close]] = True
-    near[at[1:][close]] = True
+    for part in _parts(scan):
+        at = np.flatnonzero(signal[part])
+        mz_at, scan_at = mz[part][at], scan[part][at]
+        order = np.lexsort((mz_at, scan_at))
+        close = (np.diff(mz_at[order]) <= distance) & (np.diff(scan_at[order]) == 0)
+        at = at[order] + part.start
+        near[at[:-1][close]] = True
+        near[at[1:][close]] = True
     return near
+
+
+def _parts(scan: NDArray[np.integer[Any]]) -> Iterator[slice]:
+    """Cut between scans where they come in order, as spectra do: millions of ions are not sorted at once."""
+    if (scan[1:] < scan[:-1]).any():
+        yield slice(0, scan.size)
+        return
+    start = 0
+    while start < scan.size:
+        last = min(start + PART, scan.size) - 1
+        end = int(np.searchsorted(scan, scan[last], side="right"))
+        yield slice(start, end)
+        start = end

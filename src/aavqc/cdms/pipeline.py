@@ -24,11 +24,11 @@ from aavqc.cdms.noise import GIVEN_REL_SD, LEAST_NOISE, ChargeNoise
 from aavqc.cdms.peaks import Peak, histogram, mass_peaks
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.smear import unfolded_shares
-from aavqc.cdms.windows import Windows, windows
+from aavqc.cdms.windows import Windows, expected_masses, windows
 from aavqc.documents import Flag, Outcome, Sample, generator, plain
 from aavqc.records import IonTable
 
-ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/1", "cdms.peaks/1", "cdms.window/1"]
+ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/2", "cdms.peaks/1", "cdms.window/1"]
 PLOTTED_IONS = 5000
 
 
@@ -253,10 +253,15 @@ def _standards(peaks: Sequence[Peak], settings: TechniqueSettings) -> list[dict[
 
 
 def _arrays(record: IonTable, ions: Ions, settings: TechniqueSettings) -> dict[str, NDArray[Any]]:
-    """Return the mass histogram, and a sample of ions that is the same on every run."""
+    """Return the mass histogram, what masses are expected, and ions drawn the same on every run."""
     n = ions.mass.size
     chosen = np.arange(n)
     if n > PLOTTED_IONS:
         rng = generator(settings.seed, record.inputs)
         chosen = np.sort(rng.choice(n, PLOTTED_IONS, replace=False))
-    return {**histogram(ions.mass), "mz": ions.mz[chosen], "charge": ions.charge[chosen]}
+    return {
+        **histogram(ions.mass),
+        **expected_masses(settings),
+        "mz": ions.mz[chosen],
+        "charge": ions.charge[chosen],
+    }

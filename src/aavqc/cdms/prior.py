@@ -66,4 +66,7 @@ def informed(
     other, other_sd = line.intercept / steep, line.spread / steep
     own_sd = sigma_z * mz
     trust = other_sd**2 / (other_sd**2 + own_sd**2)
-    return trust * mass + (1 - trust) * other, np.sqrt(trust) * own_sd
+    best, sd = trust * mass + (1 - trust) * other, np.sqrt(trust) * own_sd
+    # a mass M spreads its charges over d(m/z) = m/z² dz / M: the likelihood has M as a factor,
+    # which moves its maximum
+    return best + sd**2 / best, sd

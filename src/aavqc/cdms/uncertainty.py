@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from aavqc.cdms.em import Problem, State, densities, problem, total_density
+from aavqc.cdms.em import State, problem, slopes
 from aavqc.cdms.mixture import Mixture
+from aavqc.kernels import as_input
+from aavqc.kernels.mixture import information
 from aavqc.records import FloatArray
 
 WIDTH_REL_SD = 0.5
@@ -24,9 +26,6 @@ WIDTH_REL_SD = 0.5
 
 LEAST_WIDTH = 10e3
 """Da by which the membership of a peak near a bound passes from one class to the next."""
-
-COUNTED = 30_000
-"""Ions whose scores are summed; of more, every so-many-th, and the sum is scaled up."""
 
 NUDGE = 1e-3
 """Relative step of numerical derivatives."""
@@ -61,7 +60,6 @@ class _Scores:
     others: FloatArray
     total: FloatArray
     prior: FloatArray
-    repeat: float
 
 
 def class_shares(
@@ -100,21 +98,23 @@ def class_shares(
     if anchor is not None:
         by_location[anchor] -= moved.sum(axis=0)
         reference = float(state.location[anchor])
+    unit = found.given.blur
     rest = np.zeros((scores.others.shape[1] - len(moved), 4))
-    gradient = np.vstack([member - value, by_location, rest])
+    gradient = np.vstack([member - value, by_location * unit, rest])
     columns = np.hstack([scores.density, scores.others]) / scores.total[:, None]
-    known = _covariance(columns, np.full(scores.total.size, scores.repeat), scores.prior)
+    known = _covariance(columns, found.given.points.weight, scores.prior)
     by_scale = (state.location - reference) @ moved - _flow(found, edges, reference)
     covariance = gradient.T @ known @ gradient + scale_rel_sd**2 * np.outer(by_scale, by_scale)
-    least = value * (1 - value) / found.given.mass.size
+    ions = found.given.points.ions
+    least = value * (1 - value) / ions
     covariance[np.diag_indices(4)] = np.maximum(covariance.diagonal(), least)
     blank = np.array([_blank_sd(found, scores, weight, member[:, j], edges[j : j + 2]) for j in range(4)])
-    for j in np.flatnonzero(value * found.given.mass.size < 1):  # not seen: its neighbour may hold it
+    for j in np.flatnonzero(value * ions < 1):  # not seen: its neighbour may hold it
         beside = max((i for i in (j - 1, j + 1) if 0 <= i < 4), key=lambda i: value[i])
         swap = np.eye(4)[j] - np.eye(4)[beside]
         covariance = covariance + blank[j] ** 2 * np.outer(swap, swap)
     k, c = len(moved), len(weight)
-    return Shares(value, covariance, blank, known[c : c + k, c : c + k])
+    return Shares(value, covariance, blank, unit**2 * known[c : c + k, c : c + k])
 
 
 def effective_interval(value: float, variance: float, n: int, z: float) -> tuple[float, float]:
@@ -156,45 +156,34 @@ def _flow(found: Mixture, edges: FloatArray, reference: float) -> FloatArray:
 
 
 def _scores(found: Mixture, some: NDArray[np.int64], noise_rel_sd: float) -> _Scores:
-    whole, state = found.given, found.state
-    every = slice(None, None, max(1, math.ceil(whole.mass.size / COUNTED)))
-    mass, sd = whole.mass[every], np.sqrt(whole.variance[every])
-    given = problem(mass, sd, whole.nodes, whole.edges, whole.free_width)
-    density = densities(given, state)
-    total = total_density(given, state, density)
-    step = NUDGE * whole.blur
-    ahead, behind = (densities(given, replace(state, location=state.location + d)) for d in (step, -step))
-    by_location = (ahead - behind) / (2 * step) * state.share
-    noisier = problem(mass, sd * (1 + NUDGE), whole.nodes, whole.edges, whole.free_width)
-    by_noise = (total_density(noisier, state, densities(noisier, state)) - total) / NUDGE
-    wider = replace(state, width2=state.width2 * (1 + NUDGE) ** 2)
-    by_width = (total_density(given, wider, densities(given, wider)) - total) / NUDGE
-    prior = np.zeros(2 * state.share.size + some.size + 2)
+    given, state = found.given, found.state
+    k = state.share.size
+    at = slopes(given, state)
+    noisier = replace(given.points, variance=given.points.variance * (1 + NUDGE) ** 2)
+    louder = slopes(problem(noisier, given.nodes, given.edges, given.free_width), state)
+    by_noise = (louder.total - at.total) / NUDGE
+    by_width = (2 * state.width2 * at.by_width2).sum(axis=1)
+    prior = np.zeros(2 * k + some.size + 2)
     prior[-2:] = 1 / max(noise_rel_sd, 1e-3) ** 2, 1 / WIDTH_REL_SD**2
     return _Scores(
-        np.hstack([density, _cells(given)[:, some]]),
-        np.column_stack([by_location, by_noise, by_width]),
-        total,
+        np.hstack([at.density[:, :k], at.density[:, k + some]]),
+        # locations in units of the blur: numbers of one size, so that none is taken for nothing
+        np.column_stack([given.blur * at.by_location, by_noise, by_width]),
+        at.total,
         prior,
-        whole.mass.size / mass.size,
     )
 
 
-def _cells(given: Problem) -> FloatArray:
-    """Return each ion's density of every cell, shape (n, cells)."""
-    full = np.zeros((given.mass.size, given.edges.size - 1))
-    np.put_along_axis(full, given.first[:, None] + np.arange(given.table.shape[1]), given.table, axis=1)
-    return full
-
-
 def _covariance(columns: FloatArray, weight: FloatArray, prior: FloatArray) -> FloatArray:
-    """Return the inverse of the information; einsum, because BLAS sums in the order of its threads."""
-    information = np.einsum("ni,n,nj->ij", columns, weight, columns) + np.diag(prior)
-    diagonal = information.diagonal()
+    """Return the inverse of the information in scores."""
+    gradient, known = np.empty(prior.size), np.empty((prior.size, prior.size))
+    information(as_input(columns), as_input(weight), gradient, known)
+    known += np.diag(prior)
+    diagonal = known.diagonal()
     told = diagonal > 1e-12 * diagonal.max()  # of the others the ions say nothing: no peak is there
     scale = np.sqrt(diagonal[told])
-    scaled = information[np.ix_(told, told)] / np.outer(scale, scale)
-    covariance = np.zeros(information.shape)
+    scaled = known[np.ix_(told, told)] / np.outer(scale, scale)
+    covariance = np.zeros(known.shape)
     covariance[np.ix_(told, told)] = np.linalg.inv(scaled + 1e-9 * np.eye(scale.size)) / np.outer(
         scale, scale
     )
@@ -214,17 +203,17 @@ def _blank_sd(
     if share > 0:
         stand_in = scores.density[:, here] @ weight[here] / share
     else:
-        every = slice(None, None, max(1, math.ceil(found.given.mass.size / COUNTED)))
-        mass, sd = found.given.mass[every], np.sqrt(found.given.variance[every])
-        stand_in = problem(mass, sd, found.given.nodes, bounds, False).table[:, 0]
+        edges = as_input(bounds)
+        stand_in = problem(found.given.points, found.given.nodes, edges, False).cells[:, 0]
     without = np.maximum(scores.total - share * stand_in, 1e-9 * scores.total)
     keep = np.concatenate([~here, ~here[:k], [True, True]])
     columns = np.hstack([scores.density, scores.others])[:, keep]
     columns = np.column_stack([columns, stand_in]) / without[:, None]
     prior = np.append(scores.prior[keep], 0.0)
-    counted = scores.repeat * without / scores.total
+    weight_of = found.given.points.weight
+    counted = weight_of * without / scores.total
     variance = max(float(_covariance(columns, counted, prior)[-1, -1]), 0.0)
-    missing = scores.repeat * max(float((1 - stand_in / scores.total).sum()), 0.0)
+    missing = max(float((weight_of * (1 - stand_in / scores.total)).sum()), 0.0)
     return _one_sided_sd(variance, missing)
 
 

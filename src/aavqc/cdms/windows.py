@@ -83,3 +83,19 @@ def windows(mass: FloatArray, settings: TechniqueSettings) -> Windows | None:
     at = np.searchsorted(ordered, edges)
     members = {name: ordered[at[i] : at[i + 1]] for i, name in enumerate(CLASSES)}
     return Windows(edges, members, int(at[0]), int(ordered.size - at[-1]))
+
+
+def expected_masses(settings: TechniqueSettings) -> dict[str, FloatArray]:
+    """Return what figures mark: the mass of an empty capsid, and with the designed genome, in Da.
+
+    Nothing without ``design_length``.
+
+    Examples
+    --------
+    >>> expected_masses(TechniqueSettings(serotype="AAV2", design_length=4700))["expected_da"]
+    array([3740400., 5192465.])
+    """
+    if settings.design_length is None:
+        return {}
+    capsid = capsid_mass(settings.serotype).mean
+    return {"expected_da": np.array([capsid, capsid + NUCLEOTIDE_MASS * settings.design_length])}

@@ -11,8 +11,11 @@ import typer
 from aavqc import __version__
 from aavqc.cli.analyze import register as analyze
 from aavqc.cli.batch import register as batch
+from aavqc.cli.export import register as export
 from aavqc.cli.inspect import register as inspect
+from aavqc.cli.report import register as report
 from aavqc.cli.schema import register as schema
+from aavqc.cli.sign import register as sign
 from aavqc.cli.simulate import register as simulate
 from aavqc.cli.stderr import talk, talking
 from aavqc.cli.verify import register as verify
@@ -29,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for add_commands in (batch, verify, inspect, analyze, simulate, schema):
+for add_commands in (batch, report, verify, sign, export, inspect, analyze, simulate, schema):
     add_commands(app)
 
 

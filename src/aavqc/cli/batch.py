@@ -272,7 +272,22 @@ def _run_batch(folder: str | Path, out: str | Path, **options: Any) -> BatchRepo
             overall=evaluation.overall,
             specification=evaluation.specification.id,
         )
+    _report(report.out, options["executor"])
     return report
+
+
+def _report(out: Path, executor: Executor | None) -> None:
+    """Write the reports of lots whose results changed; results stand whatever becomes of these."""
+    from aavqc.batch.pool import LocalPool
+    from aavqc.report.write import write_reports
+
+    local = executor if isinstance(executor, LocalPool) else None  # a cluster need not see OUT
+    try:
+        written = write_reports(out, changed=True, executor=local)
+    except Exception as error:  # a report costs no result, and verdicts alone set the exit code  # noqa: BLE001
+        talk(f"no report: {type(error).__name__}: {error}; `aavqc report {out}` tries again")
+    else:
+        talk(f"report: {written.index}")
 
 
 def _final(codes: Counter[int], code: int, narrowed: set[int] | None) -> int:

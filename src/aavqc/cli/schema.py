@@ -20,8 +20,8 @@ def schema(
     name: Annotated[
         str,
         typer.Argument(
-            help="result, error, specification, method, samples, links, other, evaluation, certificate,"
-            " manifest or audit."
+            help="result, error, specification, method, samples, links, other, calibration, evaluation,"
+            " certificate, manifest, audit, signature or asm-shaped."
         ),
     ],
 ) -> int:

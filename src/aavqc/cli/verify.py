@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from aavqc.cli.batch import LinksFile, OtherResults
 from aavqc.cli.output import LogJson, command, data_channel, printable, talk
 from aavqc.errors import EXIT_OK
 
@@ -28,6 +29,12 @@ def verify(
         Optional[str],  # noqa: UP045
         typer.Option("--store", help="URL, where the batch was given one."),
     ] = None,
+    trust: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--trust", help="Public key of a signer, or root certificate of time stamps (PEM)."),
+    ] = None,
+    other: OtherResults = None,
+    links: LinksFile = None,
     no_rerun: Annotated[bool, typer.Option("--no-rerun", help="Compare bytes, analyze nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
     log_json: LogJson = False,
@@ -35,8 +42,12 @@ def verify(
     """Check raw files, results, audit trail and store of a batch, and analyze again."""
     with data_channel() as channel:
         from aavqc.batch.verify import verify as check
+        from aavqc.signing.timestamps import load_trust
 
-        report = check(out, source=source, store=store, again=not no_rerun)
+        trusted = load_trust(trust) if trust else None
+        report = check(
+            out, source=source, store=store, other=other or (), links=links, again=not no_rerun, trust=trusted
+        )
         for line in report.checked:
             talk(f"checked: {line}")
         for finding in report.findings[1:]:

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TechniqueSettings", "analyze"]
 
-ALGORITHMS = ["ddpcr.poisson/2", "ddpcr.titer/2"]
-GATING = ["ddpcr.gate/2", "ddpcr.clusters/1"]
-INTEGRITY = "ddpcr.integrity/1"
+ALGORITHMS = ["ddpcr.poisson/2", "ddpcr.titer/3"]
+GATING = ["ddpcr.gate/3", "ddpcr.clusters/1"]
+INTEGRITY = "ddpcr.integrity/2"
 SURE = 0.9
 """Probability of its cluster from which on a droplet's call is clear."""
 
@@ -137,7 +137,8 @@ def _plot_arrays(
 ) -> dict[str, NDArray[Any]]:
     """Return at most 5000 droplets a well, drawn by the seed and the input's hash.
 
-    With the vendor's calls where there are any, and the probability of those made here.
+    With the names of their channels, the vendor's calls where there are any, and the probability of
+    those made here. Amplitudes in single precision: a plate of 96 wells is kept in half of the bytes.
     """
     random = generator(settings.seed, record.inputs)
     arrays: dict[str, NDArray[Any]] = {}
@@ -147,7 +148,9 @@ def _plot_arrays(
         kept = np.arange(total)
         if total > PLOTTED:
             kept = np.sort(random.choice(total, PLOTTED, replace=False, shuffle=False))
-        arrays[f"droplets/{well}"] = shown[well] = droplets.amplitude[kept]
+        shown[well] = droplets.amplitude[kept]
+        arrays[f"droplets/{well}"] = shown[well].astype(np.float32)
+        arrays[f"channels/{well}"] = np.array(droplets.channels, dtype=np.str_)
         if droplets.positive is not None:
             arrays[f"calls/{well}"] = droplets.positive[kept]
     channels = {well: droplets.channels for well, droplets in record.droplets.items()}

@@ -18,7 +18,7 @@ Assay = tuple[str, str]
 ENOUGH = 200_000
 """Droplets of a plate that show whether a dye bleeds; more change nothing."""
 
-BLED = 0.1
+BLED = 0.15
 """Droplets without a dye in a population, as a share of what independence gives, below which it is bleed."""
 
 CLEAR = 4.0

@@ -143,14 +143,14 @@ def target_flags(target: str, found: Mapping[str, Any], template: bool) -> list[
 
 
 def _rain_at_stake(count: WellCount) -> float:
-    """Return the part by which λ would be less, to first order, with all rain negative.
+    """Return the part by which λ would change, to first order, with all rain negative, or all positive.
 
     A share r of the k positives changes λ by ``r k / (n - k)``: at λ 3 by 6 times r.
     """
     density = count.copies_per_droplet
-    if count.calls != "own" or count.own is None or not count.own.gate.rain or not density:
+    if count.calls != "own" or count.own is None or not density:
         return 0.0
-    return count.own.gate.rain * math.expm1(density) / density
+    return max(count.own.gate.rain or 0.0, count.hidden) * math.expm1(density) / density
 
 
 def _droplets(counts: Sequence[WellCount], counting: Collection[str]) -> list[Flag]:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from aavqc.attributes import Attribute
-from aavqc.ddpcr.joint import Joint
+from aavqc.ddpcr.joint import Joint, shown
 from aavqc.ddpcr.settings import TechniqueSettings
-from aavqc.ddpcr.species import contiguous, species
-from aavqc.ddpcr.spread import widening
+from aavqc.ddpcr.species import Species, contiguous, species
+from aavqc.ddpcr.spread import one_sided_factor, widening
 from aavqc.documents import Flag
 from aavqc.intervals import normal_quantile
 
@@ -63,7 +63,7 @@ def integrity(joints: Sequence[Joint], settings: TechniqueSettings) -> Integrity
 
     Species are told apart well by well; complete molecules and all molecules are added over
     wells. The interval is the delta method's of the multinomial counts, widened by what wells
-    scatter beyond it.
+    scatter beyond it, and on the side where the number would lie with the droplets that gates may hide.
 
     Parameters
     ----------
@@ -76,13 +76,12 @@ def integrity(joints: Sequence[Joint], settings: TechniqueSettings) -> Integrity
     Integrity or None
         None where no well has droplets negative for all targets and positive for any.
     """
-    found = [(j, s) for j in joints if (s := species(j.counts, settings.volume_cv)) and s.density.sum() > 0]
+    found = _told_apart(joints, settings)
     if not found:
         return None
     size = found[0][0].counts.size
     droplets = [int(j.counts.sum()) for j, _ in found]
-    full = math.fsum(n * float(s.density[-1]) for n, (_, s) in zip(droplets, found, strict=True))
-    total = math.fsum(n * float(s.density.sum()) for n, (_, s) in zip(droplets, found, strict=True))
+    full, total = _molecules(found)
     value = full / total
     variance, chi2 = 0.0, 0.0
     for n, (joint, s) in zip(droplets, found, strict=True):
@@ -93,7 +92,10 @@ def integrity(joints: Sequence[Joint], settings: TechniqueSettings) -> Integrity
         chi2 += (n * float(s.density[-1] - value * s.density.sum())) ** 2 / own if own > 0 else 0.0
     freedom = len(found) - 1
     factor = widening(chi2, freedom, settings.coverage) if freedom else 1.0
-    half = normal_quantile(settings.coverage) * factor * math.sqrt(variance) / total
+    sd = factor * math.sqrt(variance) / total
+    shift = _shift_by_hidden(joints, settings, value)
+    half = normal_quantile(settings.coverage) * sd
+    half *= one_sided_factor(abs(shift) / sd, settings.coverage) if sd else 1.0
     density = np.average([s.density for _, s in found], axis=0, weights=droplets)
     counts = np.sum([j.counts for j, _ in found], axis=0)
     gaps = math.fsum(float(density[t]) for t in range(1, size) if not contiguous(t))
@@ -101,14 +103,34 @@ def integrity(joints: Sequence[Joint], settings: TechniqueSettings) -> Integrity
         targets=found[0][0].targets,
         wells=tuple(j.well for j, _ in found),
         value=value,
-        low=max(value - half, 0.0),
-        high=min(value + half, 1.0),
+        low=max(value - half + min(shift, 0.0), 0.0),
+        high=min(value + half + max(shift, 0.0), 1.0),
         naive=float(counts[-1] / counts[1:].sum()),
         any_density=max(float(s.density.sum()) for _, s in found),
         species={_name(t, len(found[0][0].targets)): float(density[t]) for t in range(1, size)},
         gaps=gaps / float(density.sum()),
         constrained=any(s.constrained for _, s in found),
     )
+
+
+def _told_apart(joints: Sequence[Joint], settings: TechniqueSettings) -> list[tuple[Joint, Species]]:
+    """Return the wells whose species can be told apart, and which hold any."""
+    return [(j, s) for j in joints if (s := species(j.counts, settings.volume_cv)) and s.density.sum() > 0]
+
+
+def _molecules(found: Sequence[tuple[Joint, Species]]) -> tuple[float, float]:
+    """Return the complete molecules and all molecules of wells."""
+    droplets = [int(j.counts.sum()) for j, _ in found]
+    full = math.fsum(n * float(s.density[-1]) for n, (_, s) in zip(droplets, found, strict=True))
+    return full, math.fsum(n * float(s.density.sum()) for n, (_, s) in zip(droplets, found, strict=True))
+
+
+def _shift_by_hidden(joints: Sequence[Joint], settings: TechniqueSettings, value: float) -> float:
+    """Return how far the integrity would move with the droplets that gates may hide; 0 if nothing tells."""
+    if not any(any(j.hidden) for j in joints):
+        return 0.0
+    full, total = _molecules(_told_apart([shown(j) for j in joints], settings))
+    return full / total - value if total else 0.0
 
 
 def normalised(sample: Integrity, control: Integrity) -> Integrity | None:

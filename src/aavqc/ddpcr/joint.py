@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,15 @@ class Joint:
     targets : tuple of str
     counts : int64 array, shape (2**targets,)
         Bit t of the index: positive for target t.
+    hidden : tuple of float
+        By target: droplets below the gate that may be positive, as a share of those above; empty for a
+        vendor's calls.
     """
 
     well: str
     targets: tuple[str, ...]
     counts: NDArray[np.int64]
+    hidden: tuple[float, ...] = ()
 
 
 def joint_counts(record: DropletPlate, well: str, counts: Sequence[WellCount]) -> list[Joint]:
@@ -71,7 +75,8 @@ def joint_counts(record: DropletPlate, well: str, counts: Sequence[WellCount]) -
     elif droplets.positive is not None:
         calls = droplets.positive[:, at][(droplets.positive >= 0).all(axis=1)].astype(np.float64)
         count_patterns(as_input(calls), np.full(len(used), 0.5), found)
-    return [Joint(well, tuple(by_channel[c].target for c in used), found)]
+    targets = tuple(by_channel[c].target for c in used)
+    return [Joint(well, targets, found, tuple(by_channel[c].hidden for c in used))]
 
 
 def linked_per_ul(count: WellCount, well: Sequence[WellCount], joints: Sequence[Joint]) -> float | None:
@@ -117,6 +122,24 @@ def linked(joint: Joint, volume_cv: float = 0.0) -> float | None:
         ]
         return max(parts[0] + parts[1] - parts[2], 0.0)
     return max(math.log(total * none / ((first + none) * (second + none))), 0.0)
+
+
+def shown(joint: Joint) -> Joint:
+    """Return the counts with the droplets that gates may hide, each target's missed without regard to others.
+
+    Examples
+    --------
+    >>> shown(Joint("A01", ("a", "b"), np.array([800, 0, 0, 200]), (0.1, 0.0))).counts.tolist()
+    [800, 0, 0, 220]
+    """
+    counts = joint.counts.astype(np.float64)
+    index = np.arange(counts.size)
+    for target, share in enumerate(joint.hidden):
+        positive = index >> target & 1 == 1
+        found = share * counts[positive]
+        counts[positive] += found
+        counts[~positive] -= found
+    return replace(joint, counts=np.rint(np.maximum(counts, 0.0)).astype(np.int64))
 
 
 def _margin(joint: Joint, first: str, second: str | None) -> Joint | None:

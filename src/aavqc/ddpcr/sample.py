@@ -75,8 +75,9 @@ def sample_result(plate: Plate, plans: Sequence[Plan]) -> Sample:
         diagnostics[target] = _diagnostics(kept, outlook) | {"rejected": [asdict(r) for r in rejected]}
         table.append(dmiqe(target, wells, diagnostics[target], outlook.background, plate.record))
         flags += target_flags(target, diagnostics[target], template)
-    warnings = _without_titer(pool) if template else []
-    if role == "sample" and warnings and any(u.plan.settings.regulated and not u.dilution for u in pool):
+    untold = _without_titer(pool) if template else []
+    warnings = [*plate.record.remarks, *untold]
+    if role == "sample" and untold and any(u.plan.settings.regulated and not u.dilution for u in pool):
         message = "a regulated method needs dilution_factor for vg_titer"
         flags.append(Flag(id="constant_required", severity="warning", message=message))
     flags += _disagreement(attributes)

@@ -13,7 +13,7 @@ from aavqc.ddpcr.calls import OwnCall
 from aavqc.ddpcr.chain import Dilution
 from aavqc.ddpcr.poisson import Vendor, copies_per_droplet, poisson_interval
 from aavqc.ddpcr.settings import TechniqueSettings
-from aavqc.ddpcr.spread import Exposed, total_interval
+from aavqc.ddpcr.spread import Exposed, total_interval, with_hidden
 from aavqc.ddpcr.volumes import partition_volumes
 from aavqc.documents import Well
 from aavqc.records import DropletPlate, Droplets, WellDilution, WellRow
@@ -56,6 +56,11 @@ class WellCount:
         if self.positives is None or not self.accepted:
             return None
         return copies_per_droplet(self.positives, self.accepted, self.volume_cv)
+
+    @property
+    def hidden(self) -> float:
+        """Droplets below the gate that may be positive, as a share of those above; 0 for a vendor's calls."""
+        return self.own.gate.hidden if self.calls == "own" and self.own is not None else 0.0
 
     @property
     def saturated(self) -> bool:
@@ -138,14 +143,18 @@ def interval_of(
     if settings.interval == "vendor_total" and count.merged_from and count.copies_per_ul is not None:
         members = [exposed(c) for c in plate if c.well in count.merged_from and c.target == count.target]
         return total_interval(count.copies_per_ul, bounds, [m for m in members if m], settings.coverage)
-    return bounds
+    well = exposed(count)
+    if well is None or settings.interval in ("vendor", "vendor_total"):
+        return bounds
+    return with_hidden(*bounds, [well], settings.coverage)
 
 
 def exposed(count: WellCount, factor: float = 1.0) -> Exposed | None:
     """Return a count with its exposure: copies a droplet at unit concentration over ``factor``."""
     if count.positives is None or not count.accepted or count.volume_nl is None:
         return None
-    return Exposed(count.positives, count.accepted, count.volume_nl * 1e-3 / factor, count.volume_cv)
+    exposure = count.volume_nl * 1e-3 / factor
+    return Exposed(count.positives, count.accepted, exposure, count.volume_cv, count.hidden)
 
 
 def well_document(

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -19,7 +19,16 @@ from typing import BinaryIO, Literal
 from aavqc.errors import AavqcError, InputError
 from aavqc.parsers.formats import Export, Format, Grouping
 from aavqc.parsers.plugins import installed_formats
-from aavqc.parsers.sources import SourceFile, from_disk, from_stream, from_zip, is_binary, safe_name, walk
+from aavqc.parsers.sources import (
+    UTF16,
+    SourceFile,
+    from_disk,
+    from_stream,
+    from_zip,
+    is_binary,
+    safe_name,
+    walk,
+)
 from aavqc.records import Record
 from aavqc.textfiles import is_utf16, utf16_error
 
@@ -92,9 +101,15 @@ def formats() -> tuple[Format, ...]:
 
 
 def read_export(export: Export) -> Record:
-    """Read one export into its record."""
+    """Read one export into its record, which says where text was not UTF-8."""
     reader = next(f for f in formats() if f.name == export.format)
-    return reader.read(export)
+    record = reader.read(export)
+    told = [
+        f"{file.name} is read as {file.encoding}"
+        for file in export.files
+        if file.encoding == UTF16 or (file.encoding and reader.code_pages)
+    ]
+    return replace(record, remarks=(*record.remarks, *told)) if told else record
 
 
 def survey(source: str | Path | BinaryIO, *, name: str | None = None) -> Survey:
@@ -176,11 +191,11 @@ def _sort_out(
     rows = empty | {n: FileRow(n, None, None, "failed", str(e), None, e) for n, e in unreadable.items()}
     recognised: dict[str, list[SourceFile]] = {f.name: [] for f in formats()}
     for file in files:
-        known = next((f for f in formats() if f.sniff(file.head, file.basename)), None)
-        if known is None:
-            rows[file.name] = _unrecognised(file)
-        else:
+        known, died = _recognise(file)
+        if known is not None:
             recognised[known.name].append(file)
+        else:
+            rows[file.name] = _unrecognised(file) if died is None else _failed(file, died)
 
     exports: list[Export] = []
     by_name = {f.name: f for f in files}
@@ -202,6 +217,18 @@ def _sort_out(
         sorted(exports, key=lambda e: os.fsencode(e.name)),
         [rows[n] for n in sorted(rows, key=os.fsencode)],
     )
+
+
+def _recognise(file: SourceFile) -> tuple[Format | None, InputError | None]:
+    """Return the format of a file, and the error of a plug-in that died on it."""
+    died = None
+    for known in formats():
+        try:
+            if known.sniff(file.head, file.basename):
+                return known, died
+        except InputError as error:
+            error.file, died = file.name, error
+    return None, died
 
 
 def _row(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from numpy.typing import NDArray
 
 from aavqc.errors import InputError
 from aavqc.parsers.sources import HEAD, SourceFile
-from aavqc.records import Droplets, WellClusters, readonly
+from aavqc.records import Droplets, FloatArray, WellClusters, frozen, readonly
 from aavqc.textfiles import decode
 
 _NAME = re.compile(r"(?:(?P<plate>.*)_)?(?P<well>[A-Z]\d{1,2})_Amplitude\.csv", re.IGNORECASE | re.ASCII)
+_END = re.compile(rb"\r\n|\r|\n")
 _AMPLITUDE = re.compile(r"(?:ch|assay)\s*(\d)\s*amplitude", re.IGNORECASE | re.ASCII)
 _CLUSTERS = {0: (-1, -1), 1: (0, 0), 2: (1, 0), 3: (1, 1), 4: (0, 1)}
 """Code → calls of channel 1 and 2; 0 is gated out."""
@@ -30,13 +32,12 @@ _CLUSTERS = {0: (-1, -1), 1: (0, 0), 2: (1, 0), 3: (1, 1), 4: (0, 1)}
 
 @dataclass(frozen=True)
 class _Header:
-    """Where the columns are: ``start`` is the offset of the first droplet's line, ``first``."""
+    """Where the columns are: ``start`` is the offset of the first droplet's line."""
 
     channels: tuple[str, ...]
     calls: tuple[str, ...]
     line: int
     start: int
-    first: str
 
     @property
     def clusters(self) -> bool:
@@ -95,11 +96,9 @@ def read_amplitudes(file: SourceFile, channel_of: Mapping[str, str]) -> tuple[Dr
             expected="columns such as Ch1 Amplitude",
             found=repr(top[:60]),
         )
-    width = len(header.channels) + len(header.calls)
-    values = _numbers(data, header, width, file.name)
-    amplitude, calls = np.split(values, [len(header.channels)], axis=1)
+    amplitude, calls = _numbers(data, header, file.name)
     positive = _positive(calls, header, channel_of)
-    droplets = Droplets(amplitude=readonly(amplitude), positive=positive, channels=header.channels)
+    droplets = Droplets(amplitude=frozen(amplitude), positive=positive, channels=header.channels)
     by_target = positive is None and header.calls and not header.clusters
     return droplets, _joint(calls, header.calls) if by_target else None
 
@@ -120,37 +119,49 @@ def _header(text: str) -> _Header | None:
             channels = tuple(f"Ch{m[1]}" for m in known if m)
             if not channels or len(set(channels)) < len(channels) or any(known[len(channels) :]):
                 return None
-            first = text[following:].split("\n", 1)[0]
-            return _Header(channels, tuple(names[len(channels) :]), number, following, first)
+            return _Header(channels, tuple(names[len(channels) :]), number, following)
         if end < 0:
             return None
         start = following
     return None
 
 
-def _numbers(data: bytes, header: _Header, width: int, name: str) -> NDArray[np.float64]:
-    """Convert the whole body at once; look closer only where that fails."""
+def _numbers(data: bytes, header: _Header, name: str) -> tuple[FloatArray, NDArray[np.int8]]:
+    """Read amplitudes and calls at once; look closer only where that fails."""
+    from aavqc.kernels import as_input
+    from aavqc.kernels.decimals import read_droplets
+
+    lines = max(data.count(b"\n"), data.count(b"\r")) + 1
+    amplitude = np.empty((lines, len(header.channels)))
+    calls = np.empty((lines, len(header.calls)), np.int8)
+    ends = itertools.islice(_END.finditer(data), header.line - 1, header.line)
+    start = next((end.end() for end in ends), len(data))
+    highest = max(_CLUSTERS) if header.clusters else 1
+    read = read_droplets(as_input(np.frombuffer(data, np.uint8), np.uint8), start, highest, amplitude, calls)
+    if read < 0:  # an exponent, a call of -1, a fault
+        return _closer(_lines(decode(data, name)), header, name)
+    return amplitude[:read], calls[:read]
+
+
+def _closer(text: str, header: _Header, name: str) -> tuple[FloatArray, NDArray[np.int8]]:
+    """Read numbers of any form; a line that holds none is an error."""
     import pandas as pd
 
-    body = data.rstrip(b"\r\n")
-    if header.first.endswith(","):
-        body = body.replace(b"\r\n", b"\n").replace(b",\n", b"\n").removesuffix(b",")
+    width = len(header.channels) + len(header.calls)
+    body = text[header.start :].rstrip("\n").replace(",\n", "\n").removesuffix(",")
+    if not header.clusters and "u" in body:
+        body = re.sub(r"(?<=,)u(?=[,\n]|\Z)", "-1", body)
     try:
-        if header.first.rstrip(",").count(",") != width - 1:
+        if body.split("\n", 1)[0].count(",") != width - 1:
             raise ValueError  # pandas would fill every line up to the width of the first
         values = pd.read_csv(
-            io.BytesIO(body),
-            header=None,
-            skiprows=header.line,
-            dtype=np.float64,
-            na_filter=False,
-            skip_blank_lines=False,
-            low_memory=False,
-            quoting=csv.QUOTE_NONE,
+            io.StringIO(body), header=None, dtype=np.float64, skip_blank_lines=False, quoting=csv.QUOTE_NONE
         ).to_numpy()
-    except (ValueError, OverflowError):  # commas at some lines' ends, "u" for a call, a fault
-        values = _closer(_lines(decode(data, name)), header, width, name)
-    calls = values[:, len(header.channels) :]
+        if values.shape[1] != width:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise _bad_line(body.split("\n"), header, width, name) from None
+    amplitude, calls = np.split(values, [len(header.channels)], axis=1)
     allowed: tuple[int, ...] = tuple(_CLUSTERS) if header.clusters else (-1, 0, 1)
     good = np.isfinite(values).all(axis=1) & np.isin(calls, allowed).all(axis=1)
     if not good.all():
@@ -165,28 +176,7 @@ def _numbers(data: bytes, header: _Header, width: int, name: str) -> NDArray[np.
             expected=expected,
             found=repr(values[row].tolist())[:60],
         )
-    return values
-
-
-def _closer(text: str, header: _Header, width: int, name: str) -> NDArray[np.float64]:
-    import pandas as pd
-
-    body = text[header.start :].rstrip("\n").replace(",\n", "\n").removesuffix(",")
-    if not body:
-        return np.empty((0, width))
-    if not header.clusters and "u" in body:
-        body = re.sub(r"(?<=,)u(?=[,\n]|\Z)", "-1", body)
-    try:
-        if body.split("\n", 1)[0].count(",") != width - 1:
-            raise ValueError
-        values = pd.read_csv(
-            io.StringIO(body), header=None, dtype=np.float64, skip_blank_lines=False, quoting=csv.QUOTE_NONE
-        ).to_numpy()
-        if values.shape[1] != width:
-            raise ValueError
-    except (ValueError, OverflowError):
-        raise _bad_line(body.split("\n"), header, width, name) from None
-    return np.asarray(values, dtype=np.float64)
+    return np.array(amplitude, dtype=np.float64), calls.astype(np.int8)
 
 
 def _bad_line(lines: list[str], header: _Header, width: int, name: str) -> InputError:

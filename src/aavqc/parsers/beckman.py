@@ -72,6 +72,7 @@ FORMAT = Format(
     sniff=sniff,
     group=group_scans,
     read=read,
+    code_pages=False,  # of a scan's first line alone, which is kept as it is
     example="auc/*.RA1",
 )
 

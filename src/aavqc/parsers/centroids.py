@@ -140,11 +140,13 @@ class Centroids:
 
     def _keep(self, at: int, mz: NDArray[np.float64], columns: Mapping[str, NDArray[Any]]) -> None:
         intensity = columns["intensity"]
-        if self.noise_below is not None:  # nearly all of a scan: the checks below see the rest
+        if self.noise_below is not None and mz.size:  # nearly all of a scan: the checks below see the rest
             silent = _scaled(intensity, self._factor(at)) < self.noise_below
-            silent &= (intensity > 0) & np.isfinite(mz) & (mz > 0)
-            self._count(NOISE, int(np.count_nonzero(silent)))
-            mz, columns = mz[~silent], {k: v[~silent] for k, v in columns.items()}
+            if not (0 < mz.min() <= mz.max() < np.inf and intensity.min() > 0):
+                silent &= (intensity > 0) & np.isfinite(mz) & (mz > 0)
+            loud = np.flatnonzero(~silent)
+            self._count(NOISE, mz.size - loud.size)
+            mz, columns = mz[loud], {k: v[loud] for k, v in columns.items()}
             intensity = columns["intensity"]
         good = np.isfinite(mz) & np.isfinite(intensity) & (mz > 0) & (intensity > 0)
         if not good.all():

@@ -73,6 +73,8 @@ class Format:
         recognised or read; ``unread`` are the names of all such files.
     read : callable(export) -> Record
         Bytes → table → record; raises InputError with file, line, expected, found.
+    code_pages : bool
+        Whether a code page of Windows is read as text, which the record then says.
     example : str
         Glob below the example lot, for the tests that every format must pass.
     """
@@ -90,6 +92,7 @@ class Format:
     claims: tuple[str, ...] = ()
     unread: str = ""
     support: Literal["supported", "experimental"] = "supported"
+    code_pages: bool = True
     example: str = ""
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from aavqc.errors import AavqcError, InputError
 from aavqc.parsers.formats import Export, Format, Grouping
+from aavqc.parsers.plugin_host import HostDied, PluginHost
 from aavqc.parsers.sources import SourceFile
 from aavqc.records import Record
 
@@ -16,13 +20,15 @@ log = logging.getLogger(__name__)
 
 GROUP = "aavqc.parsers"
 
+_host: ContextVar[PluginHost | None] = ContextVar("plugin host", default=None)
+
 
 def installed_formats() -> Iterator[Format]:
     """Yield the formats of the entry-point group ``aavqc.parsers``, by name."""
     for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
         known = _loaded(entry)
         if known is not None:
-            yield guarded(known)
+            yield guarded(known, entry.value)
 
 
 def _loaded(entry: EntryPoint) -> Format | None:
@@ -37,12 +43,37 @@ def _loaded(entry: EntryPoint) -> Format | None:
     return found
 
 
-def guarded(known: Format) -> Format:
+@contextmanager
+def apart() -> Iterator[None]:
+    """Let ``sniff`` and ``group`` of plug-ins run in a process of their own, which may die."""
+    host = PluginHost()
+    before = _host.set(host)
+    try:
+        yield
+    finally:
+        _host.reset(before)
+        host.end()
+
+
+def guarded(known: Format, entry: str | None = None) -> Format:
     """Return a format whose functions raise the library's errors only.
 
     A fault in ``sniff`` means that the file is not recognised, one in ``group`` fails the files,
-    one in ``read`` the export.
+    one in ``read`` the export. Where the process of :func:`apart` dies in ``sniff`` that raises an
+    InputError: the file may still be another format's.
+
+    Parameters
+    ----------
+    known : Format
+    entry : str, optional
+        Its entry point, ``module:NAME``, to find it by in another process.
     """
+
+    def ask(function: str, *args: Any) -> Any:
+        host = _host.get()
+        if host is None or entry is None:
+            return getattr(known, function)(*args)
+        return host.call(entry, function, *args)
 
     def fault(where: str, file: str, error: BaseException) -> InputError:
         log.warning("parser plug-in %s failed in %s", known.name, where, exc_info=error)
@@ -54,14 +85,16 @@ def guarded(known: Format) -> Format:
 
     def sniff(head: bytes, basename: str) -> bool:
         try:
-            return bool(known.sniff(head, basename))
+            return bool(ask("sniff", head, basename))
+        except HostDied as error:
+            raise fault("sniff", basename, error) from error
         except (Exception, SystemExit) as error:  # noqa: BLE001
             fault("sniff", basename, error)
             return False
 
     def group(files: Sequence[SourceFile]) -> Grouping:
         try:
-            grouping = known.group(files)
+            grouping: Grouping = ask("group", files)
         except (Exception, SystemExit) as error:  # noqa: BLE001
             return Grouping(failed={f.name: fault("group", f.name, error) for f in files})
         return grouping

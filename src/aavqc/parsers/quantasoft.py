@@ -70,7 +70,7 @@ def _droplets(export: Export, table: WellTable) -> tuple[dict[str, Droplets], di
     files = sorted(((w, f) for w, f in found if sniff_amplitudes(f.head)), key=lambda pair: well_key(pair[0]))
     if not files:
         return {}, {}
-    import pandas as pd  # noqa: F401  # once, before threads do
+    import aavqc.kernels.decimals  # noqa: F401  # once, before threads do
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         read_one = pool.map(lambda pair: read_amplitudes(pair[1], channel_of.get(pair[0], {})), files)

@@ -25,11 +25,14 @@ from typing import BinaryIO, cast
 from aavqc.errors import InputError
 from aavqc.parsers.workbook import MAX_UNFOLDED, is_workbook, workbook_csv
 from aavqc.records import InputFile
-from aavqc.textfiles import decode
+from aavqc.textfiles import decode, is_utf8, is_utf16
 
 HEAD = 8192
 MAX_TEXT = 1 << 30
 """Largest file that a text parser takes whole; also the bound on what a gzip may unfold to."""
+
+MAX_FILE = 8 << 30
+"""Largest file that is looked at: to hash more takes minutes, and exports are smaller by far."""
 
 MAX_FOLD = 200
 """Largest ratio by which a text or a zip may unfold, beyond ``FREE_FOLD`` bytes."""
@@ -39,6 +42,9 @@ FREE_FOLD = 1 << 26
 MAX_FOREIGN = 0.3
 """Largest share of bytes beyond ASCII in text that is not UTF-8."""
 
+UTF16, CODE_PAGE = "UTF-16", "Windows-1252"
+
+_UTF8_CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 _ZIP = b"PK\x03\x04"
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f\x7f]")
 
@@ -76,6 +82,8 @@ class SourceFile:
         The bytes themselves where they came from a stream.
     gzipped, workbook : bool
         What the content is folded in.
+    encoding : {'UTF-16', 'Windows-1252'} or None
+        Of text that is not UTF-8. UTF-16 is unfolded as a gzip is, a code page by :meth:`text` alone.
     """
 
     name: str
@@ -87,6 +95,7 @@ class SourceFile:
     data: bytes | None = None
     gzipped: bool = False
     workbook: bool = False
+    encoding: str | None = None
 
     @property
     def input(self) -> InputFile:
@@ -107,7 +116,8 @@ class SourceFile:
     @property
     def on_disk(self) -> Path | None:
         """Its own path on disk, where a reader needs one (None inside a zip or stream)."""
-        return self.path if self.member is None and self.data is None else None
+        whole = self.member is None and self.data is None and self.encoding != UTF16
+        return self.path if whole else None
 
     def open(self) -> BinaryIO:
         """Open the unfolded content for reading."""
@@ -115,6 +125,9 @@ class SourceFile:
         if self.workbook:
             with raw:
                 return io.BytesIO(_unfold_workbook(raw.read(), self.name))
+        if self.encoding == UTF16:
+            with raw:
+                return io.BytesIO(raw.read().decode("utf-16").encode())
         return cast("BinaryIO", _Unfolded(raw)) if self.gzipped else raw
 
     def read(self, limit: int = MAX_TEXT) -> bytes:
@@ -137,9 +150,11 @@ class SourceFile:
         return _hashed(self.name, self.path, self.member, self.data)[0]
 
     def text(self) -> str:
-        """Read the whole content as UTF-8 text."""
+        """Read the whole content as text."""
         if not self.head:
             raise InputError("the file is empty", file=self.name, line=1)
+        if self.encoding == CODE_PAGE:
+            return self.read().decode("cp1252")
         return decode(self.read(), self.name)
 
 
@@ -162,15 +177,17 @@ def _too_large(name: str, limit: int, found: str) -> InputError:
 def from_disk(path: Path, name: str) -> SourceFile:
     """Hash and describe a file on disk; pipes and devices, which may never end, are refused."""
     try:
-        regular = stat.S_ISREG(path.stat().st_mode)
+        found = path.stat()
     except FileNotFoundError as error:
         raise InputError("missing, or a link that leads nowhere", file=name) from error
     except OSError as error:
         raise InputError(f"can't be read ({error.strerror})", file=name) from error
     if path.is_dir():  # that it was not walked into: see walk
         raise InputError("folder can't be read", file=name, hint="check its permissions")
-    if not regular:
+    if not stat.S_ISREG(found.st_mode):
         raise InputError("no regular file", file=name, found="a pipe, socket or device")
+    if found.st_size > MAX_FILE:
+        raise _too_large(name, MAX_FILE, f"{found.st_size}")
     return _describe(name, path=path)
 
 
@@ -301,7 +318,7 @@ def _unfold_workbook(data: bytes, name: str) -> bytes:
 def _describe(
     name: str, path: Path | None = None, member: str | None = None, data: bytes | None = None
 ) -> SourceFile:
-    sha256, size, head = _hashed(name, path, member, data)
+    sha256, size, head, ascii_only = _hashed(name, path, member, data)
     gzipped = head[:2] == b"\x1f\x8b"
     file = SourceFile(
         name=name,
@@ -319,6 +336,12 @@ def _describe(
         if is_workbook(stored):
             object.__setattr__(file, "workbook", True)
             object.__setattr__(file, "head", _unfold_workbook(stored, name)[:HEAD])
+    if not ascii_only and size <= MAX_UNFOLDED and (is_utf16(head) or not is_binary(head)):
+        with _open_raw(name, path, member, data) as stream:
+            encoding = _encoding(stream.read())
+        object.__setattr__(file, "encoding", encoding)
+        if encoding == UTF16:
+            object.__setattr__(file, "head", file.read()[:HEAD])
     if gzipped:
         try:
             with file.open() as stream:
@@ -328,15 +351,34 @@ def _describe(
     return file
 
 
-def _hashed(name: str, path: Path | None, member: str | None, data: bytes | None) -> tuple[str, int, bytes]:
-    """Return the SHA-256, the size and the first bytes of a file as stored."""
-    sha, size, head = hashlib.sha256(), 0, b""
+def _encoding(data: bytes) -> str | None:
+    """Tell UTF-16 by its byte-order mark (XML names its own), and the code page of Western Windows.
+
+    A code page is believed only where no two bytes make a character of UTF-8, which a damaged file has.
+    """
+    try:
+        if is_utf16(data):
+            return None if data.decode("utf-16").lstrip().startswith("<") else UTF16
+        if not is_utf8(data) and not _UTF8_CHARACTER.search(data):
+            data.decode("cp1252")
+            return CODE_PAGE
+    except UnicodeDecodeError:
+        pass
+    return None
+
+
+def _hashed(
+    name: str, path: Path | None, member: str | None, data: bytes | None
+) -> tuple[str, int, bytes, bool]:
+    """Return the SHA-256, the size and the first bytes of a file as stored, and whether all are ASCII."""
+    sha, size, head, ascii_only = hashlib.sha256(), 0, b"", True
     try:
         with _open_raw(name, path, member, data) as stream:
             while block := stream.read(1 << 20):
                 head = head or block[:HEAD]
                 sha.update(block)
                 size += len(block)
+                ascii_only = ascii_only and block.isascii()
     except OSError as error:
         raise InputError(f"can't be read ({error.strerror})", file=name) from error
-    return sha.hexdigest(), size, head
+    return sha.hexdigest(), size, head, ascii_only

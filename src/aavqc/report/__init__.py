@@ -1,1 +1,1 @@
-"""What people look at: plots of results."""
+"""What people look at: figures of results and of lots."""

@@ -1,12 +1,26 @@
-"""Plots of results, as matplotlib figures."""
+"""Plots of results and lots, as matplotlib figures.
+
+Each function draws into given axes or returns a figure that pyplot does not know; nothing global
+is changed. :func:`plot` is the overview of a result, :func:`figures` and :func:`lot_figures` are what
+belongs into a report, with captions. The functions named ``draw_…`` draw one thing into given axes.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from aavqc.documents import Sample
+from aavqc.documents import Payload, Sample
+from aavqc.report.arrays import Arrays, arrays_of, load_arrays
+from aavqc.report.auc_figures import auc_figures, draw_distribution, draw_length, draw_species
+from aavqc.report.auc_scans import draw_bitmap, draw_channels, draw_residuals, draw_scans
+from aavqc.report.cdms_figures import cdms_figures, draw_map, draw_masses
+from aavqc.report.cdms_methods import draw_calibration, draw_funnel, draw_methods, draw_standards
+from aavqc.report.ddpcr_counts import draw_calls, draw_integrity, draw_linearity, draw_replicates
+from aavqc.report.ddpcr_figures import ddpcr_figures, draw_clusters, draw_droplets, draw_plate
+from aavqc.report.lot_figures import draw_limits, lot_figures, rows_of
+from aavqc.report.pictures import Picture
+from aavqc.report.style import new_figure, panels, shown, styled
+from aavqc.report.ternary import draw_ternary, measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,29 +28,44 @@ if TYPE_CHECKING:
 
     from aavqc.analysis import Result
 
-COLOURS = {
-    "sub_capsid": "#bbbbbb",
-    "empty": "#4477aa",
-    "partial": "#ccbb44",
-    "full": "#228833",
-    "overfull": "#ee6677",
-    "aggregate": "#aa3377",
-}
-"""Of the classes; told apart by people with any colour vision (P. Tol's bright scheme)."""
-
-STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "axes.titlelocation": "left",
-    "legend.frameon": False,
-    "svg.hashsalt": "aavqc",
-}
+__all__ = [
+    "Picture",
+    "arrays_of",
+    "draw",
+    "draw_bitmap",
+    "draw_calibration",
+    "draw_calls",
+    "draw_channels",
+    "draw_clusters",
+    "draw_distribution",
+    "draw_droplets",
+    "draw_funnel",
+    "draw_integrity",
+    "draw_length",
+    "draw_limits",
+    "draw_linearity",
+    "draw_map",
+    "draw_masses",
+    "draw_methods",
+    "draw_plate",
+    "draw_replicates",
+    "draw_residuals",
+    "draw_scans",
+    "draw_species",
+    "draw_standards",
+    "draw_ternary",
+    "figures",
+    "load_arrays",
+    "lot_figures",
+    "measured",
+    "plot",
+    "rows_of",
+    "styled",
+]
 
 
 def plot(result: Result) -> Figure:
-    """Plot a result, one panel a sample: c(s), masses, or droplets by well.
+    """Plot a result: the distribution or masses of each sample, or the droplets of a plate.
 
     Parameters
     ----------
@@ -48,86 +77,49 @@ def plot(result: Result) -> Figure:
     matplotlib.figure.Figure
         Not shown and not registered with pyplot: ``figure.savefig(...)``.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    panels = result.samples if result.technique != "ddpcr" else result.samples[:1]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 2.8 * len(panels)), layout="constrained")
-        axes = figure.subplots(len(panels), squeeze=False)[:, 0]
-        for ax, sample in zip(axes, panels, strict=True):
-            draw(ax, result, sample)
+    samples = result.samples if result.technique != "ddpcr" else result.samples[:1]
+    with styled():
+        figure = new_figure(max(3.0 * len(samples), 1.0))
+        if samples:
+            for (ax,), sample in zip(panels(figure, len(samples)), samples, strict=True):
+                draw(ax, result, sample)
+                if len(samples) > 1:
+                    ax.set_title(shown(sample.sample_id), loc="right")
     return figure
 
 
 def draw(ax: Axes, result: Result, sample: Sample) -> None:
-    """Draw one sample's panel into given axes; of a plate, all wells."""
-    prefix = f"{sample.record}/"
-    arrays = {k.removeprefix(prefix): v for k, v in result.arrays.items() if k.startswith(prefix)}
+    """Draw one sample's distribution or masses into given axes; of a plate, the droplets of all wells."""
+    arrays = arrays_of(sample.record, result.arrays)
     if result.technique == "auc":
-        _distribution(ax, sample)
+        draw_distribution(ax, sample)
     elif result.technique == "cdms":
-        _masses(ax, sample, arrays)
+        draw_masses(ax, sample, arrays)
     else:
-        _droplets(ax, result, arrays)
+        draw_plate(ax, result.payload, arrays)
 
 
-def _distribution(ax: Axes, sample: Sample) -> None:
-    found = sample.diagnostics["distribution"]
-    s, signal = np.array(found["s"]), np.array(found["signal"])
-    density = signal / (s[1] - s[0])
-    unit = sample.diagnostics["signal_unit"]
-    ax.plot(s, density, color="black", lw=1.2)
-    windows = sample.diagnostics["class_windows"]
-    if windows is not None:
-        limits = [s[0], *windows["edges"], s[-1]]
-        for (name, colour), low, high in zip(COLOURS.items(), limits, limits[1:], strict=False):
-            inside = (s >= low) & (s <= high)
-            if inside.any():
-                ax.fill_between(s, density, where=inside.tolist(), color=colour, alpha=0.55, lw=0, label=name)
-        ax.legend(fontsize=8, ncols=2)
-    ax.set(
-        xlabel="sedimentation coefficient as measured / S",
-        ylabel=f"c(s) / ({unit} S⁻¹)",
-        title=sample.sample_id,
-    )
-    ax.set_ylim(bottom=0)
+def figures(payload: Payload, arrays: Arrays, sample: Sample) -> list[Picture]:
+    """Return all figures of one sample of a result, in the order of a report.
 
+    Parameters
+    ----------
+    payload : Payload
+        Of a :class:`~aavqc.Result` or a :class:`~aavqc.ResultDocument`.
+    arrays : mapping of str to array
+        ``result.arrays``, or from :func:`load_arrays`. What can be drawn without them is.
+    sample : Sample
+        One of the payload's.
 
-def _masses(ax: Axes, sample: Sample, arrays: dict[str, Any]) -> None:
-    if "mass_edges_da" in arrays:
-        edges, counts = arrays["mass_edges_da"] / 1e6, arrays["mass_counts"]
-        ax.stairs(counts, edges, fill=True, color="#888888", alpha=0.8)
-        used = np.flatnonzero(counts)
-        if used.size:
-            ax.set_xlim(max(edges[used[0]] - 0.2, 0), edges[used[-1] + 1] + 0.2)
-    windows = (sample.diagnostics.get("methods") or {}).get("window") or {}
-    bounds = windows.get("edges_mda") or []
-    names = ("empty", "partial", "full", "overfull")
-    for name, low, high in zip(names, bounds, bounds[1:], strict=False):
-        ax.axvspan(low, high, color=COLOURS[name], alpha=0.25, lw=0, label=name)
-    if bounds:
-        ax.set_xlim(0.9 * bounds[0], bounds[-2] + 0.5)
-        ax.legend(fontsize=8, ncols=2)
-    ax.set(xlabel="mass / MDa", ylabel="ions", title=sample.sample_id)
-
-
-def _droplets(ax: Axes, result: Result, arrays: dict[str, Any]) -> None:
-    wells = sorted(
-        {k.split("/")[1] for k in arrays if k.startswith("droplets/")}, key=lambda w: (w[1:], w[0])
-    )
-    rows = {(w.well, w.channel): w for w in result.payload.wells or []}
-    for i, well in enumerate(wells):
-        amplitude = arrays[f"droplets/{well}"][:, 0]
-        calls = arrays.get(f"calls/{well}")
-        positive = calls[:, 0] == 1 if calls is not None else np.zeros(amplitude.size, bool)
-        # exports are sorted by amplitude: the golden ratio spreads neighbours over the width
-        x = i - 0.4 + 0.8 * (np.arange(amplitude.size) * 0.618033988749895 % 1.0)
-        ax.plot(x[~positive], amplitude[~positive], ",", color="#777777")
-        ax.plot(x[positive], amplitude[positive], ",", color=COLOURS["full"])
-        row = rows.get((well, "Ch1"))
-        if row is not None and row.threshold is not None:
-            ax.hlines(row.threshold, i - 0.4, i + 0.4, color=COLOURS["aggregate"], lw=1)
-    ax.set_xticks(range(len(wells)), wells)
-    target = next((w.target for w in result.payload.wells or [] if w.channel == "Ch1"), "Ch1")
-    ax.set(xlabel="well", ylabel=f"amplitude {target}", title="droplets and threshold")
+    Returns
+    -------
+    list of Picture
+        Those that can't be drawn say why.
+    """
+    own = arrays_of(sample.record, arrays)
+    with styled():
+        if payload.technique == "auc":
+            return auc_figures(sample, own)
+        if payload.technique == "cdms":
+            return cdms_figures(sample, own)
+        return ddpcr_figures(payload, sample, own)

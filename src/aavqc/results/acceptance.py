@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -35,6 +35,34 @@ class Trend(Document):
     min: int = Field(10, ge=4, description="fewest earlier results; with fewer no trend is judged")
 
 
+class Condition(Document):
+    """When a test applies: where the result of a test above it fulfils a limit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    test: StrictStr = Field(description="id of a test above")
+    limit: StrictStr = Field(description="such as > 10 %")
+
+
+class StageCriterion(Document):
+    """One of the criteria of a further stage."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: StrictStr
+    aggregate: Aggregate = "each"
+    outside: int = Field(0, ge=0, description="how many single results may lie outside")
+
+
+class Stage(Document):
+    """A further stage of a test: what all results together must fulfil (S2, S3)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    n: int = Field(ge=2, description="results in all, those of the stages before among them")
+    criteria: tuple[StageCriterion, ...] = Field(min_length=1)
+
+
 class SpecifiedTest(Document):
     """An attribute, the procedure that measures it, and its acceptance criterion (ICH Q6B)."""
 
@@ -46,6 +74,11 @@ class SpecifiedTest(Document):
     target: StrictStr | None = None
     procedure: StrictStr | None = None
     limit: StrictStr
+    when: Condition | None = Field(None, description="else the test is not applicable")
+    quotient: tuple[StrictStr, StrictStr] | None = Field(
+        None, description="ids of two tests above: their values' quotient is judged"
+    )
+    stages: tuple[Stage, ...] = Field((), description="what follows where replicates.min results are OOS")
     aggregate: Aggregate = Field("each", description="each: every result is judged on its own")
     replicates: Replicates = Replicates()
     required: bool = True
@@ -68,7 +101,21 @@ class SpecifiedTest(Document):
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """A test with its limits read: what values are judged against."""
+    """A test with its limits read: what values are judged against.
+
+    Attributes
+    ----------
+    test : SpecifiedTest
+    limit : Limit
+    internal : tuple of (str, Limit)
+    max_cv : Side or None
+    precision : StatedPrecision or None
+    max_risk : float or None
+    when : Criterion or None
+        What the result of another test must fulfil for this one to apply.
+    stages : tuple of (int, tuple of (Criterion, int))
+        By number of results, criteria with how many single results may lie outside of each.
+    """
 
     test: SpecifiedTest
     limit: Limit
@@ -76,10 +123,21 @@ class Criterion:
     max_cv: Side | None
     precision: StatedPrecision | None
     max_risk: float | None
+    when: Criterion | None = None
+    stages: tuple[tuple[int, tuple[tuple[Criterion, int], ...]], ...] = ()
 
 
-def criterion(test: SpecifiedTest, grammar: Grammar) -> Criterion:
+def criterion(
+    test: SpecifiedTest, grammar: Grammar, above: Mapping[str, SpecifiedTest] | None = None
+) -> Criterion:
     """Read the limits of a test.
+
+    Parameters
+    ----------
+    test : SpecifiedTest
+    grammar : Grammar
+    above : mapping of id to SpecifiedTest, optional
+        The tests that this one may refer to.
 
     Raises
     ------
@@ -100,8 +158,72 @@ def criterion(test: SpecifiedTest, grammar: Grammar) -> Criterion:
     if test.trend is not None and limit.kind in ("one of", "conforms"):
         raise SpecificationError("trend: only numbers have one", found=repr(limit.text))
     return Criterion(
-        test, limit, internal, _max_cv(test, grammar), _precision(test, grammar), _max_risk(test, grammar)
+        test,
+        limit,
+        internal,
+        _max_cv(test, grammar),
+        _precision(test, grammar),
+        _max_risk(test, grammar),
+        None if test.when is None else _condition(test.when, grammar, above or {}),
+        _stages(test, limit, grammar),
     )
+
+
+_BARE: dict[str, object] = {
+    "when": None, "quotient": None, "stages": (), "replicates": Replicates(), "required": True,
+    "action": None, "alert": None, "trend": None, "risk": None,
+}  # fmt: skip
+"""What a limit of a condition or a stage does not inherit from its test."""
+
+
+def _condition(when: Condition, grammar: Grammar, above: Mapping[str, SpecifiedTest]) -> Criterion:
+    other = above.get(when.test)
+    if other is None or other.quotient is not None:
+        raise SpecificationError(
+            "when.test: no test above that measures something",
+            expected="the id of one",
+            found=repr(when.test),
+        )
+    bare = {**_BARE, "limit": when.limit, "replicates": other.replicates}
+    read = _read("when", other.model_copy(update=bare), grammar)
+    if read.limit.kind == "report":
+        raise SpecificationError("when.limit: nothing to fulfil", found=repr(when.limit))
+    return read
+
+
+def _stages(
+    test: SpecifiedTest, first: Limit, grammar: Grammar
+) -> tuple[tuple[int, tuple[tuple[Criterion, int], ...]], ...]:
+    read = []
+    n = test.replicates.min
+    for i, stage in enumerate(test.stages):
+        if stage.n <= n or not first.numeric:
+            raise SpecificationError(
+                f"stages.{i}.n: each stage has more results than the one before",
+                expected=f"more than {n}, and numbers",
+                found=str(stage.n),
+            )
+        n = stage.n
+        criteria = []
+        for k, part in enumerate(stage.criteria):
+            if part.outside and part.aggregate != "each":
+                raise SpecificationError(f"stages.{i}.criteria.{k}.outside: only of single results")
+            bare = {**_BARE, "limit": part.limit, "aggregate": part.aggregate}
+            made = _read(f"stages.{i}.criteria.{k}", test.model_copy(update=bare), grammar)
+            if not made.limit.numeric:
+                raise SpecificationError(f"stages.{i}.criteria.{k}.limit: only numbers have stages")
+            criteria.append((made, part.outside))
+        read.append((n, tuple(criteria)))
+    return tuple(read)
+
+
+def _read(key: str, test: SpecifiedTest, grammar: Grammar) -> Criterion:
+    try:
+        return criterion(test, grammar)
+    except SpecificationError as error:
+        raise SpecificationError(
+            f"{key}.{error.message}", expected=error.expected, found=error.found, hint=error.hint
+        ) from error
 
 
 def _internal(test: SpecifiedTest) -> Iterator[tuple[Literal["action", "alert"], str | None]]:

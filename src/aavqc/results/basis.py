@@ -46,7 +46,7 @@ class Basis:
         value = extent(attribute, self._factor(attribute.unit))
         if self.strength is None:
             return value
-        return Extent(_share(value.low, self.strength), _share(value.high, self.strength))
+        return value._replace(low=_share(value.low, self.strength), high=_share(value.high, self.strength))
 
     def number(self, value: float, unit: str) -> float | None:
         """Return a plain number such as the end of an interval, None beyond what floats hold."""
@@ -64,7 +64,8 @@ class Basis:
         if to.label or to.unit is None or to.unit == self.unit:
             return value
         factor = _factor(self.unit, to.unit, self.test, self.attribute)
-        return Extent(CONTEXT.multiply(value.low, factor), CONTEXT.multiply(value.high, factor))
+        low, high = (CONTEXT.multiply(end, factor) for end in (value.low, value.high))
+        return value._replace(low=low, high=high)
 
     def _factor(self, unit: str) -> Decimal | None:
         return (

@@ -80,29 +80,46 @@ def _censored(value: Extent, limit: Limit) -> Comparison:
     nearest = high if value.high.is_finite() and high else low or high
     to = nearest.precision if nearest else _UNROUNDED
     shown = censored_text(value, to)
-    if (high and value.low >= high.value) or (low and value.high <= low.value):
+    if (high and _none_conform(value, high, False)) or (low and _none_conform(value, low, True)):
         return Comparison("outside", shown, False)
-    raw = (not high or value.high <= high.value) and (not low or value.low >= low.value)
-    inside = (not high or _all_conform(value.high, high, False)) and (
-        not low or _all_conform(value.low, low, True)
+    raw = (not high or _beyond(value.high, value, high, False)) and (
+        not low or _beyond(value.low, value, low, True)
+    )
+    inside = (not high or _all_conform(value.high, value, high, False)) and (
+        not low or _all_conform(value.low, value, low, True)
     )
     return Comparison("inside" if inside else "unknown", shown, raw)
 
 
 def censored_text(value: Extent, to: Precision) -> str:
-    """Write an open interval with the signs of its finite ends."""
+    """Write an interval with the signs of its finite ends."""
     ends = []
     if value.low.is_finite():
-        ends.append(f">{write(round_to(value.low, to), to)}")
+        ends.append(f"{'≥' if value.closed else '>'}{write(round_to(value.low, to), to)}")
     if value.high.is_finite():
-        ends.append(f"<{write(round_to(value.high, to), to)}")
+        ends.append(f"{'≤' if value.closed else '<'}{write(round_to(value.high, to), to)}")
     return ", ".join(ends) or "not bounded"
 
 
-def _all_conform(end: Decimal, side: Side, lower: bool) -> bool:
-    """Whether all that a censored value's end leaves open conforms; the end itself is not part of it."""
-    beyond = end >= side.value if lower else end <= side.value
-    return beyond or (end.is_finite() and _conforms(round_to(end, side.precision), side, lower))
+def _none_conform(value: Extent, side: Side, lower: bool) -> bool:
+    """Whether no value that a censored one may have conforms."""
+    end = value.high if lower else value.low
+    if value.closed:
+        return end.is_finite() and not _conforms(end, side, lower)
+    return end <= side.value if lower else end >= side.value
+
+
+def _all_conform(end: Decimal, value: Extent, side: Side, lower: bool) -> bool:
+    """Whether all that a censored value's end leaves open conforms, rounded as a value would be."""
+    if _beyond(end, value, side, lower):
+        return True
+    return end.is_finite() and _conforms(round_to(end, side.precision), side, lower)
+
+
+def _beyond(end: Decimal, value: Extent, side: Side, lower: bool) -> bool:
+    if value.closed:
+        return _conforms(end, side, lower)
+    return end >= side.value if lower else end <= side.value
 
 
 def _nearer(high: Side, low: Side, value: Decimal) -> bool:

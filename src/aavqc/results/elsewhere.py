@@ -22,7 +22,8 @@ from aavqc.results.candidates import Candidate, Observation
 from aavqc.textfiles import line_of, parse_json, read_text, validate
 
 MAX_ROWS = 100_000
-_SIGN = re.compile(r"(<|>)\s*(?=\S)")
+_SIGN = re.compile(r"(<=|>=|[<>≤≥])\s*(?=\S)")
+_SIGNS: dict[str, Qualifier] = {"<": "<", ">": ">", "<=": "≤", "≤": "≤", ">=": "≥", "≥": "≥"}
 _SIZED = re.compile(r"<\s*(?P<count>\S+)\s+in\s+(?P<amount>.+?)\s*vg")
 
 
@@ -34,7 +35,8 @@ class OtherResult(Document):
     attribute: StrictStr = Field(pattern=r"^\w+$")
     technique: StrictStr = Field(min_length=1, description="such as elisa, tcid50, lal, visual")
     value: StrictStr = Field(
-        min_length=1, description="a number; <N, >N, <LOQ, <LOD or ND; <N in N vg; or words such as clear"
+        min_length=1,
+        description="a number; <N, ≤N, >N, ≥N, <LOQ, <LOD or ND; <N in N vg; or words such as clear",
     )
     unit: StrictStr | None = Field(None, description="of the closed table; without one the value is words")
     target: StrictStr | None = None
@@ -229,13 +231,8 @@ def _value(row: OtherResult, lod: float | None, loq: float | None) -> tuple[Qual
         if not isinstance(limit, float):
             raise InputError(f"{text} without its limit", expected="a number in the column lod or loq")
         return ("ND" if text == "ND" else "<"), limit, unit
-    if text.startswith(("<=", ">=", "≤", "≥")):
-        raise InputError(
-            "a result with its bound included", expected="<N, >N, or the number itself", found=repr(text)
-        )
     if sign := _SIGN.match(text):
-        found: Qualifier = "<" if sign[1] == "<" else ">"
-        return found, _number(text[sign.end() :]), unit
+        return _SIGNS[sign[1]], _number(text[sign.end() :]), unit
     return None, _number(text), unit
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from aavqc.documents import Document, canonical
 from aavqc.errors import EXIT_INCOMPLETE, EXIT_INVALID, EXIT_OK, EXIT_OOS
+from aavqc.notebook import html_table
 from aavqc.results.agreement import Agreement
 from aavqc.results.certificate import Certificate, SpecificationUsed, certificate_row
 from aavqc.results.changes import ManualChange
@@ -30,6 +31,7 @@ EXIT_CODES: dict[Outcome, int] = {
 that is missing is hidden by what passes."""
 
 
+_HEADER = ("test", "result", "limit", "verdict", "reason")
 _CONTROLS = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 
@@ -84,21 +86,32 @@ class Evaluation(Document):
         raise KeyError(test)
 
     def __str__(self) -> str:
-        head = f"Lot {self.lot}: {self.overall}" if self.lot else self.overall
-        rows = [("test", "result", "limit", "verdict", "reason"), *(_row(v) for v in self.verdicts)]
+        rows = [_HEADER, *(_row(v) for v in self.verdicts)]
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = [
             "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]])
             for row in rows
         ]
+        return "\n".join(map(_printable, [self._head, *(line.rstrip() for line in lines), *self._notes]))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [_row(v) for v in self.verdicts]
+        return html_table(self._head, _HEADER, rows, self._notes)
+
+    @property
+    def _head(self) -> str:
+        return f"Lot {self.lot}: {self.overall}" if self.lot else self.overall
+
+    @property
+    def _notes(self) -> list[str]:
         compared = self.agreement.comparisons if self.agreement else []
         notes = [f"Methods: {c.statement}" for c in compared if c.answer != "not assessable"]
         notes = [f"Suitability: {s.statement}" for s in self.suitability] + notes
         notes += [f"Changed by hand: {_changed(change)}" for change in self.changes]
         notes += [f"Warning: {text}" for text in self.warnings]
-        return "\n".join(map(_printable, [head, *(line.rstrip() for line in lines), *notes, self.statement]))
-
-    __repr__ = __str__
+        return [*notes, self.statement]
 
 
 def evaluate(

@@ -5,17 +5,21 @@ Nothing is overwritten. Both results stay; a link says which follows which, by w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict, Field, StrictStr, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, StrictStr, model_validator
 
 from aavqc.documents import Document
 from aavqc.errors import SpecificationError, UsageError
 from aavqc.results.candidates import Candidate
-from aavqc.textfiles import read_toml, validate
+from aavqc.textfiles import line_of, read_toml, validate
+
+_JOB = re.compile(r"[0-9a-f]{32}")
+"""The id of a result of this library."""
 
 
 class Retest(Document):
@@ -55,6 +59,10 @@ class Links(Document):
     retests: tuple[Retest, ...] = ()
     changes: tuple[Change, ...] = ()
 
+    _file: str | None = PrivateAttr(None)
+    _lines: dict[str, int | None] = PrivateAttr({})
+    """Where in the file each result is named first."""
+
     @model_validator(mode="after")
     def _refuse_circles(self) -> Links:
         """No result may follow itself: both would be set aside, and nothing left to judge."""
@@ -88,15 +96,49 @@ class Links(Document):
         """
         path = Path(path)
         data, text = read_toml(path)
-        return validate(cls, data, path.name, SpecificationError, text)
+        links = validate(cls, data, path.name, SpecificationError, text)
+        links._file, links._lines = path.name, {}
+        for table in ("retests", "changes"):
+            for i, link in enumerate(data.get(table, ())):
+                for key in ("original", "retest", "before", "after"):
+                    if key in link:
+                        links._lines.setdefault(link[key], line_of(text, (table, i, key)))
+        return links
+
+    def missing(self, result: str, sample: str | None = None) -> UsageError:
+        """Return the error for a link to a result that is not there, with its file and line."""
+        of = f" of sample {sample!r}" if sample is not None else ""
+        return UsageError(
+            f"a link names the result {result!r}{of}",
+            file=self._file,
+            line=self._lines.get(result),
+            expected="the id of a result that is judged",
+        )
+
+    def refuse_impossible(self, known: Iterable[str]) -> None:
+        """Refuse what can be no result's id, before anything is computed.
+
+        Parameters
+        ----------
+        known : iterable of str
+            Ids that are no hash of a job: those of results from elsewhere.
+
+        Raises
+        ------
+        UsageError
+            With file and line.
+        """
+        ids = frozenset(known)
+        for result in (name for pair in self.pairs for name in pair):
+            if result not in ids and not _JOB.fullmatch(result):
+                raise self.missing(result)
 
     def within(self, candidates: Iterable[Candidate]) -> Links:
         """Return the links whose earlier result is among these."""
         there = {(c.result_id, name) for c in candidates for name in (c.sample_id, None)}
-        return Links(
-            retests=tuple(r for r in self.retests if (r.original, r.sample_id) in there),
-            changes=tuple(c for c in self.changes if (c.before, None) in there),
-        )
+        retests = tuple(r for r in self.retests if (r.original, r.sample_id) in there)
+        changes = tuple(c for c in self.changes if (c.before, None) in there)
+        return self.model_copy(update={"retests": retests, "changes": changes})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +175,7 @@ def follow(candidates: Sequence[Candidate], links: Links) -> Followed:
     named: list[tuple[str, str | None]] = [(result, None) for pair in links.pairs for result in pair]
     named += [(result, r.sample_id) for r in links.retests for result in (r.original, r.retest)]
     for result, sample in (pair for pair in named if pair not in there):
-        of = f" of sample {sample!r}" if sample is not None else ""
-        raise UsageError(
-            f"a link names the result {result!r}{of}", expected="the id of a result that is judged"
-        )
+        raise links.missing(result, sample)
     counting = []
     aside: dict[Candidate, str] = {}
     contested: dict[Candidate, str] = {}

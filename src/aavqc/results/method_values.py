@@ -68,7 +68,9 @@ def _half(a: Attribute) -> float | None:
 
 def _censored_sd(row: Sequence[Attribute]) -> float:
     """Take the most that a class without a value may hold for twice its SD."""
-    most = [a.bound if a.qualifier in ("<", "ND") and a.bound is not None else a.ci_high or 0.0 for a in row]
+    most = [
+        a.bound if a.qualifier in ("<", "≤", "ND") and a.bound is not None else a.ci_high or 0.0 for a in row
+    ]
     return max(most) / 2
 
 

@@ -21,10 +21,11 @@ _HUNDRED = Decimal(100)
 
 
 class Extent(NamedTuple):
-    """Where a value lies: at a point, or strictly between two bounds."""
+    """Where a value lies: at a point, or between two bounds, which are part of it where ``closed``."""
 
     low: Decimal
     high: Decimal
+    closed: bool = False
 
     @property
     def measured(self) -> bool:
@@ -38,7 +39,7 @@ def extent(attribute: Attribute, factor: Decimal | None = None) -> Extent:
     Examples
     --------
     >>> extent(Attribute(name="hcp", technique="elisa", value=1, unit="ng/mL", qualifier="<", bound=2))
-    Extent(low=Decimal('-Infinity'), high=Decimal('2'))
+    Extent(low=Decimal('-Infinity'), high=Decimal('2'), closed=False)
     """
     number = attribute.value if attribute.qualifier is None else attribute.bound
     value = exact(number if number is not None else attribute.value)
@@ -46,9 +47,10 @@ def extent(attribute: Attribute, factor: Decimal | None = None) -> Extent:
         value = CONTEXT.multiply(value, factor)
     if attribute.qualifier is None:
         return Extent(value, value)
-    if attribute.qualifier == ">":
-        return Extent(value, _INFINITY)
-    return Extent(-_INFINITY, value)
+    closed = attribute.qualifier in ("≤", "≥")
+    if attribute.qualifier in (">", "≥"):
+        return Extent(value, _INFINITY, closed)
+    return Extent(-_INFINITY, value, closed)
 
 
 def variation(values: Sequence[Extent]) -> Decimal | None:
@@ -89,7 +91,8 @@ def aggregate(values: Sequence[Extent], how: Aggregate) -> Extent | None:
     if how == "geometric_mean" and any(end <= 0 for side in ends for end in side if end.is_finite()):
         return None
     function = _FUNCTIONS[how]
-    return Extent(fifteen(function(ends[0])), fifteen(function(ends[1])))
+    closed = any(value.closed for value in values)
+    return Extent(fifteen(function(ends[0])), fifteen(function(ends[1])), closed)
 
 
 def _mean(values: Sequence[Decimal]) -> Decimal:

@@ -15,16 +15,19 @@ from pydantic import ConfigDict, Field, PrivateAttr, StrictStr
 from aavqc.attributes import Attribute
 from aavqc.documents import Document, digest
 from aavqc.errors import SpecificationError, UnitError, UsageError
+from aavqc.notebook import html_table
 from aavqc.quantities import ALIASES, UNITS, parse_unit
 from aavqc.results.acceptance import Criterion, SpecifiedTest, criterion
 from aavqc.results.candidates import Candidate, Judgeable, candidates
 from aavqc.results.certificate import SpecificationUsed
+from aavqc.results.dependent import judge_in_turn, refuse_quotient
 from aavqc.results.evaluation import Evaluation, evaluate
-from aavqc.results.judging import judge, selects
+from aavqc.results.judging import selects
 from aavqc.results.limits import Grammar
 from aavqc.results.links import Links, follow
 from aavqc.results.precision import with_precision
 from aavqc.results.rounding import Rule
+from aavqc.results.stages import judge_stages
 from aavqc.results.suitability import (
     RunCriterion,
     SuitabilityTest,
@@ -32,6 +35,7 @@ from aavqc.results.suitability import (
     run_criterion,
     worst_of_runs,
 )
+from aavqc.results.verdict import Verdict
 from aavqc.textfiles import line_of, parse_json, read_text, read_toml, validate
 
 
@@ -82,7 +86,10 @@ class Specification(Document):
         criteria, runs = [], []
         for i, test in enumerate(self.tests):
             with _at(f"tests.{i}"):
-                criteria.append(criterion(test, replace(grammar, decimal_places=test.decimal_places)))
+                own = replace(grammar, decimal_places=test.decimal_places)
+                above = {t.id: t for t in self.tests[:i]}
+                refuse_quotient(test, above)
+                criteria.append(criterion(test, own, above))
         for i, control in enumerate(self.suitability):
             with _at(f"suitability.{i}"):
                 runs.append(run_criterion(control, self.tests, grammar))
@@ -169,10 +176,12 @@ class Specification(Document):
             if candidate.attribute is not None:
                 named.setdefault(candidate.attribute.name, []).append(candidate)
         runs = worst_of_runs(suitability)
-        verdicts = [
-            judge(c, named.get(c.test.attribute, ()), invalid, runs, followed, history.get(c.test.id, ()))
-            for c in self._criteria
-        ]
+
+        def judged(c: Criterion) -> Verdict:
+            found = named.get(c.test.attribute, ())
+            return judge_stages(c, found, invalid, runs, followed, history.get(c.test.id, ()))
+
+        verdicts = judge_in_turn(self._criteria, judged)
         return evaluate(verdicts, suitability, self._used, lot, self._not_in_force(on))
 
     def stated(self, attributes: Mapping[str, Attribute] | Iterable[Judgeable]) -> list[Attribute]:
@@ -185,6 +194,15 @@ class Specification(Document):
             precision = next((k.precision for k in tests if k.precision is not None), None)
             found.append(with_precision(c.attribute, precision) if precision else c.attribute)
         return found
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (t.id, t.attribute, t.target or "", t.technique or "", t.limit, t.aggregate, t.procedure or "")
+            for t in self.tests
+        ]
+        caption = f"Specification {self.id} version {self.version} ({self.status}, {self.purpose})"
+        header = ("test", "attribute", "target", "technique", "limit", "aggregate", "procedure")
+        return html_table(caption, header, rows)
 
     @property
     def sha256(self) -> str:

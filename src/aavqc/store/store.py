@@ -132,6 +132,10 @@ class Store:
 
         written(self._engine, keep)
 
+    def advance(self, anchor: Anchor) -> None:
+        """Keep the head of an audit trail that was added to after its run had ended."""
+        written(self._engine, lambda connection: _anchor(connection, anchor))
+
     def anchors(self) -> list[Anchor]:
         """Return the head of every audit trail that the store knows."""
         with reading(self._engine) as connection:

@@ -1,0 +1,102 @@
+"""The audit page: what went in, with what it was computed, and what was left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from aavqc.documents import FileEntry, Manifest, ResultDocument, Sample, digest
+from aavqc.report.content import Block, Cell, Row, Table, Text, words
+from aavqc.report.methods_used import methods_used
+from aavqc.results import Evaluation
+
+
+def audit(
+    evaluation: Evaluation,
+    documents: Mapping[str, ResultDocument],
+    samples: Mapping[str, Sequence[Sample]],
+    manifest: Manifest,
+) -> Iterator[Block]:
+    """Yield the tables of the audit page; nothing in them depends on when it was written."""
+    yield Text(
+        "Nothing on this page depends on the day or the folder, so the report has the same bytes whenever "
+        "it is made of the same results. Who ran the batch and when is in audit.jsonl, whose head (the hash "
+        "of its last line) aavqc verify compares with the store."
+    )
+    used = evaluation.specification
+    rows = [
+        ("Specification", f"{used.id} version {used.version}, {used.status}, {used.purpose}", used.sha256),
+        ("Evaluation", evaluation.overall, digest(evaluation)),
+        *((f"Result {job}", d.payload.technique, d.envelope.payload_sha256) for job, d in documents.items()),
+    ]
+    yield Table(
+        "Documents of this lot, with the SHA-256 of their content",
+        ("Document", "What it is", "SHA-256"),
+        tuple((Cell(name), Cell(what), Cell(sha256, "code")) for name, what, sha256 in rows),
+    )
+    yield _versions(documents)
+    yield from methods_used(documents)
+    yield _warnings(documents, samples)
+    yield from _files(documents, manifest)
+
+
+def _versions(documents: Mapping[str, ResultDocument]) -> Table:
+    rows = []
+    for job, document in documents.items():
+        envelope = document.envelope
+        numbers = ", ".join(f"{k} {v}" for k, v in sorted(envelope.platform.versions.items()))
+        platform = f"{envelope.platform.machine}, {envelope.platform.cpu}, {envelope.platform.blas}"
+        said = ", ".join(filter(None, (envelope.actor, envelope.reason))) or "not stated"
+        row = (job, f"aavqc {envelope.aavqc}", words(document.payload.algorithms), envelope.python, numbers)
+        rows.append(tuple(map(Cell, (*row, platform, said))))
+    return Table(
+        "Versions that the results were computed with",
+        ("Result", "Library", "Algorithms", "Python", "Numerical libraries", "Platform", "Actor and reason"),
+        tuple(rows),
+    )
+
+
+def _warnings(documents: Mapping[str, ResultDocument], samples: Mapping[str, Sequence[Sample]]) -> Table:
+    rows: list[Row] = []
+    for job in documents:
+        for sample in samples[job]:
+            said = [(f.severity, f.message) for f in sample.flags if f.severity != "info"]
+            said += [("warning", text) for text in sample.warnings]
+            rows += [
+                (Cell(sample.sample_id), Cell(kind), Cell(text), Cell(job, "code")) for kind, text in said
+            ]
+    return Table(
+        "Flags and warnings of all samples", ("Sample", "Severity", "What was said", "Result"), tuple(rows)
+    )
+
+
+def _files(documents: Mapping[str, ResultDocument], manifest: Manifest) -> Iterator[Table]:
+    """Yield the raw files of the lot, and what was left out of the batch or has failed."""
+    mine = [entry for entry in manifest.files if entry.job in documents]
+    records = Counter((entry.record or "", entry.job or "") for entry in mine)
+    yield Table(
+        "Records of this lot",
+        ("Record", "Files", "Result"),
+        tuple((Cell(r), Cell(str(n), "number"), Cell(job, "code")) for (r, job), n in records.items()),
+    )
+    yield Table(
+        "Raw files of this lot, with the SHA-256 of their bytes",
+        ("File", "Format", "SHA-256"),
+        tuple((Cell(e.path), Cell(e.reason), Cell(e.sha256 or "–", "code")) for e in mine),
+    )
+    left = [entry for entry in manifest.files if entry.status != "used"]
+    yield Table(
+        "Files of the batch that were ignored or failed, each with the reason",
+        ("File", "Fate", "Reason", "SHA-256"),
+        tuple(map(_left, left)),
+    )
+    if manifest.problems:
+        yield Table(
+            "What of the sample sheet does not fit the exports",
+            ("Problem",),
+            tuple((Cell(text),) for text in manifest.problems),
+        )
+
+
+def _left(entry: FileEntry) -> Row:
+    return (Cell(entry.path), Cell(entry.status), Cell(entry.reason), Cell(entry.sha256 or "–", "code"))

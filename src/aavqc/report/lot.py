@@ -1,0 +1,247 @@
+"""The report of a lot: its evaluation first, then all that it rests on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
+from aavqc import __version__
+from aavqc.documents import Manifest, ResultDocument, Sample, digest
+from aavqc.report.arrays import Arrays
+from aavqc.report.audit_page import audit
+from aavqc.report.content import (
+    Blanks,
+    Block,
+    Cell,
+    Headline,
+    Image,
+    Page,
+    Row,
+    Section,
+    Table,
+    Text,
+    number,
+    words,
+)
+from aavqc.report.lot_figures import lot_figures
+from aavqc.report.measurements import COVERS, measurements
+from aavqc.results import Evaluation, Verdict
+
+
+def lot_page(
+    evaluation: Evaluation,
+    documents: Mapping[str, ResultDocument],
+    arrays: Mapping[str, Arrays],
+    manifest: Manifest,
+) -> Page:
+    """Return the report of one evaluation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    documents : mapping of job to ResultDocument
+        Of the lot; of a plate with several lots, the whole plate.
+    arrays : mapping of job to arrays
+        What figures need.
+    manifest : Manifest
+        Of the batch.
+    """
+    figures = {picture.id: (Image(picture),) for picture in lot_figures(evaluation, documents)}
+    own = {job: _samples(document, evaluation.lot) for job, document in documents.items()}
+    counts = Counter(v.verdict for v in evaluation.verdicts)
+    told = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+    summary: list[Block] = [
+        Headline(evaluation.overall, evaluation.statement),
+        Text(f"{len(evaluation.verdicts)} tests: {told}."),
+        *(Text(warning, warning=True) for warning in evaluation.warnings),
+    ]
+    return Page(
+        title=f"Lot report {evaluation.lot or ''}".strip(),
+        summary=tuple(summary),
+        sections=(
+            Section("certificate", "Certificate table", (_certificate(evaluation),)),
+            Section(
+                "limits",
+                "Attributes on their limits",
+                (*figures.get("lot-limits", ()), _values(evaluation), *_behind(evaluation)),
+            ),
+            *measurements(documents, own, arrays),
+            Section(
+                "agreement",
+                "Agreement of the methods",
+                (*figures.get("lot-agreement", ()), *_agreement(evaluation)),
+            ),
+            Section("changes", "Manual changes", tuple(_changes(evaluation))),
+            Section("audit", "Audit page", tuple(audit(evaluation, documents, own, manifest))),
+            Section(
+                "review",
+                "Review",
+                (
+                    Text("An evaluation against a specification; a person decides the batch's disposition."),
+                    Blanks(("Head of the audit trail at review", "Name", "Signature", "Date", "Comment")),
+                ),
+            ),
+        ),
+        source=source(evaluation, documents, manifest),
+    )
+
+
+def source(evaluation: Evaluation, documents: Mapping[str, ResultDocument], manifest: Manifest) -> str:
+    """Return the SHA-256 of all that a report is made of, and of the release that makes it."""
+    jobs = {job: document.envelope.payload_sha256 for job, document in documents.items()}
+    return digest([__version__, evaluation.model_dump(mode="json", by_alias=True), jobs, digest(manifest)])
+
+
+def _samples(document: ResultDocument, lot: str | None) -> list[Sample]:
+    """Return the samples of the lot, and the controls that were measured with them."""
+    without_sheet = not document.payload.method.parts
+    return [s for s in document.samples if s.role != "sample" or without_sheet or s.lot == lot]
+
+
+def _certificate(evaluation: Evaluation) -> Table:
+    rows = []
+    for row, verdict in zip(evaluation.certificate.rows, evaluation.verdicts, strict=True):
+        rows.append(
+            (
+                Cell(row.test),
+                Cell(_measured(verdict)),
+                Cell(row.procedure or "–"),
+                Cell(row.limit),
+                Cell(row.result or "–"),
+                Cell(row.verdict, "verdict"),
+                Cell(verdict.reason),
+            )
+        )
+    return Table(
+        "Tests of the specification, with results as reported and the verdicts on them",
+        ("Test", "Attribute", "Procedure", "Limit", "Result", "Verdict", "Reason"),
+        tuple(rows),
+    )
+
+
+def _measured(verdict: Verdict) -> str:
+    target = f"[{verdict.target}]" if verdict.target else ""
+    technique = f" by {verdict.technique}" if verdict.technique else ""
+    return f"{verdict.attribute}{target}{technique}"
+
+
+def _values(evaluation: Evaluation) -> Table:
+    return Table(
+        "Deciding values before rounding, with their intervals and what these cover",
+        ("Test", "Value", "Interval", "Coverage", "Covers", "Unit", "Limit", "Results", "CV, %", "Risk"),
+        tuple(_value(v) for v in evaluation.verdicts),
+    )
+
+
+def _value(v: Verdict) -> Row:
+    stated = v.ci_low is not None and v.ci_high is not None
+    return (
+        Cell(v.test),
+        number(v.aggregated)
+        if v.aggregated is not None
+        else Cell(v.rounded or "–", "number" if v.unit else "text", sort=""),
+        Cell(f"{words(v.ci_low)} – {words(v.ci_high)}" if stated else "not stated"),
+        Cell(f"{v.coverage:.4g}" if v.coverage is not None else "–", "number"),
+        Cell(COVERS[v.scope] if v.scope else "–"),
+        Cell(v.unit or "–"),
+        Cell(v.limit),
+        number(v.n),
+        number(v.cv_percent),
+        number(v.risk),
+    )
+
+
+def _behind(evaluation: Evaluation) -> Iterator[Block]:
+    """Yield how each verdict was reached, what it rests on, and whether the runs were suitable."""
+    yield Table(
+        "How each verdict was reached",
+        ("Test", "Steps"),
+        tuple((Cell(v.test), Cell("; ".join(s.text for s in v.trace))) for v in evaluation.verdicts),
+    )
+    for title, kind in (("Results that the verdicts rest on", "sources"), ("Results set aside", "set_aside")):
+        rows = [_source(v, asdict(s)) for v in evaluation.verdicts for s in getattr(v, kind)]
+        columns = ("Test", "Sample", "Preparation", "Replicate", "Value", "Unit", "Result id")
+        yield Table(title, columns, tuple(rows))
+    if evaluation.suitability:
+        yield Table(
+            "Suitability of the runs that results come from",
+            ("Test", "Run", "Role", "Limit", "Result", "Verdict", "Reason"),
+            tuple(
+                (
+                    Cell(s.judged.test),
+                    Cell(s.run or "not stated"),
+                    Cell(s.role),
+                    Cell(s.judged.limit),
+                    Cell(s.judged.rounded or "–"),
+                    Cell(s.judged.verdict, "verdict"),
+                    Cell(s.judged.reason),
+                )
+                for s in evaluation.suitability
+            ),
+        )
+
+
+def _source(verdict: Verdict, source: Mapping[str, object]) -> Row:
+    value = number(source["value"])
+    if source["qualifier"]:
+        value = Cell(f"{source['qualifier']} {words(source['bound'])}", "number", sort=value.sort)
+    elif source["text"]:
+        value = Cell(str(source["text"]))
+    return (
+        Cell(verdict.test),
+        Cell(words(source["sample_id"])),
+        Cell(words(source["preparation"])),
+        Cell(words(source["replicate"])),
+        value,
+        Cell(words(source["unit"])),
+        Cell(words(source["result_id"]), "code"),
+    )
+
+
+def _agreement(evaluation: Evaluation) -> Iterator[Block]:
+    found = evaluation.agreement
+    if found is None:
+        yield Text("No quantity of this lot was measured by two methods or more.")
+        return
+    yield Text(f"Information, no verdict ({found.algorithm}).")
+    yield Table(
+        "What methods that measure the same thing say about each other",
+        ("Question", "Methods", "Answer", "p", "Statement"),
+        tuple(
+            (Cell(c.question), Cell(words(c.methods)), Cell(c.answer), number(c.p), Cell(c.statement))
+            for c in found.comparisons
+        ),
+    )
+    if found.combined:
+        yield Table(
+            "Composition by all methods together",
+            ("Class", "Share, %", "From, %", "To, %", "Coverage"),
+            tuple(
+                (Cell("+".join(c.classes)), *map(number, (c.percent, c.ci_low, c.ci_high, c.coverage)))
+                for c in found.combined
+            ),
+        )
+
+
+def _changes(evaluation: Evaluation) -> Iterator[Block]:
+    if not evaluation.changes:
+        yield Text("No result of this lot was evaluated anew by hand.")
+    for i, change in enumerate(evaluation.changes, start=1):
+        yield Text(f"Change {i}, reason: {change.reason}")
+        yield Text(f"By: {change.actor}")
+        yield Text(f"Result {change.result_before} was evaluated anew as {change.result_after}.")
+        yield Table(
+            f"Change {i}: settings",
+            ("Setting", "Old", "New"),
+            tuple((Cell(s.setting), Cell(words(s.old)), Cell(words(s.new))) for s in change.settings),
+        )
+        yield Table(
+            f"Change {i}: results",
+            ("Attribute", "Sample", "Before", "After", "Unit"),
+            tuple(
+                (Cell(a.attribute), Cell(a.sample_id), number(a.before), number(a.after), Cell(a.unit))
+                for a in change.attributes
+            ),
+            empty="No attribute changed.",
+        )
