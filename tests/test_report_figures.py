@@ -18,7 +18,9 @@ import aavqc
 from aavqc.analysis import Result
 from aavqc.batch.outputs import npz_bytes
 from aavqc.documents import Sample, Well
-from aavqc.errors import InputError
+from aavqc.errors import InputError, UsageError
+from aavqc.report.ddpcr_counts import label_wells
+from aavqc.report.ddpcr_figures import draw_droplets
 from aavqc.report.pictures import Picture
 from aavqc.report.plots import arrays_of, draw_bitmap, draw_scans, figures, load_arrays, plot, styled
 from aavqc.report.style import COLOURS, HATCHES, new_figure, panels, shown
@@ -371,7 +373,7 @@ def test_ions_without_a_calibration_have_a_reason_for_each_figure() -> None:
 
 
 def test_no_figure_is_no_bytes() -> None:
-    with pytest.raises(ValueError, match="no scans"):
+    with pytest.raises(UsageError, match="no scans"):
         Picture("auc-scans", "Scans", "", "", None, "no scans").svg()
 
 
@@ -403,3 +405,32 @@ def test_files_that_hold_no_arrays_are_refused(content: bytes, tmp_path: Path) -
     with pytest.raises(InputError, match="not the arrays of a result"):
         load_arrays(tmp_path / "a.npz")
     assert load_arrays(tmp_path / "missing.npz") == {}
+
+
+@pytest.mark.parametrize(("wells", "named"), [(3, 3), (28, 28), (29, 15), (96, 24)])
+def test_more_wells_than_there_is_room_for_are_named_by_turns(wells: int, named: int) -> None:
+    with styled():
+        ((ax,),) = panels(new_figure(2.0), 1)
+        label_wells(ax, [f"A{i:02d}" for i in range(wells)], 28)
+    labels = [t.get_text() for t in ax.get_xticklabels()]
+    assert len(labels) == named
+    assert labels == [f"A{round(x):02d}" for x in ax.get_xticks()]
+
+
+def test_a_channel_with_two_targets_shows_both_thresholds(plate: Result) -> None:
+    rows = list(plate.payload.wells or [])
+    rows += [
+        w.model_copy(update={"target": "second", "threshold": 6000.0})
+        for w in rows
+        if w.channel == "Ch1" and w.threshold is not None
+    ]
+    arrays = arrays_of(plate.samples[0].record, plate.arrays)
+    with styled():
+        ((ax,),) = panels(new_figure(2.0), 1)
+        draw_droplets(ax, rows, arrays, ["A01"], "Ch1")
+    (lines,) = ax.collections
+    levels = sorted(float(s[0, 1]) for s in lines.get_segments())  # type: ignore[attr-defined]
+    (first,) = {w.threshold for w in rows if w.well == "A01" and w.target == "CAG"}
+    assert levels == [first, 6000.0]
+    blue = next(line for line in ax.lines if line.get_color() == "#0072B2")
+    assert np.min(np.asarray(blue.get_ydata(), float)) > levels[0]

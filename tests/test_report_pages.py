@@ -193,7 +193,7 @@ def test_hostile_names_are_text_and_nothing_else(hostile: Path) -> None:
 
 def test_a_sample_without_a_row_is_in_no_lot_s_report(hostile: Path) -> None:
     page = Reader(next((hostile / "report").glob("%3Cimg*.html")).read_bytes())
-    assert f"ddPCR: {TAG}" in page.texts
+    assert f"ddPCR, replicate {FORMULA}: {TAG}" in page.texts
     assert "ddPCR: NTC" not in page.texts  # on the same plate
 
 
@@ -266,12 +266,10 @@ def test_an_executor_makes_the_same_pages(hostile: Path, tmp_path: Path) -> None
 def test_a_lot_of_many_samples_has_figures_of_the_first(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
     monkeypatch.setattr(measured, "MOST_DRAWN", 1)
-    monkeypatch.setattr(
-        measured, "figures", lambda payload, arrays, sample: drawn.append(sample.record) or []
-    )
+    monkeypatch.setattr(measured, "figures", lambda _, __, sample: drawn.append(sample.record) or [])
     documents = {path.stem: ResultDocument.load(path) for path in sorted((out / "results").iterdir())}
     samples = {job: document.samples for job, document in documents.items()}
-    sections = list(measured.measurements(documents, samples, {key: {} for key in documents}))
+    sections = list(measured.measurements(documents, samples, {job: {} for job in documents}))
     assert drawn == ["auc#cell1", "cdms/run1.csv", "ddpcr/EX24-001.csv"]
     told = [section.id for section in sections if isinstance(section.blocks[0], Text)]
     assert told == ["cdms"]  # the only technique with two samples

@@ -27,8 +27,8 @@ from aavqc.report.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_WELLS, MOST_TARGETS = 24, 6
-"""Labelled side by side; panels."""
+MOST_LABELS, MOST_TARGETS = 28, 6
+"""Wells that are named side by side over the width of a figure; panels."""
 
 SAME_SCALE = 0.2
 """Genomes and copies differ by a factor, or the titer is the mean of the wells but for weights."""
@@ -88,8 +88,7 @@ def draw_calls(axes: Sequence[Axes], rows: Sequence[Well]) -> None:
     left.set(
         xlim=(-0.03 * top, top), ylim=(-0.03 * top, top), xlabel="vendor / droplets", ylabel="own / droplets"
     )
-    every = max(len(wells) // MOST_WELLS, 1)
-    right.set_xticks(range(0, len(wells), every), wells[::every], rotation=90 if len(wells) > 7 else 0)
+    label_wells(right, wells, MOST_LABELS // 2)
     right.set_ylabel("own − vendor / droplets")
     legend_above(left, min(len(targets), 2))
 
@@ -186,7 +185,7 @@ def draw_replicates(ax: Axes, sample: Sample, rows: Sequence[Well], target: str)
         ax.plot([], [], series["marker"], color=series["color"], ms=4.5, label=_dilution(factor))
     if factors:
         legend_above(ax, 3)
-    ax.set_xticks(range(len(own)), [r.well for r in own], rotation=90 if len(own) > 10 else 0)
+    label_wells(ax, [r.well for r in own], MOST_LABELS)
     ax.set_xlim(-0.6, len(own) - 0.4)
     what = f"copies mL⁻¹ / 10{_raised(power)}" if undiluted else "copies µL⁻¹ of reaction"
     ax.set_ylabel(f"{shown(target, 16)}\n{what}")
@@ -313,6 +312,13 @@ def draw_integrity(axes: Sequence[Axes], sample: Sample) -> None:
     right.set(ylabel="complete molecules / %", ylim=(0, max(105.0, 1.05 * max(v for _, v, _ in rows))))
 
 
+def label_wells(ax: Axes, wells: Sequence[str], most: int) -> None:
+    """Name wells below an axis; of more than there is room for, every second, third, fourth."""
+    every = -(-len(wells) // most) or 1
+    upright = len(wells) > most // 2
+    ax.set_xticks(range(0, len(wells), every), wells[::every], rotation=90 if upright else 0)
+
+
 def draw_counts(ax: Axes, rows: Sequence[Well]) -> None:
     """Draw the concentration in each well of a plate, by target."""
     counted = [r for r in rows if r.copies_per_ul is not None]
@@ -328,7 +334,6 @@ def draw_counts(ax: Axes, rows: Sequence[Well]) -> None:
             color=series["color"],
             label=shown(target),
         )
-    every = max(len(wells) // MOST_WELLS, 1)
-    ax.set_xticks(range(0, len(wells), every), wells[::every], rotation=90 if len(wells) > 14 else 0)
+    label_wells(ax, wells, MOST_LABELS)
     ax.set_ylabel("copies µL⁻¹")
     legend_above(ax, 4)

@@ -10,7 +10,14 @@ import numpy as np
 
 from aavqc.documents import Payload, Sample, Well
 from aavqc.report.arrays import Arrays
-from aavqc.report.ddpcr_counts import calls_picture, draw_counts, integrity_picture, replicates_picture
+from aavqc.report.ddpcr_counts import (
+    MOST_LABELS,
+    calls_picture,
+    draw_counts,
+    integrity_picture,
+    label_wells,
+    replicates_picture,
+)
 from aavqc.report.pictures import Picture, flag_note, missing, together
 from aavqc.report.plate_rows import by_column, rows_of_sample
 from aavqc.report.style import (
@@ -84,11 +91,13 @@ def _amplitude(well: str, channel: str, arrays: Arrays) -> NDArray[np.float64] |
 
 def _targets(rows: Sequence[Well], channel: str) -> str:
     names = dict.fromkeys(r.target for r in rows if r.channel == channel and r.target != channel)
-    return f"{channel}, {shown(', '.join(names))}" if names else shown(channel)
+    return f"{shown(channel, 16)}, {shown(', '.join(names))}" if names else shown(channel)
 
 
-def _threshold(rows: Sequence[Well], well: str, channel: str) -> float | None:
-    return next((r.threshold for r in rows if r.well == well and r.channel == channel), None)
+def _thresholds(rows: Sequence[Well], well: str, channel: str) -> list[float]:
+    """Return the thresholds of a well and channel, ascending: one a target that is told apart there."""
+    found = {r.threshold for r in rows if r.well == well and r.channel == channel}
+    return sorted(x for x in found if x is not None)
 
 
 # ---------------------------------------------------------------- droplets by well
@@ -145,15 +154,15 @@ def draw_droplets(ax: Axes, rows: Sequence[Well], arrays: Arrays, wells: Sequenc
         amplitude = _amplitude(well, channel, arrays)
         if amplitude is None:
             continue
-        threshold = _threshold(rows, well, channel)
-        above = amplitude > threshold if threshold is not None else np.zeros(amplitude.size, bool)
+        thresholds = _thresholds(rows, well, channel)
+        above = amplitude > min(thresholds, default=np.inf)
         x = i - 0.42 + 0.84 * np.random.default_rng(0).random(amplitude.size)
         ax.plot(x[~above], amplitude[~above], ".", ms=1.1, mew=0, color="#777777", zorder=1)
         ax.plot(x[above], amplitude[above], ".", ms=1.1, mew=0, color=BLUE, zorder=1)
-        if threshold is not None:
-            ax.hlines(threshold, i - 0.46, i + 0.46, color=VERMILLION, lw=1.2, zorder=2)
+        if thresholds:
+            ax.hlines(thresholds, i - 0.46, i + 0.46, color=VERMILLION, lw=1.2, zorder=2)
     ax.set_xlim(-0.6, len(wells) - 0.4)
-    ax.set_xticks(range(len(wells)), wells, rotation=90 if len(wells) > 14 else 0)
+    label_wells(ax, wells, MOST_LABELS)
     ax.set_ylabel(f"amplitude\n{_targets(rows, channel)}")
 
 
@@ -212,10 +221,8 @@ def draw_clusters(
         x, y = (_amplitude(well, channel, arrays) for channel in pair)
         if x is None or y is None:
             continue
-        gates = [_threshold(rows, well, channel) for channel in pair]
-        right, up = (
-            v > g if g is not None else np.zeros(v.size, bool) for v, g in zip((x, y), gates, strict=True)
-        )
+        gates = [_thresholds(rows, well, channel) for channel in pair]
+        right, up = (v > min(g, default=np.inf) for v, g in zip((x, y), gates, strict=True))
         for inside, colour in (
             (~right & ~up, "#888888"),
             (right & ~up, BLUE),
@@ -226,7 +233,7 @@ def draw_clusters(
         sure = arrays.get(f"membership/{well}")
         if sure is not None and sure.size == x.size:
             ax.plot(x[sure < 0.9], y[sure < 0.9], ".", ms=1.8, mew=0, color=BLACK, zorder=1.2)
-        if gates[0] is not None:
-            ax.axvline(gates[0], color=VERMILLION, lw=0.9)
-        if gates[1] is not None:
-            ax.axhline(gates[1], color=VERMILLION, lw=0.9)
+        for gate in gates[0]:
+            ax.axvline(gate, color=VERMILLION, lw=0.9)
+        for gate in gates[1]:
+            ax.axhline(gate, color=VERMILLION, lw=0.9)

@@ -17,6 +17,7 @@ TITLES: dict[Technique, str] = {
     "cdms": "Charge-detection mass spectrometry (CDMS)",
     "ddpcr": "Droplet digital PCR (ddPCR)",
 }
+NAMES: dict[Technique, str] = {"auc": "AUC", "cdms": "CDMS", "ddpcr": "ddPCR"}
 COVERS = {
     "fit": "this fit",
     "run": "cells or wells and preparations of this run",
@@ -74,9 +75,12 @@ def _sample(name: str, sample: Sample, document: ResultDocument, drawn: Sequence
     tables = {"auc": _auc, "cdms": _cdms, "ddpcr": _ddpcr}[technique]
     wells = [w for w in document.payload.wells or [] if w.sample_id == sample.sample_id]
     blocks += [table for table in tables(sample.diagnostics, wells) if table.rows]
-    role = "" if sample.role == "sample" else f", {sample.role.replace('_', ' ')}"
-    return Section(name, f"{technique.upper() if technique != 'ddpcr' else 'ddPCR'}{role}: "
-                   f"{sample.sample_id}", tuple(blocks))  # fmt: skip
+    what = [NAMES[technique]]
+    if sample.role != "sample":
+        what.append(sample.role.replace("_", " "))
+    elif sample.replicate:
+        what.append(f"replicate {sample.replicate}")
+    return Section(name, f"{', '.join(what)}: {sample.sample_id}", tuple(blocks))
 
 
 def _identity(sample: Sample) -> str:

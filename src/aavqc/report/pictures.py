@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aavqc.documents import Sample
+from aavqc.errors import UsageError
 from aavqc.report.style import styled
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Picture:
 
         Raises
         ------
-        ValueError
+        UsageError
             There is no figure.
         """
         return self._saved("svg", {"Date": None, "Creator": None, "Format": None, "Type": None}, RASTER_DPI)
@@ -55,14 +56,14 @@ class Picture:
 
         Raises
         ------
-        ValueError
+        UsageError
             There is no figure.
         """
         return self._saved("png", {"Software": None}, dpi)
 
     def _saved(self, kind: str, metadata: dict[str, None], dpi: int) -> bytes:
         if self.figure is None:
-            raise ValueError(f"{self.id}: {self.reason}")
+            raise UsageError(f"{self.id} has no figure", found=self.reason)
         stream = io.BytesIO()
         with styled():
             layout = self.figure.get_layout_engine()
