@@ -316,8 +316,13 @@ def write_together(files: Mapping[Path, bytes]) -> dict[Path, UsageError]:
         return {}
     with ThreadPoolExecutor(min(len(files), SYNCED_AT_ONCE)) as threads:
         written = {path: threads.submit(_write, path, data) for path, data in files.items()}
-    failed = {path: done.exception() for path, done in written.items()}
-    return {path: _unwritable(path, e) for path, e in failed.items() if isinstance(e, OSError)}
+    failed = {}
+    for path, done in written.items():
+        try:
+            done.result()
+        except OSError as error:
+            failed[path] = _unwritable(path, error)
+    return failed
 
 
 def _write(path: Path, data: bytes) -> None:
