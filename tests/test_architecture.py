@@ -43,6 +43,7 @@ PUBLIC = [
 # What each part of the package may import from the others. Kernels: numba, numpy, math only.
 TECHNIQUE = {
     "kernels",
+    "blas",
     "documents",
     "settings",
     "capsid",
@@ -55,6 +56,7 @@ TECHNIQUE = {
 MAY_IMPORT = {
     "errors": set(),
     "logs": set(),
+    "blas": set(),
     "quantities": {"errors"},
     "attributes": {"quantities", "errors"},
     "records": {"attributes"},

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from aavqc.auc.attributes import attributes_of
 from aavqc.auc.calibration import calibration_flags, calibration_remarks
@@ -19,6 +18,7 @@ from aavqc.auc.models import ALGORITHMS
 from aavqc.auc.residuals import bitmap, point_noise
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.solvent import solvent_flags, solvent_remarks, with_solvent
+from aavqc.blas import one_thread
 from aavqc.documents import Outcome, Sample, generator, plain
 from aavqc.records import Distribution, VelocityGroup, VelocityScans
 
@@ -46,7 +46,7 @@ def analyze(record: VelocityScans | VelocityGroup | Distribution, settings: Tech
     if isinstance(record, Distribution):
         return integrate(record, settings)
     records = record.members if isinstance(record, VelocityGroup) else (record,)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread:
         fit = fit_sample(records, settings)
         attributes = attributes_of(fit, settings, generator(settings.seed, record.inputs))
     flags = [

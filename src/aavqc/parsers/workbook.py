@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 import warnings
 import zipfile
 import zlib
@@ -97,10 +98,14 @@ def _refuse_bombs(archive: zipfile.ZipFile) -> None:
                 raise InputError("no readable workbook", found=str(error)) from error
 
 
+_FILTERS = threading.Lock()
+"""The filters of warnings are the process's: of two threads that set them aside, one would keep them."""
+
+
 def _first_sheet(data: bytes) -> bytes:
     from openpyxl import load_workbook
 
-    with warnings.catch_warnings():
+    with _FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # styles and extensions that do not matter here
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         text = io.StringIO(newline="")
