@@ -16,6 +16,7 @@ import pytest
 
 from aavqc.batch.apart import apart
 from aavqc.batch.pool import LocalPool
+from aavqc.errors import InputError
 from aavqc.parsers import formats
 from aavqc.parsers.plugins import guarded
 from aavqc.parsers.sources import from_disk
@@ -85,7 +86,8 @@ def test_a_crash_of_its_process_while_it_sniffs_costs_no_batch(
     assert {name: found[name]["status"] for name in ("a.acme", "z.csv")} == dict.fromkeys(
         ("a.acme", "z.csv"), "used"
     ), done.stderr
-    assert found["crash.acme"]["status"] == "ignored"
+    assert found["crash.acme"]["status"] == "failed"
+    assert "the parser plug-in 'acme-counts' failed" in found["crash.acme"]["reason"]
     said = [line["message"] for line in map(json.loads, done.stderr.splitlines())]
     assert sum("acme-counts failed in sniff of crash.acme" in message for message in said) == 1
 
@@ -107,6 +109,9 @@ def test_one_that_crashes_on_every_file_is_left_out(caplog: pytest.LogCaptureFix
     known = next(f for f in formats() if f.name == "mass-list")
     dying = Dying()
     held = apart(guarded(known), dying)
+    for i in range(3):
+        with pytest.raises(InputError, match="'mass-list' failed"):
+            held.sniff(b"masses_kDa\n5100\n", f"{i}.csv")
     assert [held.sniff(b"masses_kDa\n5100\n", f"{i}.csv") for i in range(9)] == [False] * 9
     file = from_disk(counted(tmp_path / "a.csv"), "a.csv")
     assert list(held.group([file]).failed) == ["a.csv"]

@@ -36,7 +36,10 @@ def formats_apart() -> Iterator[Sequence[Format]]:
 
 
 def apart(known: PlugIn, pool: LocalPool) -> Format:
-    """Return a format whose functions that tell files apart are called in a pool's process."""
+    """Return a format whose functions that tell files apart are called in a pool's process.
+
+    ``sniff`` raises an InputError where the process died on a file, which may still be another format's.
+    """
     deaths: list[str] = []
 
     def called(function: str, file: str, *arguments: Any) -> Any:
@@ -53,7 +56,11 @@ def apart(known: PlugIn, pool: LocalPool) -> Format:
             return None
 
     def sniff(head: bytes, basename: str) -> bool:
-        return bool(called("sniff", basename, head, basename))
+        before = len(deaths)
+        recognised = bool(called("sniff", basename, head, basename))
+        if len(deaths) > before:
+            raise _crashed(known, basename)
+        return recognised
 
     def group(files: Sequence[SourceFile]) -> Grouping:
         if not files:

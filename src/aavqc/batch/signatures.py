@@ -90,7 +90,8 @@ def sign(
         write_bytes(out / file, canonical(make_signature(statement, signer, stamper)) + b"\n")
         last = trail.entries[-1]
         said = {"run": last.run, "event": "signed", "actor": name, "reason": meaning}
-        entry, _ = append(out / FILE, last, trail.size, {**said, "file": file, "sha256": file_hash(out / file)})
+        written = {"file": file, "sha256": file_hash(out / file)}
+        entry, _ = append(out / FILE, last, trail.size, said | written)
         opened.advance(Anchor(trail.chain, entry.seq, entry.hash))
         return out / file
 

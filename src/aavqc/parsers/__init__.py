@@ -199,11 +199,11 @@ def _sort_out(
     rows = empty | {n: FileRow(n, None, None, "failed", str(e), None, e) for n, e in unreadable.items()}
     recognised: dict[str, list[SourceFile]] = {f.name: [] for f in known}
     for file in files:
-        first = next((f for f in known if f.sniff(file.head, file.basename)), None)
-        if first is None:
-            rows[file.name] = _unrecognised(file, known)
-        else:
+        first, died = _recognise(file, known)
+        if first is not None:
             recognised[first.name].append(file)
+        else:
+            rows[file.name] = _unrecognised(file, known) if died is None else _failed(file, died)
 
     exports: list[Export] = []
     by_name = {f.name: f for f in files}
@@ -225,6 +225,18 @@ def _sort_out(
         sorted(exports, key=lambda e: os.fsencode(e.name)),
         [rows[n] for n in sorted(rows, key=os.fsencode)],
     )
+
+
+def _recognise(file: SourceFile, known: Sequence[Format]) -> tuple[Format | None, InputError | None]:
+    """Return the format of a file, and the error of a plug-in whose process died on it."""
+    died = None
+    for format_ in known:
+        try:
+            if format_.sniff(file.head, file.basename):
+                return format_, died
+        except InputError as error:
+            error.file, died = file.name, error
+    return None, died
 
 
 def _row(
