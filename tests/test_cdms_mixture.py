@@ -131,6 +131,19 @@ def test_each_step_of_the_climb_gains_likelihood() -> None:
     assert (rise[np.r_[np.zeros(2, bool), top.state.cells > 0]] < 1 + 2e-3).all()
 
 
+def test_peaks_that_coincide_are_climbed_as_one() -> None:
+    rng = np.random.default_rng(14)
+    mass, nodes = rng.normal(3.74e6, 6e4, 2000), capsid_shape(47.6e3)
+    points = gather(mass, np.full(2000, 3.6e4), float(nodes[:, 2].min()))
+    for wide in (False, True):
+        given = problem(points, nodes, np.array([3.3e6, 4.5e6]), wide)
+        start = State(np.full(3, 0.3), np.full(3, 3.74e6), np.full(3, 1e6), np.full(1, 0.1))
+        top = climb(given, start)
+        assert top.converged
+        mean = float((top.state.share * top.state.location).sum() / top.state.share.sum())
+        assert mean == pytest.approx(3.74e6, abs=4 * 6e4 / np.sqrt(2000))
+
+
 @pytest.mark.parametrize("sigma_z", [0.4, 2.0])
 def test_clean_ions_in_any_number_are_fitted_to_the_end(sigma_z: float) -> None:
     sample = analyze(draw(Lot(SHARES, 60_000, sigma_z), 13), **AAV).samples[0]
