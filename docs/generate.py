@@ -10,7 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import figures
+import concept_figures
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -28,7 +28,7 @@ def write_pages(docs: Path) -> None:
     parts |= {f"settings-{name}.md": settings_table(name) for name in TECHNIQUES}
     for name, text in parts.items():
         _put(folder / name, text.encode())
-    for name, svg in figures.all_figures().items():
+    for name, svg in concept_figures.all_figures().items():
         _put(folder / f"{name}.svg", svg)
 
 

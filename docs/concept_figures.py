@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from io import BytesIO
 
@@ -16,7 +17,7 @@ from aavqc.auc.settings import TechniqueSettings
 from aavqc.capsid import CLASSES, length_bounds
 from aavqc.ddpcr.poisson import copies_per_droplet, poisson_interval
 from aavqc.intervals import clopper_pearson, wilson
-from aavqc.report.plots import COLOURS, STYLE
+from aavqc.report.style import COLOURS, STYLE
 from aavqc.simulate.cdms_ions import CdmsSimulation, draw_ions
 
 LINE_STYLES = ("-", "--", ":")
@@ -45,9 +46,11 @@ def capsids(length_axes: Axes, signal_axes: Axes) -> None:
     edges = [0.0, *(length_bounds(settings) or ()), 6000.0]
     for axes in (length_axes, signal_axes):
         for name, low, high in zip(CLASSES, edges, edges[1:], strict=False):
-            axes.axvspan(low, high, color=COLOURS[name], alpha=0.25, lw=0)
+            axes.axvspan(low, high, color=COLOURS[name], alpha=0.4, lw=0)
+            at_top = low < 3000  # where the line is not
+            place = axes.get_ylim()[1 if at_top else 0]
             axes.text(
-                (low + high) / 2, axes.get_ylim()[1], name, ha="center", va="top", fontsize=7, rotation=90
+                (low + high) / 2, place, name, ha="center", va="top" if at_top else "bottom", rotation=90
             )
         axes.set_xlabel("packaged length / nt")
 
@@ -71,15 +74,20 @@ def charge_noise(axes: Axes) -> None:
 def poisson(axes: Axes) -> None:
     """Draw the half-width of the interval of λ by λ, for three numbers of droplets."""
     for n, style in zip((5_000, 15_000, 60_000), LINE_STYLES, strict=True):
-        positives = np.unique(np.geomspace(20, n - 20, 120).astype(int))
-        density = np.array([copies_per_droplet(int(k), n) for k in positives], float)
-        width = [(high or np.nan) - low for low, high in (poisson_interval(int(k), n) for k in positives)]
-        label = f"{n:,} droplets"
-        axes.plot(density, 50 * np.array(width) / density, style, color="black", lw=1, label=label)
-    axes.set(
-        xscale="log", yscale="log", xlabel="λ, copies a droplet", ylabel="half-width of 95 % interval / %"
-    )
-    axes.legend(fontsize=8)
+        counts = {round(-n * math.expm1(-density)) for density in np.geomspace(0.01, 6, 150)}
+        points = []
+        for k in sorted(counts):
+            density, (low, high) = copies_per_droplet(k, n), poisson_interval(k, n)
+            if density is not None and high is not None:
+                points.append((density, 50 * (high - low) / density))
+        axes.plot(*zip(*points, strict=True), style, color="black", lw=1, label=f"{n:,} droplets")
+    axes.set(xscale="log", yscale="log", xlabel="λ, copies a droplet", ylabel="half-width of interval / %")
+    axes.set_xticks([0.01, 0.1, 1, 6])
+    axes.set_yticks([1, 2, 5, 10, 20])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
+    axes.legend()
 
 
 def coverage(axes: Axes) -> None:
@@ -101,7 +109,7 @@ def coverage(axes: Axes) -> None:
 
 
 def _svg(draw: Callable[..., None], panels: int) -> bytes:
-    with mpl.rc_context(STYLE | {"svg.fonttype": "path"}):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 2.6), layout="constrained")
         draw(*np.atleast_1d(figure.subplots(1, panels)))
         stream = BytesIO()
