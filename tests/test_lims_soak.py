@@ -14,6 +14,8 @@ import pytest
 from aavqc.simulate import run as simulate
 from aavqc.textfiles import write_bytes
 
+pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+
 SOAK = """
 import gc, json, os, sys, threading, time
 from pathlib import Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -95,6 +96,22 @@ def test_the_wait_doubles_and_a_verdict_is_no_failure(
     )
     job |= {"folder": str(tmp_path / "exports" / "0000"), "attempt": 1}
     assert worker.work(postgres_url, job, "w")["status"] == "done"
+
+
+def test_sigterm_lets_the_job_under_way_end(
+    worker: ModuleType, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(url: str, job: dict[str, Any], name: str) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {"status": "done", "exit": 0, "error": None, "wait": 0}
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(worker, "work", work)
+    try:
+        worker.main(queue, 60.0, until_empty=False)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [row["status"] for row in rows(queue)] == ["done", "waiting"]
 
 
 def test_a_worker_that_is_only_slow_keeps_its_output_folder(
