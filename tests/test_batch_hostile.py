@@ -112,7 +112,7 @@ def test_a_plug_in_that_crashes_costs_its_own_files_only(
     assert found["sniff.crash"]["status"] == found["print.crash"]["status"] == "ignored"
     assert found["kill.crash"]["status"] == "failed"
     assert "the parser plug-in 'crash' failed" in found["kill.crash"]["reason"]
-    assert "died in sniff" in found["kill.crash"]["reason"]
+    assert "its process died" in found["kill.crash"]["reason"]
 
 
 def test_a_plug_in_that_fails_to_group_fails_its_files(
