@@ -313,3 +313,12 @@ def test_sign_and_verify_on_the_command_line(
         assert app([*signing, str(authority / wrong)], standalone_mode=False) in (2, 3)
     assert app([*checking, "--trust", str(key)], standalone_mode=False) == 2
     assert app([*signing, str(key), "--name", " "], standalone_mode=False) == 2
+
+
+def test_folder_whose_store_is_a_server_is_signed(out: Path, keys: Path, postgres_url: str) -> None:
+    lot, elsewhere = out.parent / "lot", out.parent / "elsewhere"
+    run(lot, elsewhere, store=postgres_url)
+    sign(elsewhere, Ed25519Signer.load(keys / "mine.pem"), store=postgres_url, **WHO)
+    report = verify(elsewhere, source=lot, store=postgres_url, again=False)
+    assert not report.findings
+    assert any("Q. A. Person" in line for line in report.checked)
