@@ -10,6 +10,8 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,11 +21,13 @@ from aavqc.batch import run
 from aavqc.batch.cluster import cluster
 from aavqc.batch.jobs import Job, run_job
 from aavqc.batch.pool import local_pool
+from aavqc.documents import ResultDocument
 from aavqc.parsers import survey
-from aavqc.textfiles import write_bytes
+from aavqc.textfiles import write_bytes, write_together
 
 LOT = Path(__file__).resolve().parents[1] / "data" / "example_lot"
 CELLS = int(os.environ.get("AAVQC_BENCH_EXPORTS", "6"))
+ROUNDS = 3
 
 
 def say(text: str) -> None:
@@ -37,64 +41,98 @@ def used(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-@pytest.fixture
-def plates(tmp_path: Path) -> Path:
-    """Two hundred ddPCR tables."""
-    folder = tmp_path / "plates"
+def write_plates(folder: Path, number: int) -> Path:
+    """Write ddPCR tables that have no amplitudes beside them."""
     folder.mkdir()
     data = (LOT / "ddpcr" / "EX24-001.csv").read_bytes()
-    for i in range(200):
+    for i in range(number):
         (folder / f"p{i}.csv").write_bytes(data.replace(b"EX24-001", b"S%d" % i))
     shutil.copy(LOT / "method_ddpcr.toml", folder)
+    time.sleep(1.1)  # else the batch waits until the files stand still
     return folder
 
 
-def test_the_layer_over_two_hundred_tables(plates: Path, tmp_path: Path) -> None:
-    """All of a batch that is not a job; beside it the floor, the writes that it can not do without."""
+def test_the_layer_over_ddpcr_tables(tmp_path: Path) -> None:
+    """What a further export costs beside its analysis, from being listed to its rows in the store.
+
+    The difference of batches of 300 and 100 leaves out what is paid once. Beside it the floor: the same
+    bytes written and synced.
+    """
+    once = run(write_plates(tmp_path / "first", 2), tmp_path / "warm")
+    assert len(once.payloads) == 2
+    spent = {}
+    for number in (100, 300):
+        plates = write_plates(tmp_path / f"{number}", number)
+        spent[number] = used(lambda plates=plates, n=number: run(plates, tmp_path / f"out{n}"))
     jobs = [Job(e, resolve_method("ddpcr", plates / "method_ddpcr.toml")) for e in survey(plates).exports]
-    run_job(jobs[0])
-    analyses = used(lambda: [run_job(job) for job in jobs])
-    whole = used(lambda: run(plates, tmp_path / "out"))
-    again = used(lambda: run(plates, tmp_path / "out"))
-    files = [p.read_bytes() for kind in ("results", "arrays") for p in (tmp_path / "out" / kind).iterdir()]
-    floor = used(lambda: [write_bytes(tmp_path / "floor" / str(i), data) for i, data in enumerate(files)])
-    n = len(jobs)
+    analyses = used(lambda: [run_job(job) for job in jobs[:200]])
+    again = used(lambda: run(plates, tmp_path / "out300"))
+    kinds = [sorted((tmp_path / "out300" / kind).iterdir())[:200] for kind in ("arrays", "results")]
+    files = {tmp_path / "floor" / p.name: p.read_bytes() for kind in kinds for p in kind}
+    floor = used(lambda: write_together(files))
+    alone = used(lambda: [write_bytes(path, data) for path, data in files.items()])
+    layer = [(spent[300][i] - spent[100][i] - analyses[i]) / 200 for i in (0, 1)]
+    say(f"{sum(map(len, files.values())) / 200 / 1e3:.1f} kB an export, in two files")
     for name, (wall, cpu) in {
-        "analyses": analyses,
-        "layer": (whole[0] - analyses[0], whole[1] - analyses[1]),
-        "floor (atomic writes)": floor,
-        "resume": again,
+        "analysis": (analyses[0] / 200, analyses[1] / 200),
+        "layer": layer,
+        "floor (the same bytes, synced together)": (floor[0] / 200, floor[1] / 200),
+        "the same bytes, synced one by one": (alone[0] / 200, alone[1] / 200),
+        "resume of 300, all included": (again[0] / 300, again[1] / 300),
     }.items():
-        say(f"{name}: {1e3 * wall / n:.2f} ms an export, {1e3 * cpu / n:.2f} ms of processor")
+        say(f"{name}: {1e3 * wall:.2f} ms an export, {1e3 * cpu:.2f} ms of processor")
+    say(f"layer over floor, processor: {layer[1] / floor[1] * 200:.1f}")
 
 
 @pytest.fixture
-def cells(tmp_path: Path) -> Path:
-    """AUC cells of some twenty scans, each a record of its own."""
+def cells(tmp_path: Path) -> list[Path]:
+    """Folders of AUC cells of some twenty scans, each a record of its own; the first holds two."""
     scans = sorted((LOT / "auc").glob("*.RA1"))[::3]
-    for i in range(CELLS):
-        below = tmp_path / "cells" / f"run{i:02d}"
-        below.mkdir(parents=True)
-        for path in scans:
-            shutil.copy(path, below)
-    shutil.copy(LOT / "method_auc.toml", tmp_path / "cells")
-    return tmp_path / "cells"
+    folders = {tmp_path / f"cells{r}": CELLS // ROUNDS if r else 2 for r in range(ROUNDS + 1)}
+    for folder, number in folders.items():
+        for i in range(number):
+            below = folder / f"run{i:02d}"
+            below.mkdir(parents=True)
+            for path in scans:
+                shutil.copy(path, below)
+        shutil.copy(LOT / "method_auc.toml", folder)
+    return list(folders)
 
 
-def test_pools_and_a_cluster(cells: Path, tmp_path: Path) -> None:
-    """One worker, two workers, two workers of a cluster: one thread a worker each time."""
+def test_pools_and_a_cluster(cells: list[Path], tmp_path: Path) -> None:
+    """One worker, two workers, two of a cluster, one thread each: by turns, for the machine is shared.
+
+    Each has run a batch before, so that what starts once is left out. The layer is what the parent
+    takes of the processor beside its workers.
+    """
     distributed = pytest.importorskip("distributed")
-    seconds = {}
-    for workers in (1, 2):
-        with local_pool(workers) as pool:
-            seconds[f"{workers} workers"] = used(
-                lambda pool=pool, workers=workers: run(cells, tmp_path / f"out{workers}", executor=pool)
-            )[0]
-    local = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
-    )
-    with local, cluster(local.scheduler_address) as executor:
-        seconds["dask"] = used(lambda: run(cells, tmp_path / "dask", executor=executor))[0]
-    say(f"{CELLS} cells: " + ", ".join(f"{name} {s:.1f} s" for name, s in seconds.items()))
-    say(f"two over one: {seconds['1 workers'] / seconds['2 workers']:.2f}")
-    say(f"dask over local: {seconds['dask'] / seconds['2 workers']:.2f}")
+    seconds = dict.fromkeys(("1 worker", "2 workers", "cluster"), 0.0)
+    with ExitStack() as stack:
+        local = stack.enter_context(
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+            )
+        )
+        executors: dict[str, Executor] = {
+            "1 worker": stack.enter_context(local_pool(1)),
+            "2 workers": stack.enter_context(local_pool(2)),
+            "cluster": stack.enter_context(cluster(local.scheduler_address)),
+        }
+        for name, executor in executors.items():
+            run(cells[0], tmp_path / f"warm {name}", executor=executor)
+        layer, analyses = 0.0, 0.0
+        for r, folder in enumerate(cells[1:]):
+            for name, executor in executors.items():
+                out = tmp_path / f"{name} {r}"
+                wall, cpu = used(lambda folder=folder, out=out, e=executor: run(folder, out, executor=e))
+                seconds[name] += wall
+                if name == "1 worker":
+                    layer += cpu
+                    documents = [ResultDocument.load(p) for p in (out / "results").iterdir()]
+                    analyses += sum(d.envelope.seconds for d in documents)
+            say(f"round {r + 1}: " + ", ".join(f"{name} {s:.1f} s" for name, s in seconds.items()))
+    n = CELLS // ROUNDS * ROUNDS
+    say(f"{n} cells: " + ", ".join(f"{name} {s:.1f} s" for name, s in seconds.items()))
+    say(f"two over one: {seconds['1 worker'] / seconds['2 workers']:.2f}")
+    say(f"cluster over local: {seconds['cluster'] / seconds['2 workers']:.2f}")
+    say(f"layer over analyses: {100 * layer / analyses:.2f} % ({layer:.1f} s of processor, {analyses:.1f} s)")

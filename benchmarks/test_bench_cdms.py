@@ -18,7 +18,7 @@ def test_read(benchmark: Any, tmp_path: Path, ions: int, kind: str) -> None:
     assert benchmark(read, tmp_path).rows_read >= ions
 
 
-@pytest.mark.parametrize("ions", [10_000, 100_000])
+@pytest.mark.parametrize("ions", [10_000, 100_000, 1_000_000])
 def test_analyze(benchmark: Any, tmp_path: Path, ions: int) -> None:
     simulate(tmp_path, CdmsSimulation(ions=ions, formats=["csv"]))
     record = read(tmp_path)

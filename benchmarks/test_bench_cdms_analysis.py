@@ -2,8 +2,8 @@
 
 Floor of the deconvolution: every iteration is four passes of multiply-adds (charge and m/z, there
 and back): 2 · (11 + 19) taps on 598,185 cells, 36 million, 1.8 thousand million in 50 iterations:
-0.45 s at 4 a nanosecond on one core. Floor of the mixture: 3 nodes of some two peaks near each ion,
-an exponential each.
+0.45 s at 4 a nanosecond on one core. Floor of the mixture: ions are gathered into points once, some
+100 bytes moved for each; the climb is on some 2,000 points whatever their number.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ def test_deconvolution_cdms(benchmark: Any, columns: int) -> None:
     assert found.ions.sum() == pytest.approx(counts.sum(), rel=1e-9)
 
 
-@pytest.mark.parametrize("ions", [25_000, 100_000, 400_000])
-def test_mixture_of_five_cdms(benchmark: Any, ions: int) -> None:
-    """Five peaks and the remainder; time is linear in ions."""
+@pytest.mark.parametrize("most_peaks", [0, 10], ids=["given", "searched"])
+@pytest.mark.parametrize("ions", [25_000, 100_000, 1_600_000])
+def test_mixture_of_five_cdms(benchmark: Any, ions: int, most_peaks: int) -> None:
+    """Five peaks and the remainder, their number given or searched by BIC from the first and the fourth."""
     rng = np.random.default_rng(1)
     centres = CAPSID + NUCLEOTIDE * np.array([0, 1500, 3100, 4700, 5500])
     mass = rng.normal(rng.choice(centres, ions, p=[0.25, 0.05, 0.05, 0.55, 0.10]), 60e3)
@@ -41,11 +42,11 @@ def test_mixture_of_five_cdms(benchmark: Any, ions: int) -> None:
     found = benchmark(
         fit_mixture,
         mass,
-        np.full(ions, 36e3),
+        rng.normal(36e3, 1e3, ions),
         capsid_shape(47.6e3),
         bounds,
-        centres.tolist(),
+        (centres[[0, 3]] if most_peaks else centres).tolist(),
         further_width=20e3,
-        most_peaks=0,
+        most_peaks=most_peaks,
     )
     assert found.climb.converged

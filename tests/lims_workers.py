@@ -20,7 +20,7 @@ from aavqc.batch.verify import verify
 from aavqc.store import Store
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-LEASE_S = 4.0
+LEASE_S = 10.0
 
 
 def example(name: str) -> ModuleType:

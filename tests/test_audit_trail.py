@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -151,9 +152,30 @@ def test_a_regulated_method_needs_actor_and_reason(
     assert run(plate, tmp_path / "out", actor="who", reason="why").results
 
 
-def test_two_runs_at_once_never_fork_the_trail(plate: Path, tmp_path: Path) -> None:
-    """The one that finds the other's entries gives up; the next run mends what it had written."""
+def test_a_run_holds_its_output_folder(plate: Path, tmp_path: Path) -> None:
+    refused = []
+
+    def another(done: Done, n: int, total: int) -> None:
+        with pytest.raises(UsageError, match="another run writes") as caught:
+            run(plate, tmp_path / "out")
+        refused.append(caught.value.exit_code)
+
+    run(plate, tmp_path / "out", on_done=another)
+    assert refused == [2]
+    assert run(plate, tmp_path / "out").kept == 1
+    assert verify(tmp_path / "out").findings == []
+
+
+def test_two_runs_at_once_never_fork_the_trail(
+    plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without locks the one that finds the other's entries gives up; the next run mends what it wrote."""
     shutil.copy(plate / "a.csv", plate / "b.csv")
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
 
     def another(done: Done, n: int, total: int) -> None:
         if n == 1:

@@ -23,6 +23,7 @@ from aavqc.cdms.uncertainty import class_shares
 from aavqc.kernels import as_input
 from aavqc.kernels.deconvolve import blur_columns, blur_rows
 from aavqc.kernels.mixture import cell_densities, peak_densities
+from aavqc.records import readonly
 from cdms_lists import BOUNDS, CAPSID, NUCLEOTIDE, SLOPE, Lot, draw, table
 
 AAV = {"charge_slope": SLOPE, "serotype": "AAV2", "design_length": 4700}
@@ -128,6 +129,19 @@ def test_each_step_of_the_climb_gains_likelihood() -> None:
     held = np.concatenate([top.state.share, top.state.cells]) > 1e-6
     assert rise[held] == pytest.approx(1, abs=2e-3)
     assert (rise[np.r_[np.zeros(2, bool), top.state.cells > 0]] < 1 + 2e-3).all()
+
+
+def test_peaks_that_coincide_are_climbed_as_one() -> None:
+    rng = np.random.default_rng(14)
+    mass, nodes = rng.normal(3.74e6, 6e4, 2000), capsid_shape(47.6e3)
+    points = gather(mass, np.full(2000, 3.6e4), float(nodes[:, 2].min()))
+    for wide in (False, True):
+        given = problem(points, nodes, np.array([3.3e6, 4.5e6]), wide)
+        start = State(np.full(3, 0.3), np.full(3, 3.74e6), np.full(3, 1e6), np.full(1, 0.1))
+        top = climb(given, start)
+        assert top.converged
+        mean = float((top.state.share * top.state.location).sum() / top.state.share.sum())
+        assert mean == pytest.approx(3.74e6, abs=4 * 6e4 / np.sqrt(2000))
 
 
 @pytest.mark.parametrize("sigma_z", [0.4, 2.0])
@@ -345,6 +359,25 @@ def test_one_standard_is_refused_unless_insisted() -> None:
     assert "fewer than 2 standards" in refused.samples[0].flags[0].message
     insisted = analyze(record, **{"standards.bgal": 466.4e3}, single_standard=True)
     assert "fitted" in insisted.samples[0].diagnostics["calibration"]
+
+
+def test_standards_that_are_named_and_not_seen_are_never_passed_over() -> None:
+    """Another calibration then stands in: the others', or the slope as given."""
+    record = table(*standards("slope"))
+    assert "standard_not_found" not in flags(analyze(record, **GIVEN))
+    some = analyze(record, **GIVEN, **{"standards.igm": 950e3})
+    flag = next(f for f in some.samples[0].flags if f.id == "standard_not_found")
+    assert flag.severity == "warning"
+    assert "igm:" in flag.message
+    assert "groel" not in flag.message
+    assert some.samples[0].diagnostics["calibration"]["source"] == "standards"
+    absent = {"standards.hbv": 3.0e6, "standards.ms2": 2.5e6}
+    none = analyze(record, charge_slope=110e3, **absent).samples[0]
+    assert none.diagnostics["calibration"]["source"] == "charge_slope"
+    assert "hbv, ms2" in next(f.message for f in none.flags if f.id == "standard_not_found")
+    assert record.intensity is not None
+    charged = replace(record, charge=readonly(record.intensity / 110e3), intensity=None)
+    assert "standards_unused" in flags(analyze(charged, **GIVEN))
 
 
 def test_a_comb_gives_the_mass_whatever_the_slope() -> None:

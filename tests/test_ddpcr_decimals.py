@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from aavqc.errors import InputError
-from aavqc.kernels import as_input
 from aavqc.kernels.decimals import read_droplets
 from aavqc.parsers.amplitudes import read_amplitudes
 from aavqc.parsers.sources import from_stream
@@ -19,8 +18,7 @@ HEADER = "Ch1 Amplitude,Ch2 Amplitude,Cluster"
 def kernel(text: str, calls: int = 1, highest: int = 4) -> tuple[int, list[list[float]], list[list[int]]]:
     lines = text.count("\n") + text.count("\r") + 1
     amplitude, found = np.empty((lines, 2)), np.empty((lines, calls), np.int8)
-    data = as_input(np.frombuffer(text.encode(), np.uint8), np.uint8)
-    read = read_droplets(data, 0, highest, amplitude, found)
+    read = read_droplets(np.frombuffer(text.encode(), np.uint8), 0, highest, amplitude, found)
     return read, amplitude[: max(read, 0)].tolist(), found[: max(read, 0)].tolist()
 
 

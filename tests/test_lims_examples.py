@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from aavqc.documents import ResultDocument
+from lims_workers import example
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "lims.md").read_text(encoding="utf-8")
@@ -46,27 +47,37 @@ def test_ten_lines_give_rows(example_lot: Path) -> None:
     assert low < value < high
 
 
-def test_the_script_ends_and_speaks_as_the_page_says(example_lot: Path, tmp_path: Path) -> None:
+def test_the_script_gives_the_codes_of_the_page(example_lot: Path, tmp_path: Path) -> None:
+    script = example("lims_script")
     method, specification = example_lot / "method_ddpcr.toml", tmp_path / "specification.toml"
-    export, samples = example_lot / "ddpcr", example_lot / "samples.csv"
+    given = (example_lot / "ddpcr", example_lot / "samples.csv", method, specification)
     whole = (example_lot / "specification.toml").read_text()
     head, *tests = whole.split("[[tests]]")
     (titer,) = [test for test in tests if "vg_titer" in test]
     impossible = re.sub(r'limit = ".*"', 'limit = "NMT 1.0E3 vg/mL"', titer)
-    for text, code in ((f"{head}[[tests]]{titer}", 0), (f"{head}[[tests]]{impossible}", 1), (whole, 5)):
+    for text, overall, expected in (
+        (f"{head}[[tests]]{titer}", "PASS", 0),
+        (f"{head}[[tests]]{impossible}", "OOS", 1),
+        (whole, "INCOMPLETE", 5),
+    ):
         specification.write_text(text)
-        done = call("lims_script.py", export, samples, method, specification)
-        document = json.loads(done.stdout)
-        assert done.returncode == code, done.stderr
+        code, document = script.main(map(str, given))
+        assert (code, document["evaluation"]["overall"]) == (expected, overall)
         assert ResultDocument.model_validate(document["result"]).payload.technique == "ddpcr"
-        assert document["evaluation"]["overall"] == {0: "PASS", 1: "OOS", 5: "INCOMPLETE"}[code]
-        assert {"time", "level", "message"} <= set(json.loads(done.stderr.splitlines()[0]))
     (tmp_path / "plate.xlsx").write_bytes(b"\0\1\2")
-    for arguments, code in (
-        ((tmp_path / "plate.xlsx", samples, method, specification), 3),
-        ((export, samples, tmp_path / "none.toml", specification), 2),
+    for arguments, expected in (
+        ((tmp_path / "plate.xlsx", *given[1:]), 3),
+        ((*given[:2], example_lot / "method_auc.toml", specification), 2),
         ((), 2),
     ):
-        done = call("lims_script.py", *arguments)
-        assert done.returncode == json.loads(done.stdout)["error"]["exit"] == code
-        assert all(json.loads(line) for line in done.stderr.splitlines())
+        code, document = script.main(map(str, arguments))
+        assert code == document["error"]["exit"] == expected
+
+
+def test_the_script_speaks_as_the_page_says(example_lot: Path) -> None:
+    names = ("ddpcr", "samples.csv", "method_ddpcr.toml", "specification.toml")
+    done = call("lims_script.py", *(example_lot / name for name in names))
+    assert done.returncode == 5, done.stderr
+    assert json.loads(done.stdout)["evaluation"]["overall"] == "INCOMPLETE"
+    for line in done.stderr.splitlines():
+        assert {"time", "level", "message"} <= set(json.loads(line))

@@ -346,3 +346,25 @@ def test_calibration_document_has_a_schema(capfd: pytest.CaptureFixture[str]) ->
     for wrong in ({"schema": "aavqc.calibration/2"}, {"radial_magnification": 3}, {"unknown": 1}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(document | wrong, schema)
+
+
+def test_what_the_commands_print_has_a_schema(
+    out: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("lot", "out"):
+        shutil.copytree(out.parent / name, tmp_path / name)
+    lot, copy = tmp_path / "lot", str(tmp_path / "out")
+    specification = str(lot / "specification.toml")
+    verifying = ["verify", copy, "--no-rerun", "--json"]
+    checking = ["check", copy, "--json", "--spec", specification]
+    batch = ["batch", str(lot), "--out", copy, "--workers", "1", "--json"]
+    for command, name in (
+        (batch, "batch"),
+        (verifying, "verification"),
+        (checking, "evaluation"),
+        ([*checking, "--spec", specification], "evaluations"),
+    ):
+        app(command, standalone_mode=False)
+        document = json.loads(capfd.readouterr().out)
+        assert document["schema"] == f"aavqc.{name}/1"
+        jsonschema.validate(document, json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8")))

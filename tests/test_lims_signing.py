@@ -18,12 +18,13 @@ import pytest
 
 import aavqc
 from aavqc.batch import BatchReport, run
+from aavqc.batch.alone import alone
 from aavqc.batch.audit import append, read_trail
 from aavqc.batch.recorder import STORE, file_hash
 from aavqc.batch.signatures import sign
 from aavqc.batch.verify import Verification, verify
 from aavqc.cli import app
-from aavqc.errors import EXIT_VERIFY, UsageError, VerificationError
+from aavqc.errors import EXIT_VERIFY, InputError, UsageError, VerificationError
 from aavqc.exchange import export
 from aavqc.signing import SignatureDocument, Trust, checked
 from aavqc.signing.ed25519 import Ed25519Signer
@@ -276,6 +277,14 @@ def test_what_is_altered_or_unfinished_is_not_signed(out: Path, keys: Path) -> N
     trail.write_bytes(trail.read_bytes() + b'{"torn')
     with pytest.raises(VerificationError, match="unfinished"):
         sign(out, signer, **WHO)
+    with pytest.raises(InputError, match="no output folder"):
+        sign(out / "nowhere", signer, **WHO)
+
+
+def test_nothing_is_signed_while_a_run_writes(out: Path, keys: Path) -> None:
+    with alone(out), pytest.raises(UsageError, match="another run writes"):
+        sign(out, Ed25519Signer.load(keys / "mine.pem"), **WHO)
+    assert not look(out).findings
 
 
 def test_crate_has_the_signatures(out: Path, keys: Path, tmp_path: Path) -> None:

@@ -143,11 +143,6 @@ def test_a_fault_in_a_table_is_named_with_its_line(
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
-def test_utf16_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="UTF-16"):
-        read(write(tmp_path, {"p.csv": table_44(("A01", 1, "ITR")).encode("utf-16")}))
-
-
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("name", ["Ch", "Assay"])
 def test_old_amplitudes(tmp_path: Path, end: str, name: str) -> None:

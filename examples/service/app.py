@@ -21,6 +21,7 @@ from analysts import Analysts
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from uploads import Limits, Refused, receive
@@ -141,6 +142,12 @@ async def refuse_request(request: Request, error: HTTPException) -> Response:
     """Answer what the framework refuses, such as a form that is none, in the same shape."""
     document = Refused(str(error.detail)).document()
     return JSONResponse(document, error.status_code, error.headers)
+
+
+@app.exception_handler(FormParserError)
+async def refuse_form(request: Request, error: Exception) -> Response:
+    """Answer a form that is none where the framework does not."""
+    return JSONResponse(Refused("no valid form").document(), 400)
 
 
 @app.exception_handler(ClientDisconnect)

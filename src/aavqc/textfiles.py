@@ -216,6 +216,8 @@ def line_of(text: str, location: tuple[int | str, ...]) -> int | None:
     --------
     >>> line_of("[[tests]]\\nid = 'a'\\n[[tests]]\\nid = 'b'", ("tests", 1, "id"))
     4
+    >>> line_of("[[tests]]\\nn = 1\\n[[tests.stages]]\\nn = 2", ("tests", 0, "stages", 0, "n"))
+    4
     >>> line_of('{"tests": [{"id": "a"},\\n{"id": "b"}]}', ("tests", 1, "id"))
     2
     """
@@ -253,15 +255,16 @@ _JSON_TOKEN = re.compile(
 
 def _toml_line(text: str, location: tuple[int | str, ...]) -> int | None:
     lines = text.splitlines()
-    start = 0
+    start, table = 0, ""
     for part, following in zip(location, (*location[1:], None), strict=False):
         if isinstance(part, int):
             continue
+        table = f"{table}.{part}".lstrip(".")
         if isinstance(following, int):
-            heads = [i for i, row in enumerate(lines) if row.strip() == f"[[{part}]]"]
+            heads = [i for i in range(start, len(lines)) if lines[i].strip() == f"[[{table}]]"]
             if following < len(heads):
                 start = heads[following]
-            continue
+                continue
         key = re.compile(rf"\s*(?:\[+\s*)?[\"']?{re.escape(str(part))}[\"']?\s*[=.\]]")
         for i in range(start, len(lines)):
             if i > start and lines[i].startswith("[[") and any(isinstance(p, int) for p in location):
@@ -322,8 +325,13 @@ def write_together(files: Mapping[Path, bytes]) -> dict[Path, UsageError]:
         return {}
     with ThreadPoolExecutor(min(len(files), SYNCED_AT_ONCE)) as threads:
         written = {path: threads.submit(_write, path, data) for path, data in files.items()}
-    failed = {path: done.exception() for path, done in written.items()}
-    return {path: _unwritable(path, e) for path, e in failed.items() if isinstance(e, OSError)}
+    failed = {}
+    for path, done in written.items():
+        try:
+            done.result()
+        except OSError as error:
+            failed[path] = _unwritable(path, error)
+    return failed
 
 
 def _write(path: Path, data: bytes) -> None:

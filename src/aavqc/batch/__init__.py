@@ -13,11 +13,14 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aavqc.analysis import nothing_found
+from aavqc.batch.alone import alone
+from aavqc.batch.apart import formats_apart
 from aavqc.batch.execute import run_all
 from aavqc.batch.finished import finished
 from aavqc.batch.jobs import Done, Job
@@ -40,7 +43,6 @@ from aavqc.errors import (
 )
 from aavqc.logs import fields
 from aavqc.parsers import survey
-from aavqc.parsers.plugins import apart
 from aavqc.results import Links, load_results
 from aavqc.sheet import assign
 
@@ -160,78 +162,79 @@ def run(
     Raises
     ------
     UsageError
-        ``out`` inside ``folder``, or not writable; a method, sheet, specification or store that
-        can't be used; no actor or reason where they are required.
+        ``out`` inside ``folder``, not writable, or written to by another run; a method, sheet,
+        specification or store that can't be used; no actor or reason where they are required.
     VerificationError
         ``out`` holds an audit trail that is not what was written.
     """
     folder, out = _places(Path(folder), Path(out))
-    plan = make_plan(folder, samples, methods, specification)
-    elsewhere = load_results(*other)
-    linked = Links.load(links) if links is not None else None
-    if linked is not None:
-        linked.refuse_impossible(c.result_id for some in elsewhere.values() for c in some if c.result_id)
-    changing = still_changing(folder)
-    with apart():
-        found = survey(folder)
-    assignment = assign(plan.rows, found.exports, folder, plan.sheet)
-    jobs = jobs_of(plan, found, assignment, actor, reason)
+    with alone(out):
+        plan = make_plan(folder, samples, methods, specification)
+        elsewhere = load_results(*other)
+        linked = Links.load(links) if links is not None else None
+        if linked is not None:
+            linked.refuse_impossible(c.result_id for some in elsewhere.values() for c in some if c.result_id)
+        changing = still_changing(folder)
+        with nullcontext() if executor is None else formats_apart() as known:
+            found = survey(folder, known=known)
+        assignment = assign(plan.rows, found.exports, folder, plan.sheet)
+        jobs = jobs_of(plan, found, assignment, actor, reason)
 
-    recorder = Recorder.begin(
-        out,
-        source=folder,
-        store=store,
-        actor=actor,
-        reason=reason,
-        regulated=any(regulated(job) for job in jobs),
-        details={
-            "sample_sheet": file_hash(plan.sheet) if plan.rows else None,
-            "other": [file_hash(Path(path)) for path in other],
-            "links": None if links is None else file_hash(Path(links)),
-        },
-    )
-    report = BatchReport(out)
-    lines: list[tuple[tuple[str, ...], str]] = []
-    job_of: dict[str, str] = {}
-    failed: dict[str, str] = {}
-    for n, done in enumerate(_carry_out(jobs, changing, recorder, executor, memory), start=1):
-        if done.document is not None:
-            payload = done.document.payload
-            job_of[done.record] = done.job
-            report.payloads[done.job] = _light(payload, linked is not None)
-            report.kept += done.kept
-            lines += result_lines(payload, done.job)
-        elif done.error is not None:
-            failed[done.record] = str(done.error)
-            report.errors.append(done.error)
-        else:
-            failed[done.record] = "a bug ended the analysis"
-            report.bugs.append(done.bug or "")
-        _log_end(done, job_of.get(done.record), n, len(jobs))
-        if on_done is not None:
-            on_done(done, n, len(jobs))
-    report.errors += [row.error for row in found.failures if row.error is not None]
-    if not found.exports and not report.errors:
-        report.errors.append(nothing_found(found, folder))
-    report.errors.sort(key=str)
-    report.payloads = dict(sorted(report.payloads.items()))
-    report.evaluations = judge_results(
-        report.payloads,
-        plan.specifications,
-        lots=plan.lots,
-        without_sheet=None if plan.rows else folder.resolve().name,
-        other=elsewhere,
-        links=linked,
-    )
-    report.manifest = make_manifest(
-        found.files, assignment.problems, job_of, failed, report.errors, report.evaluations
-    )
-    write_outputs(out, report.manifest, lines, report.evaluations)
-    try:
-        recorder.end(report.manifest, report.evaluations, plan.every_specification)
-    except InputError as error:  # what was found lies in OUT: a store that failed must not hide it
-        report.errors.append(error)
-    return report
+        recorder = Recorder.begin(
+            out,
+            source=folder,
+            store=store,
+            actor=actor,
+            reason=reason,
+            regulated=any(regulated(job) for job in jobs),
+            details={
+                "sample_sheet": file_hash(plan.sheet) if plan.rows else None,
+                "other": [file_hash(Path(path)) for path in other],
+                "links": None if links is None else file_hash(Path(links)),
+            },
+        )
+        report = BatchReport(out)
+        lines: list[tuple[tuple[str, ...], str]] = []
+        job_of: dict[str, str] = {}
+        failed: dict[str, str] = {}
+        for n, done in enumerate(_carry_out(jobs, changing, recorder, executor, memory), start=1):
+            if done.document is not None:
+                payload = done.document.payload
+                job_of[done.record] = done.job
+                report.payloads[done.job] = _light(payload, linked is not None)
+                report.kept += done.kept
+                lines += result_lines(payload, done.job)
+            elif done.error is not None:
+                failed[done.record] = str(done.error)
+                report.errors.append(done.error)
+            else:
+                failed[done.record] = "a bug ended the analysis"
+                report.bugs.append(done.bug or "")
+            _log_end(done, job_of.get(done.record), n, len(jobs))
+            if on_done is not None:
+                on_done(done, n, len(jobs))
+        report.errors += [row.error for row in found.failures if row.error is not None]
+        if not found.exports and not report.errors:
+            report.errors.append(nothing_found(found, folder))
+        report.errors.sort(key=str)
+        report.payloads = dict(sorted(report.payloads.items()))
+        report.evaluations = judge_results(
+            report.payloads,
+            plan.specifications,
+            lots=plan.lots,
+            without_sheet=None if plan.rows else folder.resolve().name,
+            other=elsewhere,
+            links=linked,
+        )
+        report.manifest = make_manifest(
+            found.files, assignment.problems, job_of, failed, report.errors, report.evaluations
+        )
+        write_outputs(out, report.manifest, lines, report.evaluations)
+        try:
+            recorder.end(report.manifest, report.evaluations, plan.every_specification)
+        except InputError as error:  # what was found lies in OUT: a store that failed must not hide it
+            report.errors.append(error)
+        return report
 
 
 def _log_end(done: Done, job: str | None, n: int, total: int) -> None:

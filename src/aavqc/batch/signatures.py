@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from aavqc.batch.alone import alone
 from aavqc.batch.audit import FILE, AuditEntry, Trail, append, now
 from aavqc.batch.intact import altered_files, whole_trail
 from aavqc.batch.recorder import file_hash
 from aavqc.documents import Manifest, canonical
-from aavqc.errors import UsageError, VerificationError
+from aavqc.errors import InputError, UsageError, VerificationError
 from aavqc.results import Evaluation
 from aavqc.signing import (
     SignatureDocument,
@@ -59,33 +60,40 @@ def sign(
     ------
     VerificationError
         The folder is not as its trail says: nothing is signed.
+    InputError
+        It is no output folder of a batch.
     UsageError
-        No name or meaning, no time stamp to be had, a place that can't be written to.
+        No name or meaning, no time stamp to be had, a place that can't be written to, or that a run
+        writes to.
     """
     from aavqc.store import Anchor
 
     out = Path(out)
     if not name.strip() or not meaning.strip():
         raise UsageError("a signature needs the signer's name and its meaning")
-    trail, opened = whole_trail(out, store)
-    if findings := altered_files(out, trail):
-        raise findings[0]
-    statement = Statement(
-        chain=trail.chain,
-        length=len(trail.entries),
-        head=trail.head,
-        lots=_lots(out, trail),
-        name=name,
-        meaning=meaning,
-        time=now(),
-    )
-    file = f"signatures/{len(trail.entries) + 1:06d}.json"
-    write_bytes(out / file, canonical(make_signature(statement, signer, stamper)) + b"\n")
-    last = trail.entries[-1]
-    said = {"run": last.run, "event": "signed", "actor": name, "reason": meaning}
-    entry, _ = append(out / FILE, last, trail.size, {**said, "file": file, "sha256": file_hash(out / file)})
-    opened.advance(Anchor(trail.chain, entry.seq, entry.hash))
-    return out / file
+    if not (out / FILE).is_file():
+        raise InputError("no output folder of a batch", file=str(out), expected=FILE)
+    with alone(out):
+        trail, opened = whole_trail(out, store)
+        if findings := altered_files(out, trail):
+            raise findings[0]
+        statement = Statement(
+            chain=trail.chain,
+            length=len(trail.entries),
+            head=trail.head,
+            lots=_lots(out, trail),
+            name=name,
+            meaning=meaning,
+            time=now(),
+        )
+        file = f"signatures/{len(trail.entries) + 1:06d}.json"
+        write_bytes(out / file, canonical(make_signature(statement, signer, stamper)) + b"\n")
+        last = trail.entries[-1]
+        said = {"run": last.run, "event": "signed", "actor": name, "reason": meaning}
+        written = {"file": file, "sha256": file_hash(out / file)}
+        entry, _ = append(out / FILE, last, trail.size, said | written)
+        opened.advance(Anchor(trail.chain, entry.seq, entry.hash))
+        return out / file
 
 
 def check_signatures(

@@ -43,7 +43,7 @@ NOISE_LIMIT = 0.15
 MERGED_SD = 0.03
 """SD of a class's share from which, where a neighbour makes up for it, the two are one."""
 
-LEAST_GAP = 1.45
+LEAST_GAP = 1.35
 """So many SD of a peak's blur a bound must be away from it: nearer, what lies beyond hangs on the
 shape of the peak's tail and on how well the noise is known, and no longer on the ions."""
 

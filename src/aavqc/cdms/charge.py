@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,8 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
     """Return the charge of each ion, (intensity − intercept) / (slope + mz_slope · m/z).
 
     Where two standards of ``standards.<name>`` or more show their combs in the file, the
-    calibration is fitted to them, and a slope that is given is not used.
+    calibration is fitted to them, and a slope that is given is not used. Standards that are named and
+    not seen are flagged, whatever is used in their place.
     The intensity of a flux-scaled spectrum is multiplied by its scan's injection time in
     seconds first: the number of ions trapped, and so the signal of one ion, does not depend on
     it. The charges of a file that has intensities are the vendor's, by a default slope that
@@ -72,6 +74,9 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
     least = 1 if settings.single_standard else 2
     fitted = fit_calibration(mz, intensity, settings.standards, least) if settings.standards else None
     if fitted is not None:
+        missing = set(settings.standards) - {name for name, _, _ in fitted.lines}
+        if missing:
+            flags.append(_missing(missing, "the charge calibration is fitted to the others"))
         return _by_standards(fitted, intensity, mz, facts, flags)
     if settings.charge_slope is None:
         own = " (the file's charges rest on a calibration that it does not state)"
@@ -79,6 +84,8 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
         message = f"no charge calibration{own if record.charge is not None else ''}{need}: set charge_slope"
         flags.append(_flag("charge_calibration", "invalid", message))
         return Charges(None, facts, flags)
+    if settings.standards:
+        flags.append(_missing(settings.standards, "charges are by charge_slope as given"))
     response = Response(
         "slope_mz" if settings.charge_mz_slope else "slope_intercept",
         settings.charge_slope,
@@ -94,6 +101,9 @@ def _of_file(record: IonTable, settings: TechniqueSettings) -> Charges:
     flags = []
     if settings.charge_slope is not None:
         flags.append(_flag("charge_slope_unused", "info", "the file has no intensity: its charges are used"))
+    if settings.standards:
+        message = "the file has no intensity to calibrate on the standards: its charges are used"
+        flags.append(_flag("standards_unused", "warning", message))
     facts = {
         "source": "file",
         "charge_slope": settings.charge_slope,
@@ -142,6 +152,11 @@ def _by_standards(
     document = fitted.document()
     facts = {**facts, **{k: document[k] for k in facts if k in document}, "source": "standards"}
     return Charges(charge, {**facts, "fitted": {**document, "rel_sd": rel_sd}}, flags, rel_sd)
+
+
+def _missing(names: Iterable[str], instead: str) -> Flag:
+    message = f"no comb of m/z is seen of the standards {', '.join(sorted(names))}: {instead}"
+    return _flag("standard_not_found", "warning", message)
 
 
 def _within(value: float, low: float, high: float) -> bool:

@@ -122,7 +122,7 @@ def _ascent(given: Problem, state: State, at: Slopes) -> _Move | None:
     scaled = curvature * np.outer(scale, scale) + RIDGE * np.eye(scale.size)
     try:
         moved = scale * _programme(scaled, scale * gradient, share[opened] / scale[: opened.size])
-    except RuntimeError:  # the programme did not come to an end
+    except (RuntimeError, np.linalg.LinAlgError):  # the programme did not end; peaks that coincide
         return None
     full = np.zeros(share.size)
     full[opened] = np.maximum(moved[: opened.size], OPEN - share[opened])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from aavqc.batch import BatchReport
     from aavqc.batch.jobs import Done
+    from aavqc.documents import Document
     from aavqc.results import Specification
 
 FAIL_ON = {"oos": 1, "invalid": 4, "input": 3, "incomplete": 5}
@@ -112,6 +113,8 @@ def batch(
     options |= {"other": other or (), "links": links}
     options |= {"actor": actor, "reason": reason}
     with data_channel() as channel, _executor(workers, threads, scheduler) as executor:
+        from aavqc.batch.summary import BatchDocument
+
         for _ in _passes(Path(folder), watched):
             try:
                 report = _run_batch(folder, out, executor=executor, **options)
@@ -121,7 +124,7 @@ def batch(
                 talk(f"error: {error}")  # of a sample sheet that is being edited, say
                 continue
             if as_json:
-                channel.write(json.dumps(_summary(report), ensure_ascii=False) + "\n")
+                channel.write(_json(BatchDocument.of(report)))
             else:
                 channel.write("".join(f"{evaluation}\n" for evaluation in report.evaluations))
             channel.flush()
@@ -155,7 +158,7 @@ def check(
         from aavqc.batch.jobs import job_id
         from aavqc.batch.judge import judge_results
         from aavqc.documents import ResultDocument
-        from aavqc.results import Links, load_results
+        from aavqc.results import Evaluations, Links, load_results
 
         specifications = _specifications(specs, tested, manufactured)
         files, lots = _result_files(paths)
@@ -168,9 +171,8 @@ def check(
             links=Links.load(links) if links else None,
         )
         if as_json:
-            shown = [e.model_dump(mode="json", by_alias=True) for e in evaluations]
-            one = shown[0] if len(shown) == 1 else {"schema": "aavqc.evaluations/1", "evaluations": shown}
-            channel.write(json.dumps(one, ensure_ascii=False) + "\n")
+            several = Evaluations(schema="aavqc.evaluations/1", evaluations=evaluations)
+            channel.write(_json(evaluations[0] if len(evaluations) == 1 else several))
         elif as_csv:
             for i, evaluation in enumerate(evaluations):
                 channel.write(evaluation.certificate.to_csv(header=i == 0))
@@ -311,15 +313,8 @@ def _narrowed(fail_on: str | None) -> set[int] | None:
     return {FAIL_ON[word] for word in words} | {2, 6, 70}
 
 
-def _summary(report: BatchReport) -> dict[str, object]:
-    return {
-        "schema": "aavqc.batch/1",
-        "exit": report.exit_code,
-        "counts": {str(code): n for code, n in sorted(report.exit_codes.items())},
-        "manifest": report.manifest.model_dump(mode="json", by_alias=True),
-        "evaluations": [e.model_dump(mode="json", by_alias=True) for e in report.evaluations],
-        "errors": [e.document()["error"] for e in report.errors],
-    }
+def _json(document: Document) -> str:
+    return json.dumps(document.model_dump(mode="json", by_alias=True), ensure_ascii=False) + "\n"
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def schema(
         str,
         typer.Argument(
             help="result, error, specification, method, samples, links, other, calibration, evaluation,"
-            " certificate, manifest, audit, signature or asm-shaped."
+            " evaluations, certificate, manifest, batch, audit, signature, verification or asm-shaped."
         ),
     ],
 ) -> int:

@@ -41,6 +41,7 @@ def verify(
 ) -> int:
     """Check raw files, results, audit trail and store of a batch, and analyze again."""
     with data_channel() as channel:
+        from aavqc.batch.summary import VerificationDocument
         from aavqc.batch.verify import verify as check
         from aavqc.signing.timestamps import load_trust
 
@@ -53,8 +54,9 @@ def verify(
         for finding in report.findings[1:]:
             talk(f"also: {finding}", logging.ERROR, error=finding.document()["error"])
         if not report.findings:
-            document = {"schema": "aavqc.verification/1", "verified": True, "checked": report.checked}
-            shown = json.dumps(document, ensure_ascii=False) if as_json else f"{printable(out)}: verified"
+            document = VerificationDocument(schema="aavqc.verification/1", checked=report.checked)
+            plain = json.dumps(document.model_dump(mode="json", by_alias=True), ensure_ascii=False)
+            shown = plain if as_json else f"{printable(out)}: verified"
             channel.write(f"{shown}\n")
     if report.findings:
         raise report.findings[0]

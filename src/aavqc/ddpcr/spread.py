@@ -194,12 +194,12 @@ def one_sided_factor(shift: float, coverage: float) -> float:
     >>> [round(1.96 * one_sided_factor(x, 0.95), 2) for x in (0, 0.2, 1, 9)]
     [1.96, 1.87, 1.68, 1.64]
     """
-    below, above = 0.0, normal_quantile(coverage)
-    for _ in range(40):
-        middle = (below + above) / 2
-        miss = (math.erfc(middle / math.sqrt(2)) + math.erfc((middle + shift) / math.sqrt(2))) / 2
-        below, above = (middle, above) if miss > 1 - coverage else (below, middle)
-    return above / normal_quantile(coverage)
+    both = found = normal_quantile(coverage)
+    for _ in range(6):  # Newton's steps: the coverage is concave, so that all but the first come from below
+        missed = (math.erfc(found / math.sqrt(2)) + math.erfc((found + shift) / math.sqrt(2))) / 2
+        slope = (math.exp(-(found**2) / 2) + math.exp(-((found + shift) ** 2) / 2)) / math.sqrt(2 * math.pi)
+        found -= (1 - coverage - missed) / slope
+    return found / both
 
 
 def _dispersion(wells: Sequence[Exposed], value: float, units: Sequence[str]) -> tuple[float, int]:

@@ -31,6 +31,7 @@ def read_droplets(
     Parameters
     ----------
     text : uint8 array, shape (bytes,)
+        Read-only, as that of ``bytes`` is: the one mutability that this kernel sees, to save a copy.
     start : int
         Of the first line.
     highest : int

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -112,7 +112,9 @@ def read_export(export: Export) -> Record:
     return replace(record, remarks=(*record.remarks, *told)) if told else record
 
 
-def survey(source: str | Path | BinaryIO, *, name: str | None = None) -> Survey:
+def survey(
+    source: str | Path | BinaryIO, *, name: str | None = None, known: Sequence[Format] | None = None
+) -> Survey:
     """Say what the files of a path, or an open stream, are.
 
     Parameters
@@ -122,6 +124,8 @@ def survey(source: str | Path | BinaryIO, *, name: str | None = None) -> Survey:
         (a plate's amplitudes) are looked for in its folder.
     name : str, optional
         File name of a stream, a hint for recognition.
+    known : sequence of Format, optional
+        Default: :func:`formats`.
 
     Returns
     -------
@@ -132,8 +136,9 @@ def survey(source: str | Path | BinaryIO, *, name: str | None = None) -> Survey:
     InputError
         The path does not exist, or a folder can't be read.
     """
+    known = formats() if known is None else known
     if not isinstance(source, (str, Path)):
-        return _sort_out([from_stream(source, name or "stream")], {}, {})
+        return _sort_out([from_stream(source, name or "stream")], {}, {}, known)
     path = Path(source)
     try:
         mode = path.stat().st_mode
@@ -145,14 +150,14 @@ def survey(source: str | Path | BinaryIO, *, name: str | None = None) -> Survey:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"can't be read ({reason})", file=str(source)) from error
     if stat.S_ISDIR(mode):
-        return _survey_files(walk(path))
+        return _survey_files(walk(path), known)
     if not stat.S_ISREG(mode):
         raise InputError("neither a file nor a folder", file=str(source))
-    alone = _survey_files([(path, safe_name(path.name))])
+    alone = _survey_files([(path, safe_name(path.name))], known)
     if not any(e.technique == "ddpcr" for e in alone.exports) or path.suffix.lower() == ".zip":
         return alone
     try:
-        nearby = _survey_files(_beside(path))
+        nearby = _survey_files(_beside(path), known)
     except InputError:
         return alone
     exports = [e for e in nearby.exports if any(f.name == safe_name(path.name) for f in e.files)]
@@ -165,7 +170,7 @@ def _beside(path: Path) -> Iterable[tuple[Path, str]]:
     return ((p, n) for p, n in walk(path.parent) if n.count("/") <= 1)
 
 
-def _survey_files(paths: Iterable[tuple[Path, str]]) -> Survey:
+def _survey_files(paths: Iterable[tuple[Path, str]], known: Sequence[Format]) -> Survey:
     files: list[SourceFile] = []
     failed: dict[str, InputError] = {}
     empty: dict[str, FileRow] = {}
@@ -181,29 +186,32 @@ def _survey_files(paths: Iterable[tuple[Path, str]]) -> Survey:
                 files.append(file)
         except InputError as error:
             failed[file_name] = error
-    return _sort_out(files, failed, empty)
+    return _sort_out(files, failed, empty, known)
 
 
 def _sort_out(
-    files: list[SourceFile], unreadable: dict[str, InputError], empty: dict[str, FileRow]
+    files: list[SourceFile],
+    unreadable: dict[str, InputError],
+    empty: dict[str, FileRow],
+    known: Sequence[Format],
 ) -> Survey:
     """Give every file to the first format that recognises it, and let the formats group."""
     rows = empty | {n: FileRow(n, None, None, "failed", str(e), None, e) for n, e in unreadable.items()}
-    recognised: dict[str, list[SourceFile]] = {f.name: [] for f in formats()}
+    recognised: dict[str, list[SourceFile]] = {f.name: [] for f in known}
     for file in files:
-        known, died = _recognise(file)
-        if known is not None:
-            recognised[known.name].append(file)
+        first, died = _recognise(file, known)
+        if first is not None:
+            recognised[first.name].append(file)
         else:
-            rows[file.name] = _unrecognised(file) if died is None else _failed(file, died)
+            rows[file.name] = _unrecognised(file, known) if died is None else _failed(file, died)
 
     exports: list[Export] = []
     by_name = {f.name: f for f in files}
     unread = [n for n, row in rows.items() if row.status == "failed" or row.reason in (_UNKNOWN, _EMPTY)]
-    for known in formats():
-        grouping = known.group(recognised[known.name])
-        if known.withdraw is not None:
-            grouping = known.withdraw(grouping, unread)
+    for format_ in known:
+        grouping = format_.group(recognised[format_.name])
+        if format_.withdraw is not None:
+            grouping = format_.withdraw(grouping, unread)
         exports += grouping.exports
         for file_name, reason in grouping.ignored.items():
             rows[file_name] = _row(by_name[file_name], "ignored", reason)
@@ -212,20 +220,20 @@ def _sort_out(
                 rows[file_name] = _failed(by_name[file_name], error)
         for export in grouping.exports:
             for file in export.files:
-                rows[file.name] = _row(file, "used", known.name, record=export.name)
+                rows[file.name] = _row(file, "used", format_.name, record=export.name)
     return Survey(
         sorted(exports, key=lambda e: os.fsencode(e.name)),
         [rows[n] for n in sorted(rows, key=os.fsencode)],
     )
 
 
-def _recognise(file: SourceFile) -> tuple[Format | None, InputError | None]:
-    """Return the format of a file, and the error of a plug-in that died on it."""
+def _recognise(file: SourceFile, known: Sequence[Format]) -> tuple[Format | None, InputError | None]:
+    """Return the format of a file, and the error of a plug-in whose process died on it."""
     died = None
-    for known in formats():
+    for format_ in known:
         try:
-            if known.sniff(file.head, file.basename):
-                return known, died
+            if format_.sniff(file.head, file.basename):
+                return format_, died
         except InputError as error:
             error.file, died = file.name, error
     return None, died
@@ -258,15 +266,15 @@ _COMPANIONS = {
 }
 
 
-def _unrecognised(file: SourceFile) -> FileRow:
+def _unrecognised(file: SourceFile, known: Sequence[Format]) -> FileRow:
     """Ignore text of another kind; fail what by its name is an export and in its bytes is none."""
     base = file.basename.lower()
     if base in _COMPANIONS:
         return _row(file, "ignored", _COMPANIONS[base])
     if base.endswith(".toml"):
         return _row(file, "ignored", "method or specification")
-    claimed = [f.title for f in formats() if any(re.fullmatch(c, base) for c in f.claims)]
-    hinted = [f.title for f in formats() if base.endswith(f.extensions)]
+    claimed = [f.title for f in known if any(re.fullmatch(c, base) for c in f.claims)]
+    hinted = [f.title for f in known if base.endswith(f.extensions)]
     archive = [
         what
         for ending, (magic, what) in _ARCHIVES.items()

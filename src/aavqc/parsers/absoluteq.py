@@ -11,7 +11,7 @@ from aavqc.parsers.absoluteq_partitions import read_partitions, sniff_partitions
 from aavqc.parsers.absoluteq_tables import read_results, read_summary
 from aavqc.parsers.columns import plain_name
 from aavqc.parsers.formats import Export, Format, each_file_a_record
-from aavqc.parsers.well_table import delimiter_of, refuse_twice, well_key
+from aavqc.parsers.well_table import delimiter_of, in_order
 from aavqc.records import DropletPlate, Droplets, WellClusters
 
 NAME = "absoluteq"
@@ -39,7 +39,6 @@ def read(export: Export) -> DropletPlate:
         rows = read_summary(file.text(), file.name)
     else:
         rows = read_results(file.text(), file.name)
-    refuse_twice(rows, file.name)
     return DropletPlate(
         name=export.name,
         sample_id=export.sample_id,
@@ -47,7 +46,7 @@ def read(export: Export) -> DropletPlate:
         inputs=(file.input,),
         remarks=remarks,
         software=SOFTWARE,
-        rows=tuple(sorted(rows, key=lambda r: (well_key(r.well), r.channel, r.target))),
+        rows=in_order(rows, file.name),
         droplets=droplets,
         clusters=clusters,
         partition_volume_nl=PARTITION_VOLUME_NL,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from aavqc.errors import InputError
 from aavqc.parsers.sources import HEAD, SourceFile
+from aavqc.parsers.well_table import unix_lines
 from aavqc.records import Droplets, FloatArray, WellClusters, frozen, readonly
 from aavqc.textfiles import decode
 
@@ -60,7 +61,7 @@ def plate_and_well(basename: str) -> tuple[str, str] | None:
 
 def sniff_amplitudes(head: bytes) -> bool:
     """Tell an amplitude file by its header."""
-    return _header(_lines(head.decode("utf-8-sig", "replace"))) is not None
+    return _header(unix_lines(head.decode("utf-8-sig", "replace"))) is not None
 
 
 def read_amplitudes(file: SourceFile, channel_of: Mapping[str, str]) -> tuple[Droplets, WellClusters | None]:
@@ -87,7 +88,7 @@ def read_amplitudes(file: SourceFile, channel_of: Mapping[str, str]) -> tuple[Dr
     """
     data = file.read()
     top = data[:HEAD].decode("utf-8-sig", "replace")
-    header = _header(_lines(top))
+    header = _header(unix_lines(top))
     if header is None:
         raise InputError(
             "no header of an amplitude file",
@@ -101,10 +102,6 @@ def read_amplitudes(file: SourceFile, channel_of: Mapping[str, str]) -> tuple[Dr
     droplets = Droplets(amplitude=frozen(amplitude), positive=positive, channels=header.channels)
     by_target = positive is None and header.calls and not header.clusters
     return droplets, _joint(calls, header.calls) if by_target else None
-
-
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _header(text: str) -> _Header | None:
@@ -128,18 +125,17 @@ def _header(text: str) -> _Header | None:
 
 def _numbers(data: bytes, header: _Header, name: str) -> tuple[FloatArray, NDArray[np.int8]]:
     """Read amplitudes and calls at once; look closer only where that fails."""
-    from aavqc.kernels import as_input
     from aavqc.kernels.decimals import read_droplets
 
-    lines = max(data.count(b"\n"), data.count(b"\r")) + 1
+    lines = (data.count(b"\n") or data.count(b"\r")) + 1
     amplitude = np.empty((lines, len(header.channels)))
     calls = np.empty((lines, len(header.calls)), np.int8)
     ends = itertools.islice(_END.finditer(data), header.line - 1, header.line)
     start = next((end.end() for end in ends), len(data))
     highest = max(_CLUSTERS) if header.clusters else 1
-    read = read_droplets(as_input(np.frombuffer(data, np.uint8), np.uint8), start, highest, amplitude, calls)
+    read = read_droplets(np.frombuffer(data, np.uint8), start, highest, amplitude, calls)
     if read < 0:  # an exponent, a call of -1, a fault
-        return _closer(_lines(decode(data, name)), header, name)
+        return _closer(unix_lines(decode(data, name)), header, name)
     return amplitude[:read], calls[:read]
 
 
@@ -216,7 +212,7 @@ def _positive(calls: NDArray[Any], header: _Header, channel_of: Mapping[str, str
         if len(channels) > 2:
             return None
         table = np.array([_CLUSTERS[code] for code in sorted(_CLUSTERS)], dtype=np.int8)
-        return readonly(table[calls[:, 0].astype(np.intp), : len(channels)], np.int8)
+        return frozen(table[:, : len(channels)].take(calls[:, 0], axis=0))
     named = [channel_of.get(target, "") for target in header.calls]
     if sorted(named) == sorted(channels):
         return readonly(calls[:, [named.index(channel) for channel in channels]], np.int8)

@@ -8,7 +8,7 @@ from typing import Any
 
 from aavqc.errors import InputError
 from aavqc.parsers.formats import Export, Format, each_file_a_record
-from aavqc.parsers.well_table import refuse_twice, well_key, well_name
+from aavqc.parsers.well_table import in_order, well_name
 from aavqc.records import DropletPlate, WellRow
 
 NAME = "asm-dpcr"
@@ -34,8 +34,7 @@ def read(export: Export) -> DropletPlate:
         ) from error
     try:
         aggregate = _object(document, _ROOT)
-        rows = [_row(m) for m in _measurements(aggregate)]
-        refuse_twice(rows, file.name)
+        rows = in_order([_row(m) for m in _measurements(aggregate)], file.name)
     except InputError as error:
         raise error.in_file(file.name) from None
     device = aggregate.get("device system document")
@@ -46,7 +45,7 @@ def read(export: Export) -> DropletPlate:
         format=NAME,
         inputs=(file.input,),
         software=software if isinstance(software, str) else "ASM",
-        rows=tuple(sorted(rows, key=lambda r: (well_key(r.well), r.channel, r.target))),
+        rows=rows,
         partition_volume_nl=None,
         partition_volume_source="default",
     )

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import fields
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
 
 from aavqc.errors import AavqcError, InputError
 from aavqc.parsers.formats import Export, Format, Grouping
-from aavqc.parsers.plugin_host import HostDied, PluginHost
 from aavqc.parsers.sources import SourceFile
 from aavqc.records import Record
 
@@ -20,15 +16,17 @@ log = logging.getLogger(__name__)
 
 GROUP = "aavqc.parsers"
 
-_host: ContextVar[PluginHost | None] = ContextVar("plugin host", default=None)
+
+class PlugIn(Format):
+    """A format of another package, guarded; where it runs may be a process of its own."""
 
 
-def installed_formats() -> Iterator[Format]:
+def installed_formats() -> Iterator[PlugIn]:
     """Yield the formats of the entry-point group ``aavqc.parsers``, by name."""
     for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
         known = _loaded(entry)
         if known is not None:
-            yield guarded(known, entry.value)
+            yield guarded(known)
 
 
 def _loaded(entry: EntryPoint) -> Format | None:
@@ -43,37 +41,12 @@ def _loaded(entry: EntryPoint) -> Format | None:
     return found
 
 
-@contextmanager
-def apart() -> Iterator[None]:
-    """Let ``sniff`` and ``group`` of plug-ins run in a process of their own, which may die."""
-    host = PluginHost()
-    before = _host.set(host)
-    try:
-        yield
-    finally:
-        _host.reset(before)
-        host.end()
-
-
-def guarded(known: Format, entry: str | None = None) -> Format:
+def guarded(known: Format) -> PlugIn:
     """Return a format whose functions raise the library's errors only.
 
     A fault in ``sniff`` means that the file is not recognised, one in ``group`` fails the files,
-    one in ``read`` the export. Where the process of :func:`apart` dies in ``sniff`` that raises an
-    InputError: the file may still be another format's.
-
-    Parameters
-    ----------
-    known : Format
-    entry : str, optional
-        Its entry point, ``module:NAME``, to find it by in another process.
+    one in ``read`` the export; after one in ``withdraw`` nothing is taken back.
     """
-
-    def ask(function: str, *args: Any) -> Any:
-        host = _host.get()
-        if host is None or entry is None:
-            return getattr(known, function)(*args)
-        return host.call(entry, function, *args)
 
     def fault(where: str, file: str, error: BaseException) -> InputError:
         log.warning("parser plug-in %s failed in %s", known.name, where, exc_info=error)
@@ -85,19 +58,24 @@ def guarded(known: Format, entry: str | None = None) -> Format:
 
     def sniff(head: bytes, basename: str) -> bool:
         try:
-            return bool(ask("sniff", head, basename))
-        except HostDied as error:
-            raise fault("sniff", basename, error) from error
+            return bool(known.sniff(head, basename))
         except (Exception, SystemExit) as error:  # noqa: BLE001
             fault("sniff", basename, error)
             return False
 
     def group(files: Sequence[SourceFile]) -> Grouping:
         try:
-            grouping: Grouping = ask("group", files)
+            grouping = known.group(files)
         except (Exception, SystemExit) as error:  # noqa: BLE001
             return Grouping(failed={f.name: fault("group", f.name, error) for f in files})
         return grouping
+
+    def withdraw(grouping: Grouping, unread: Collection[str]) -> Grouping:
+        try:
+            return known.withdraw(grouping, unread) if known.withdraw else grouping
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            fault("withdraw", "", error)
+            return grouping
 
     def read(export: Export) -> Record:
         try:
@@ -107,4 +85,6 @@ def guarded(known: Format, entry: str | None = None) -> Format:
         except (Exception, SystemExit) as error:
             raise fault("read", export.files[0].name, error) from error
 
-    return replace(known, sniff=sniff, group=group, read=read)
+    described = {field.name: getattr(known, field.name) for field in fields(known)}
+    own = {"sniff": sniff, "group": group, "read": read, "withdraw": known.withdraw and withdraw}
+    return PlugIn(**described | own)

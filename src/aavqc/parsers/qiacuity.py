@@ -22,10 +22,9 @@ from aavqc.parsers.well_table import (
     columns_named,
     delimiter_of,
     header_of,
+    in_order,
     lines_of,
-    refuse_twice,
     rows_of,
-    well_key,
 )
 from aavqc.records import DropletPlate, WellDilution, WellRow
 
@@ -102,7 +101,6 @@ def read(export: Export) -> DropletPlate:
     for line in lines:
         check_width(line.fields, header, file.name, line.number)
         found.append(_row(line))
-    refuse_twice((entry.row for entry in found), file.name)
     plate_type = next((t for line in lines if (t := line.text("Plate type"))), "")
     rows = _with_volumes(found, plate_type)
     return DropletPlate(
@@ -111,7 +109,7 @@ def read(export: Export) -> DropletPlate:
         format=NAME,
         inputs=(file.input,),
         software=", ".join(filter(None, (_software(header), plate_type))),
-        rows=tuple(sorted(rows, key=lambda r: (well_key(r.well), r.channel, r.target))),
+        rows=in_order(rows, file.name),
         partition_volume_nl=None,
         partition_volume_source="default",
     )

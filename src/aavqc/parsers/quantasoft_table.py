@@ -20,10 +20,9 @@ from aavqc.parsers.well_table import (
     delimiter_of,
     first_line,
     header_of,
+    in_order,
     lines_of,
-    refuse_twice,
     rows_of,
-    well_key,
 )
 from aavqc.records import WellClusters, WellRow
 
@@ -140,11 +139,8 @@ def read_table(text: str, file: str) -> WellTable:
             whole = {pattern: n for pattern, n in counts.items() if n is not None}
             if len(whole) == 4 and sum(whole.values()) == row.accepted:
                 joint.setdefault(row.well, {}).setdefault(pair, whole)
-    refuse_twice(rows, file)
-    ordered = sorted(rows, key=lambda r: (well_key(r.well), r.channel, r.target))
-    return WellTable(
-        _layout({plain_name(name) for name in header}), tuple(ordered), _clusters(ordered, joint)
-    )
+    ordered = in_order(rows, file)
+    return WellTable(_layout({plain_name(name) for name in header}), ordered, _clusters(ordered, joint))
 
 
 def _quadrants(header: Sequence[str]) -> dict[tuple[int, int], dict[str, tuple[str, int]]]:

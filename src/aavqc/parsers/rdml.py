@@ -23,7 +23,7 @@ from aavqc.errors import InputError
 from aavqc.parsers.formats import Export, Format, each_file_a_record
 from aavqc.parsers.rdml_partitions import read_partitions
 from aavqc.parsers.sources import MAX_FOLD, SourceFile
-from aavqc.parsers.well_table import refuse_twice, well_key
+from aavqc.parsers.well_table import in_order, well_key
 from aavqc.parsers.workbook import refuse_doctype
 from aavqc.records import DropletPlate, Droplets, WellRow
 
@@ -63,8 +63,7 @@ def read(export: Export) -> DropletPlate:
         rows: list[WellRow] = []
         droplets: dict[str, Droplets] = {}
         for reaction in sorted(reactions, key=lambda r: well_key(r.well)):
-            own = [_row(reaction, data, dyes, file.name) for data in _all(reaction.partitions, "data")]
-            rows += sorted(own, key=lambda row: (row.channel, row.target))
+            rows += [_row(reaction, data, dyes, file.name) for data in _all(reaction.partitions, "data")]
             table = _text(reaction.partitions, "endPtTable")
             if table:
                 content = members.get(f"partitions/{table}")
@@ -73,14 +72,13 @@ def read(export: Export) -> DropletPlate:
                 droplets[reaction.well] = read_partitions(content, table, dyes)
     except InputError as error:
         raise error.in_file(file.name) from error.__cause__
-    refuse_twice(rows, file.name)
     return DropletPlate(
         name=export.name,
         sample_id=export.sample_id,
         format=NAME,
         inputs=(file.input,),
         software="RDML",
-        rows=tuple(rows),
+        rows=in_order(rows, file.name),
         droplets=droplets,
         partition_volume_nl=None,
         partition_volume_source="default",

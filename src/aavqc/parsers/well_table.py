@@ -236,14 +236,15 @@ def check_width(fields: Sequence[str], header: Sequence[str], file: str, line: i
         )
 
 
-def refuse_twice(rows: Iterable[WellRow], file: str) -> None:
-    """Refuse rows that say something of the same well and target again.
+def in_order(rows: Iterable[WellRow], file: str) -> tuple[WellRow, ...]:
+    """Return rows by well (down the plate's columns), channel and target.
 
     Raises
     ------
     InputError
-        With the line of the second, and what was found in which line before.
+        A well and target twice: with the line of the second, and what was found in which line before.
     """
+    rows = list(rows)
     seen: dict[tuple[str, str], WellRow] = {}
     for row in rows:
         first = seen.setdefault((row.well, row.target), row)
@@ -255,6 +256,7 @@ def refuse_twice(rows: Iterable[WellRow], file: str) -> None:
                 expected="each well and target once",
                 found="the same again" if first.line is None else f"the same in line {first.line}",
             )
+    return tuple(sorted(rows, key=lambda row: (well_key(row.well), row.channel, row.target)))
 
 
 def refuse_wide_lines(text: str, delimiter: str, width: int, file: str | None) -> None:

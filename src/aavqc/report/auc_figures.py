@@ -131,7 +131,8 @@ def draw_length(ax: Axes, sample: Sample, arrays: Arrays) -> None:
     length, signal = arrays["length_nt"], np.array(sample.diagnostics["distribution"]["signal"])
     density = 1e3 * signal / np.gradient(length)
     design = windows["design_length"]
-    edges = [-0.5 * design, *(b * design for b in windows["class_bounds"]), 2.0 * design]
+    ends = np.interp([windows["edges"][0], windows["edges"][-1]], arrays["s"], length)
+    edges = [float(ends[0]), *(b * design for b in windows["class_bounds"]), float(ends[1])]
     _fill(ax, length, density, edges, sample)
     ax.axvline(design, color=BLACK, lw=0.8, ls=":")
     low, high = seen_range(length, density)

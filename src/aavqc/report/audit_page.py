@@ -10,6 +10,9 @@ from aavqc.report.content import Block, Cell, Row, Table, Text, words
 from aavqc.report.methods_used import methods_used
 from aavqc.results import Evaluation
 
+MOST_LEFT = 200
+"""Files without a result that a lot's report names; the index names all."""
+
 
 def audit(
     evaluation: Evaluation,
@@ -70,7 +73,7 @@ def _warnings(documents: Mapping[str, ResultDocument], samples: Mapping[str, Seq
     )
 
 
-def _files(documents: Mapping[str, ResultDocument], manifest: Manifest) -> Iterator[Table]:
+def _files(documents: Mapping[str, ResultDocument], manifest: Manifest) -> Iterator[Block]:
     """Yield the raw files of the lot, and what was left out of the batch or has failed."""
     mine = [entry for entry in manifest.files if entry.job in documents]
     records = Counter((entry.record or "", entry.job or "") for entry in mine)
@@ -86,16 +89,12 @@ def _files(documents: Mapping[str, ResultDocument], manifest: Manifest) -> Itera
     )
     left = [entry for entry in manifest.files if entry.status != "used"]
     yield Table(
-        "Files of the batch that were ignored or failed, each with the reason",
+        "Files in the lot's folders that were ignored or failed, each with the reason",
         ("File", "Fate", "Reason", "SHA-256"),
-        tuple(map(_left, left)),
+        tuple(map(_left, left[:MOST_LEFT])),
     )
-    if manifest.problems:
-        yield Table(
-            "What of the sample sheet does not fit the exports",
-            ("Problem",),
-            tuple((Cell(text),) for text in manifest.problems),
-        )
+    if len(left) > MOST_LEFT:
+        yield Text(f"{len(left) - MOST_LEFT} further files are in the index of the batch.", warning=True)
 
 
 def _left(entry: FileEntry) -> Row:

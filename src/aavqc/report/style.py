@@ -129,7 +129,7 @@ def shown(text: str, longest: int = LONGEST) -> str:
         else:
             kept.append(character if ord(character) in known else "□")
     name = "".join(kept).strip()
-    return name if len(name) <= longest else f"{name[: longest - 2]}…"
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 @lru_cache(maxsize=1)

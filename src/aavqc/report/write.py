@@ -125,7 +125,7 @@ def _tasks(out: Path, manifest: Manifest) -> Iterator[tuple[EvaluationEntry, lis
     for evaluated in manifest.evaluations:
         own = of_lot.get(evaluated.lot, []) if assigned else jobs
         files = [entry for job in own for entry in by_job[job]]
-        folders = dict.fromkeys(PurePosixPath(entry.path).parent for entry in files)
+        folders = dict.fromkeys(folder for entry in files for folder in PurePosixPath(entry.path).parents)
         files += [entry for folder in folders for entry in left.get(folder, [])]
         files.sort(key=lambda entry: entry.path.encode())
         yield evaluated, own, Manifest(schema="aavqc.manifest/1", files=files, problems=[])

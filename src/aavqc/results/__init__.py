@@ -9,7 +9,7 @@ from aavqc.results.candidates import Candidate, Observation, candidates_of
 from aavqc.results.certificate import Certificate
 from aavqc.results.changes import ManualChange, manual_change
 from aavqc.results.elsewhere import load_results
-from aavqc.results.evaluation import Evaluation
+from aavqc.results.evaluation import Evaluation, Evaluations
 from aavqc.results.links import Change, Links, Retest
 from aavqc.results.selection import select
 from aavqc.results.specification import Specification
@@ -21,6 +21,7 @@ __all__ = [
     "Certificate",
     "Change",
     "Evaluation",
+    "Evaluations",
     "Links",
     "ManualChange",
     "Observation",

@@ -114,6 +114,13 @@ class Evaluation(Document):
         return [*notes, self.statement]
 
 
+class Evaluations(Document):
+    """Evaluations of several lots, or by several specifications (``aavqc.evaluations/1``)."""
+
+    schema_: Literal["aavqc.evaluations/1"] = Field("aavqc.evaluations/1", alias="schema")
+    evaluations: list[Evaluation]
+
+
 def evaluate(
     verdicts: list[Verdict],
     suitability: list[RunSuitability],

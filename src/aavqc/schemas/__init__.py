@@ -28,6 +28,9 @@ MODELS: dict[str, tuple[str, str, Mode]] = {
     "asm-shaped": ("aavqc.exchange.shapes", "ShapedDocument", "validation"),
     "certificate": ("aavqc.results", "Certificate", "serialization"),
     "evaluation": ("aavqc.results", "Evaluation", "serialization"),
+    "evaluations": ("aavqc.results", "Evaluations", "serialization"),
+    "batch": ("aavqc.batch.summary", "BatchDocument", "serialization"),
+    "verification": ("aavqc.batch.summary", "VerificationDocument", "serialization"),
 }
 
 
