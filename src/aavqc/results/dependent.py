@@ -36,13 +36,14 @@ def judge_in_turn(criteria: Sequence[Criterion], judged: Callable[[Criterion], V
     found: dict[str, Verdict] = {}
     for criterion in criteria:
         test = criterion.test
-        told = None if criterion.when is None else judged(criterion.when)
-        if told is not None and told.verdict != "PASS":
-            found[test.id] = _without(test, told)
-            continue
+        if criterion.when is not None:
+            told = judged(criterion.when)
+            if told.verdict != "PASS":
+                found[test.id] = _without(test, told)
+                continue
         verdict = judged(criterion) if test.quotient is None else _quotient(criterion, found)
-        if told is not None:
-            applies = Step("applies", f"applies, for {test.when and test.when.test} is: {told.reason}")
+        if criterion.when is not None:
+            applies = Step("applies", f"applies, for {told.test} is: {told.reason}")
             verdict = replace(verdict, trace=[applies, *verdict.trace])
         found[test.id] = verdict
     return list(found.values())

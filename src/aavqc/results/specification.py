@@ -22,7 +22,7 @@ from aavqc.results.candidates import Candidate, Judgeable, candidates
 from aavqc.results.certificate import SpecificationUsed
 from aavqc.results.dependent import judge_in_turn, refuse_quotient
 from aavqc.results.evaluation import Evaluation, evaluate
-from aavqc.results.judging import selects
+from aavqc.results.judging import judge, selects
 from aavqc.results.limits import Grammar
 from aavqc.results.links import Links, follow
 from aavqc.results.precision import with_precision
@@ -178,8 +178,8 @@ class Specification(Document):
         runs = worst_of_runs(suitability)
 
         def judged(c: Criterion) -> Verdict:
-            found = named.get(c.test.attribute, ())
-            return judge_stages(c, found, invalid, runs, followed, history.get(c.test.id, ()))
+            test, how = c.test, judge_stages if c.stages else judge
+            return how(c, named.get(test.attribute, ()), invalid, runs, followed, history.get(test.id, ()))
 
         verdicts = judge_in_turn(self._criteria, judged)
         return evaluate(verdicts, suitability, self._used, lot, self._not_in_force(on))

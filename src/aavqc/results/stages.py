@@ -22,14 +22,14 @@ def judge_stages(
     followed: Followed | None,
     earlier: Sequence[float],
 ) -> Verdict:
-    """Judge one test, by the criteria of the stage that the number of its results belongs to.
+    """Judge a test that has stages, by the criteria of the stage that the number of its results belongs to.
 
     The parameters are those of :func:`aavqc.results.judging.judge`. A stage that is not met is
     INCOMPLETE until the last, which is OOS. A number of results that no stage has is INCOMPLETE: the
     first of them are not told apart from the rest, so that none can be left out.
     """
     first = judge(criterion, named, invalid, runs, followed, earlier)
-    if not criterion.stages or first.verdict in ("INVALID", "INCOMPLETE", "REPORTED"):
+    if first.verdict in ("INVALID", "INCOMPLETE", "REPORTED"):
         return first
     numbers = (criterion.test.replicates.min, *(n for n, _ in criterion.stages))
     if first.n not in numbers:
