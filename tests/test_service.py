@@ -193,6 +193,12 @@ def test_service_outlives_the_death_of_an_analysis(example_lot: Path, plate: byt
         status, document = answer.result()
         assert (status, document["error"]["message"]) == (422, "the process that analyzed it died")
         assert running.post(form({PLATE: plate}))[0] == 200
+        (last,) = running.workers
+    for _ in range(100):  # the server has ended, and its processes end with it
+        if not Path(f"/proc/{last}").exists():
+            break
+        time.sleep(0.1)
+    assert not Path(f"/proc/{last}").exists()
 
 
 @pytest.mark.req("LIMS-SERVICE-4")
