@@ -21,7 +21,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(p for p in DOCS.rglob("*.md") if "_generated" not in p.parts)
 FRONT = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data" / "specifications" / "README.md"]
 
-RUN_ELSEWHERE = {"lims.md"}
+RUN_ELSEWHERE = {DOCS / "lims.md"}
 """Pages whose blocks are files of ``examples/``, or need a server: tests of their own run those."""
 
 COMMON_FOLDER = "aavqc-demo"
@@ -64,7 +64,7 @@ def blocks(page: Path) -> Iterator[Block]:
 WITH_BLOCKS = [
     page
     for page in [FRONT[0], *PAGES]
-    if page.name not in RUN_ELSEWHERE and any(block.language in RUN for block in blocks(page))
+    if page not in RUN_ELSEWHERE and any(block.language in RUN for block in blocks(page))
 ]
 
 
