@@ -110,7 +110,7 @@ def test_pools_and_a_cluster(cells: list[Path], tmp_path: Path) -> None:
     with ExitStack() as stack:
         local = stack.enter_context(
             distributed.LocalCluster(
-                n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+                n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
             )
         )
         executors: dict[str, Executor] = {
