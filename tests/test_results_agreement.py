@@ -59,6 +59,16 @@ def test_two_titers_on_paper() -> None:
     assert "agree" in found.statement
 
 
+def test_uncertainties_that_no_composition_can_have_make_no_disagreement() -> None:
+    """8 % of each share: that of 66 % is more than all the others can account for."""
+    given = [
+        number(f"percent_{n}", technique, p, 0.08 * p)
+        for technique, percents in (("auc", (20, 10, 66, 4)), ("cdms", (21, 9.5, 65.5, 4)))
+        for n, p in zip(CLASSES, percents, strict=True)
+    ]
+    assert only(agreement(given)).answer == "agree"
+
+
 def test_three_lengths_name_the_odd_one() -> None:
     lengths = [
         number("packaged_length", "auc", 4300.0, 60.0),

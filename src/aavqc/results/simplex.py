@@ -42,8 +42,8 @@ def amount_variances(c: Composition) -> Floats:
 
     Shares add up to 1, so that their errors are correlated. Amounts x are taken as independent:
     with p = x / Σx, var(p_k) = Σ_j (δ_kj − p_k)² var(x_j), exact for counts of particles. Where
-    no amounts give the stated uncertainties, the least squares are scaled up until none is
-    smaller than stated.
+    no amounts give the stated uncertainties (8 % of each share, say: they can't add up to 1), the least
+    squares are scaled up until none is smaller than stated, and no amount is better known than its share.
     """
     from scipy.optimize import nnls
 
@@ -55,7 +55,8 @@ def amount_variances(c: Composition) -> Floats:
     short = stated / np.where(implied > 0, implied, np.inf)
     found *= max(1.0, float(short.max()))
     # an error that those of the other classes explain is still one
-    variances: Floats = np.maximum(found, 0.01 * stated)
+    least = 0.01 if np.allclose(implied, stated, rtol=0.05) else 1.0
+    variances: Floats = np.maximum(found, least * stated)
     return variances
 
 
