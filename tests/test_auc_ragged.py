@@ -25,6 +25,7 @@ from aavqc.simulate.auc import AucSimulation, simulate
 AAV: dict[str, Any] = {
     "density": 1.0, "viscosity": 1.002, "design_length": 4700, "s_range": "40,160", "resolution": 80,
     "extinction.capsid.260": 3.72e6, "extinction.nucleotide.260": 8750,
+    "extinction.rel_sd": 0.0,
 }  # fmt: skip
 
 

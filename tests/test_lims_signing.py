@@ -177,10 +177,8 @@ def test_signature_can_not_be_moved_to_another_folder(out: Path, keys: Path, tmp
     shutil.copy(path, other / "signatures")
     trail = read_trail(other / "audit.jsonl")
     file = f"signatures/{path.name}"
-    entry, _ = append(
-        other / "audit.jsonl", trail.entries[-1], trail.size, run=trail.entries[-1].run, event="signed",
-        file=file, sha256=file_hash(other / file),
-    )  # fmt: skip
+    said = {"run": trail.entries[-1].run, "event": "signed", "file": file, "sha256": file_hash(other / file)}
+    entry, _ = append(other / "audit.jsonl", trail.entries[-1], trail.size, said)
     Store(other / STORE).advance(Anchor(trail.chain, entry.seq, entry.hash))
     (finding,) = look(other).findings
     assert (finding.file, finding.message) == (file, "a signature of something else")

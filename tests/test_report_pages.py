@@ -19,6 +19,7 @@ import pytest
 
 from aavqc.batch import run
 from aavqc.cli.batch import _report as after_batch
+from aavqc.cli.stderr import talking
 from aavqc.documents import Manifest, ResultDocument, canonical
 from aavqc.errors import InputError, UsageError
 from aavqc.report import measurements as measured
@@ -220,7 +221,8 @@ def test_a_folder_that_is_no_output_is_refused(tmp_path: Path) -> None:
 def test_a_report_that_fails_costs_no_result(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What a batch calls when its results are written: whatever happens, it is told and no more."""
     (tmp_path / "manifest.json").write_text("{")
-    after_batch(tmp_path, None)
+    with talking(json_lines=False):
+        after_batch(tmp_path, None)
     assert "no report: InputError: manifest.json" in capfd.readouterr().err
 
 

@@ -149,7 +149,8 @@ def _plot_arrays(
         if total > PLOTTED:
             kept = np.sort(random.choice(total, PLOTTED, replace=False, shuffle=False))
         shown[well] = droplets.amplitude[kept]
-        arrays[f"droplets/{well}"] = shown[well].astype(np.float32)
+        limits = np.finfo(np.float32)
+        arrays[f"droplets/{well}"] = np.clip(shown[well], limits.min, limits.max).astype(np.float32)
         arrays[f"channels/{well}"] = np.array(droplets.channels, dtype=np.str_)
         if droplets.positive is not None:
             arrays[f"calls/{well}"] = droplets.positive[kept]
