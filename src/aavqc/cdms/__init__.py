@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aavqc.blas import one_thread
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.documents import Outcome
 from aavqc.records import IonTable, MassList
@@ -28,11 +29,9 @@ def analyze(record: IonTable | MassList, settings: TechniqueSettings) -> Outcome
         A setting that can't be followed.
     """
     # here, not above: reading and filtering ions then load no compiler, which takes 100 MB
-    from threadpoolctl import threadpool_limits
-
     from aavqc.cdms import mass_list, pipeline
 
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread:
         if isinstance(record, MassList):
             return mass_list.analyze(record, settings)
         return pipeline.analyze(record, settings)
