@@ -88,7 +88,7 @@ class Recorder:
         if trail.torn:
             _cut(out / FILE, trail.size)
         begun, place = now(), str(source.resolve())
-        run = digest([begun, trail.head, place, os.getpid()])[:16]
+        run = digest([begun, trail.head, place, str(out.resolve()), os.getpid()])[:16]
         recorder = cls(out, opened, trail, {"run": run, "actor": actor, "reason": reason})
         if mended:
             recorder._append({"event": "recovered", "details": mended})
