@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from scipy import special
 
 
+@lru_cache(maxsize=64)
 def normal_quantile(coverage: float) -> float:
     """Return z for a two-sided interval.
 
@@ -19,6 +21,7 @@ def normal_quantile(coverage: float) -> float:
     return float(special.ndtri(0.5 + coverage / 2))
 
 
+@lru_cache(maxsize=1024)
 def t_quantile(coverage: float, df: float) -> float:
     """Return Student's t for a two-sided interval with ``df`` degrees of freedom.
 
