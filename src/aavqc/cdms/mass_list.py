@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from aavqc.attributes import Attribute
-from aavqc.capsid import CLASSES, capsid_mass
+from aavqc.capsid import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS, composition, masses, other_material
+from aavqc.cdms.expected import capsid_document, expected_capsid
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.peaks import Peak, histogram, mass_peaks
@@ -75,6 +76,7 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
             {
                 "funnel": _funnel(record, used),
                 "calibration": calibration,
+                "capsid": capsid_document(settings),
                 "peaks": [peak_row(p.mass, p.sd, p.ions, used) for p in peaks],
                 "methods": {
                     "window": _window(found, unfolded, attributes),
@@ -119,7 +121,7 @@ def _blurred(
     mass: FloatArray, found: Windows, peaks: Sequence[Peak], settings: TechniqueSettings
 ) -> tuple[Ions, Windows, Blur]:
     """Return what the unfolding takes: all blur beyond the assembly's is one SD of the mass."""
-    capsid = capsid_mass(settings.serotype)
+    capsid = expected_capsid(settings)
     near = [p for p in peaks if abs(p.mass / capsid.mean - 1) <= NEAR and p.ions >= LEAST_IONS]
     width = max(near, key=lambda p: p.ions).sd if near else capsid.sd
     noise = math.sqrt(max(width**2 - capsid.sd**2, 0.0))

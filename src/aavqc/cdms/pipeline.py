@@ -18,6 +18,7 @@ from aavqc.cdms.by_mixture import by_mixture, peaks_by_mixture
 from aavqc.cdms.charge import Charges, charges
 from aavqc.cdms.comb import by_comb
 from aavqc.cdms.drift import drifts
+from aavqc.cdms.expected import capsid_document, capsid_source
 from aavqc.cdms.funnel import Ions, select
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.noise import GIVEN_REL_SD, LEAST_NOISE, ChargeNoise
@@ -63,8 +64,11 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     warnings = list(record.remarks)
     if found is None:
         warnings.append("no design_length: no composition is computed")
-    elif settings.regulated and settings.serotype is None:
-        message = "a regulated method takes no generic capsid mass: set serotype for composition and masses"
+    elif settings.regulated and capsid_source(settings) == "generic":
+        message = (
+            "a regulated method takes no generic capsid mass: set capsid.fasta or serotype for composition "
+            "and masses"
+        )
         flags.append(Flag(id="constant_required", severity="warning", message=message))
         found = None
     counted = _methods(record, ions, peaks, found, calibrated, settings)
@@ -84,6 +88,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
                     "drift": drift,
                     "standards": _standards(peaks, settings),
                 },
+                "capsid": capsid_document(settings),
                 "peaks": _rows(ions, peaks),
                 "methods": counted.methods,
                 "convergence": {

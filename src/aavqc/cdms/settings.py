@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from aavqc.documents import Document
 from aavqc.settings import Settings
+
+STOICHIOMETRY = [1.0, 1.0, 10.0]
+
+OfEachProtein = Annotated[list[Annotated[float, Field(ge=0, le=1e6)]], Field(min_length=3, max_length=3)]
+
+
+class CapsidProteins(Document):
+    """Proteins of the sample's own capsid, which win over ``serotype``.
+
+    ``capsid.fasta`` names a FASTA file with the sequence of VP1; the masses of the three proteins
+    and the sequence's hash take its place, so that a result holds no sequence and no path.
+    """
+
+    name: str | None = Field(None, description="of the sequence")
+    sha256: str | None = Field(None, description="of the sequence of VP1, upper case without line ends")
+    vp2_start: int | None = Field(None, ge=2, description="residue of VP1 at which VP2 begins")
+    vp3_start: int | None = Field(None, ge=2, description="residue of VP1 at which VP3 begins")
+    vp_masses: OfEachProtein | None = Field(None, description="of VP1, VP2, VP3, Da")
+    stoichiometry: OfEachProtein = Field(STOICHIOMETRY, description="VP1, VP2, VP3")
+
+    @model_validator(mode="after")
+    def _proteins(self) -> Self:
+        if self.vp_masses is None and self.stoichiometry != STOICHIOMETRY:
+            raise ValueError("capsid.fasta or capsid.vp_masses beside capsid.stoichiometry")
+        if self.vp_masses is not None and not self.vp_masses[0] > self.vp_masses[1] > self.vp_masses[2] > 0:
+            raise ValueError("capsid.vp_masses of VP1, VP2, VP3, each lighter than the one before")
+        if not sum(self.stoichiometry):
+            raise ValueError("a capsid.stoichiometry above 0")
+        return self
 
 
 class TechniqueSettings(Settings):
@@ -24,6 +54,7 @@ class TechniqueSettings(Settings):
     standards: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="masses of standards, Da")
     sigma_z: float | None = Field(None, gt=0, le=100, description="SD of the measured charge, e")
     sigma_z_slope: float = Field(0.0, ge=0, le=0.5, description="b of sigma_z² + b² z², beside sigma_z given")
+    capsid: CapsidProteins = CapsidProteins()
     mz_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
         None, description="m/z to use, Th"
     )
