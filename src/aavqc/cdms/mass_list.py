@@ -11,6 +11,7 @@ import numpy as np
 from aavqc.attributes import Attribute
 from aavqc.capsid import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS, composition, masses, other_material
+from aavqc.cdms.efficiency import corrected
 from aavqc.cdms.expected import capsid_document, expected_capsid
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.method import peak_row
@@ -67,11 +68,13 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
     if found is not None and mass is not None and found.monomers:
         unfolded = unfolded_shares(*_blurred(mass, found, peaks, settings))
     attributes = _attributes(found, unfolded, used, record, settings)
+    reported = corrected(attributes[:4], settings)
+    flags += reported.flags
     sample = Sample(
         sample_id=record.sample_id,
         record=record.name,
         status="invalid" if any(f.severity == "invalid" for f in flags) else "valid",
-        attributes=attributes,
+        attributes=reported.attributes + attributes[4:],
         diagnostics=plain(
             {
                 "funnel": _funnel(record, used),
@@ -83,6 +86,7 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
                     "mixture": None,
                     "deconvolution": None,
                 },
+                "efficiency": reported.document,
                 "convergence": None,
             }
         ),

@@ -18,6 +18,7 @@ from aavqc.cdms.by_mixture import by_mixture, peaks_by_mixture
 from aavqc.cdms.charge import Charges, charges
 from aavqc.cdms.comb import by_comb
 from aavqc.cdms.drift import drifts
+from aavqc.cdms.efficiency import corrected
 from aavqc.cdms.expected import capsid_document, capsid_source
 from aavqc.cdms.funnel import Ions, select
 from aavqc.cdms.method import peak_row
@@ -91,6 +92,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
                 "capsid": capsid_document(settings),
                 "peaks": _rows(ions, peaks),
                 "methods": counted.methods,
+                "efficiency": counted.efficiency,
                 "convergence": {
                     name: row["convergence"]
                     for name, row in counted.methods.items()
@@ -112,6 +114,7 @@ class _Counted:
     methods: dict[str, dict[str, Any] | None]
     noise: dict[str, Any]
     flags: list[Flag]
+    efficiency: dict[str, Any] | None = None
 
 
 def _methods(
@@ -153,15 +156,17 @@ def _methods(
     if settings.report_by == "mixture" and mixture is not None:
         at = mixture.masses
         mass_attributes = estimated_masses(at.get("empty"), at.get("full"), at.get("genome"), settings)
+    reported = corrected(attributes, settings)
     return _Counted(
-        attributes + other_material(found, int(ions.mass.size), settings) + mass_attributes,
+        reported.attributes + other_material(found, int(ions.mass.size), settings) + mass_attributes,
         {
             "window": window,
             "mixture": None if mixture is None else mixture.document(),
             "deconvolution": None if deconvolution is None else deconvolution.document(),
         },
         noise,
-        flags,
+        [*flags, *reported.flags],
+        reported.document,
     )
 
 

@@ -39,6 +39,22 @@ class CapsidProteins(Document):
         return self
 
 
+class Efficiency(Document):
+    """Detection efficiency of each class, relative to that of empty capsids; off unless it is given."""
+
+    partial: float | None = Field(None, gt=0, le=100, description="of partial over that of empty capsids")
+    full: float | None = Field(None, gt=0, le=100)
+    overfull: float | None = Field(None, gt=0, le=100)
+    rel_sd: float | None = Field(None, ge=0, le=1, description="relative SD of each of the three")
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> Self:
+        given = [value is not None for value in (self.partial, self.full, self.overfull, self.rel_sd)]
+        if any(given) and not all(given):
+            raise ValueError("efficiency.partial, .full, .overfull and .rel_sd, all of them or none")
+        return self
+
+
 class TechniqueSettings(Settings):
     """Settings of CDMS; every name is part of the contract."""
 
@@ -55,6 +71,7 @@ class TechniqueSettings(Settings):
     sigma_z: float | None = Field(None, gt=0, le=100, description="SD of the measured charge, e")
     sigma_z_slope: float = Field(0.0, ge=0, le=0.5, description="b of sigma_z² + b² z², beside sigma_z given")
     capsid: CapsidProteins = CapsidProteins()
+    efficiency: Efficiency = Efficiency()
     mz_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
         None, description="m/z to use, Th"
     )
