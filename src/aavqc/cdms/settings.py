@@ -91,6 +91,10 @@ class TechniqueSettings(Settings):
     min_s_to_n: float | None = Field(None, gt=0, description="signal to noise of the ion's peak")
     min_r_squared: float | None = Field(None, gt=0, le=1, description="of the ion's signal over time")
     min_lifetime_s: float | None = Field(None, gt=0, description="from the ion's birth to its death")
+    together: bool = Field(
+        False,
+        description="report the mean of a sample's records: those of the sample sheet, else all of the path",
+    )
     contrast_slope: float | None = Field(
         None, gt=0, description="mass photometry: contrast a kDa, instead of the instrument's calibration"
     )
