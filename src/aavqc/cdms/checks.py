@@ -39,7 +39,7 @@ def count_flags(record: IonTable, ions: Ions, found: Windows | None) -> list[Fla
     elif found is not None and found.monomers < LEAST_IONS:
         text = f"{found.monomers} ions in the windows of single capsids"
         flags.append(_few("too_few_capsids", text, found.monomers))
-    if record.scan is not None and record.scan.size and np.unique(record.scan).size == 1:
+    if record.has("scan") and record.mz.size and record.scans == 1:
         message = "all ions are of one scan: they share its space charge, and the intervals are too narrow"
         flags.append(Flag(id="single_scan", severity="warning", message=message, value=1.0, limit=2.0))
     return flags
