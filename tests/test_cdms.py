@@ -13,6 +13,7 @@ from aavqc.analysis import Result, analyze, read
 from aavqc.documents import canonical
 from aavqc.errors import UsageError
 from aavqc.records import FloatArray, InputFile, IonTable, readonly
+from aavqc.report.cdms_figures import cdms_figures
 
 SLOPE = 112_100.0
 AAV = {"charge_slope": SLOPE, "serotype": "AAV2", "design_length": 4700}
@@ -108,6 +109,34 @@ def test_peaks_report_ions_not_areas(sample: Callable[..., IonTable]) -> None:
     # a peak ends at 5 % of its height: a Gaussian has 98.6 % of its ions within
     assert [p["ions"] for p in peaks] == pytest.approx([2000, 1000, 4000], rel=0.025)
     assert [p["fraction"] for p in peaks] == pytest.approx([p["ions"] / 7000 for p in peaks])
+
+
+@pytest.mark.parametrize("bandwidth", [None, 0.004, 0.02])
+def test_the_kernel_estimate_is_a_sum_of_gaussians_of_the_stated_width(
+    bandwidth: float | None, sample: Callable[..., IonTable]
+) -> None:
+    record = sample()
+    result = analyze(record, bandwidth=bandwidth, **AAV)
+    stated = result.samples[0].diagnostics["distribution"]
+    width = stated["bandwidth"]
+    assert stated["histogram_step_da"] == 1e4
+    assert width == bandwidth or (bandwidth is None and 0.005 <= width <= 0.03)
+    at, per_da = (result.arrays[f"ions.csv/mass_kde_{name}"] for name in ("da", "per_da"))
+    assert record.intensity is not None
+    mass = record.intensity / SLOPE * (record.mz - 1.007276467)
+    apart = (np.log(at)[:, None] - np.log(mass)[None, :]) / width
+    exact = np.exp(-0.5 * apart**2).sum(axis=1) / (width * np.sqrt(2 * np.pi) * at)
+    assert np.abs(per_da - exact).max() < 0.02 * exact.max()
+    assert np.trapezoid(per_da, at) == pytest.approx(mass.size, rel=1e-3)
+    counts = result.arrays["ions.csv/mass_counts"]
+    assert counts.sum() == np.count_nonzero(mass < result.arrays["ions.csv/mass_edges_da"][-1])
+
+
+def test_the_figure_of_masses_states_the_bandwidth(sample: Callable[..., IonTable]) -> None:
+    result = analyze(sample(), bandwidth=0.012, **AAV)
+    arrays = {name.removeprefix("ions.csv/"): values for name, values in result.arrays.items()}
+    captions = [picture.caption for picture in cdms_figures(result.samples[0], arrays)]
+    assert any("Gaussian kernel estimate, its SD 1.2 % of the mass" in caption for caption in captions)
 
 
 def test_without_design_length_there_is_no_composition(sample: Callable[..., IonTable]) -> None:

@@ -15,7 +15,7 @@ from aavqc.cdms.efficiency import corrected
 from aavqc.cdms.expected import capsid_document, expected_capsid
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.method import peak_row
-from aavqc.cdms.peaks import Peak, histogram, mass_peaks
+from aavqc.cdms.peaks import Peak, distribution
 from aavqc.cdms.photometry import contrast_masses, photometry_windows
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.smear import Blur, unfolded_shares
@@ -52,7 +52,8 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
         flags.append(
             Flag(id="too_few_ions", severity="invalid", message=message, value=float(used), limit=limit)
         )
-    peaks = [] if mass is None else mass_peaks(mass)
+    spread = None if mass is None else distribution(mass, settings.bandwidth)
+    peaks = [] if spread is None else spread.peaks
     warnings = list(record.remarks)
     found: Windows | None = None
     if mass is not None and settings.design_length is None:
@@ -80,6 +81,7 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
                 "funnel": _funnel(record, used),
                 "calibration": calibration,
                 "capsid": capsid_document(settings),
+                "distribution": None if spread is None else spread.document(),
                 "peaks": [peak_row(p.mass, p.sd, p.ions, used) for p in peaks],
                 "methods": {
                     "window": _window(found, unfolded, attributes),
@@ -93,7 +95,7 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
         flags=flags,
         warnings=warnings,
     )
-    arrays = {} if mass is None else histogram(mass)
+    arrays = {} if mass is None or spread is None else spread.arrays(mass)
     if arrays and record.instrument != "mass_photometry":  # its scale sees DNA as less than it weighs
         arrays |= expected_masses(settings)
     return Outcome([sample], ["cdms.list/1", "cdms.peaks/1", "cdms.window/1"], arrays=arrays)

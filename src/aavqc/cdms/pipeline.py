@@ -23,7 +23,7 @@ from aavqc.cdms.expected import capsid_document, capsid_source
 from aavqc.cdms.funnel import Ions, select
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.noise import GIVEN_REL_SD, LEAST_NOISE, ChargeNoise
-from aavqc.cdms.peaks import Peak, histogram, mass_peaks
+from aavqc.cdms.peaks import Distribution, Peak, distribution
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.smear import unfolded_shares
 from aavqc.cdms.windows import Windows, expected_masses, windows
@@ -56,7 +56,8 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     if calibrated.charge is None:
         return _without_charges(record, calibrated.calibration, calibrated.flags)
     ions = select(record, calibrated.charge, settings)
-    peaks = mass_peaks(ions.mass)
+    spread = distribution(ions.mass, settings.bandwidth)
+    peaks = spread.peaks
     found = windows(ions.mass, settings)
     flags = [*calibrated.flags, *ions.flags, *checks.count_flags(record, ions, found)]
     flags += [f for f in (checks.scale_flag(peaks, settings),) if f is not None]
@@ -90,6 +91,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
                     "standards": _standards(peaks, settings),
                 },
                 "capsid": capsid_document(settings),
+                "distribution": spread.document(),
                 "peaks": _rows(ions, peaks),
                 "methods": counted.methods,
                 "efficiency": counted.efficiency,
@@ -103,7 +105,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
         flags=flags,
         warnings=warnings,
     )
-    return Outcome([sample], ALGORITHMS, arrays=_arrays(record, ions, settings))
+    return Outcome([sample], ALGORITHMS, arrays=_arrays(record, ions, spread, settings))
 
 
 @dataclass(frozen=True)
@@ -262,15 +264,17 @@ def _standards(peaks: Sequence[Peak], settings: TechniqueSettings) -> list[dict[
     return rows
 
 
-def _arrays(record: IonTable, ions: Ions, settings: TechniqueSettings) -> dict[str, NDArray[Any]]:
-    """Return the mass histogram, what masses are expected, and ions drawn the same on every run."""
+def _arrays(
+    record: IonTable, ions: Ions, spread: Distribution, settings: TechniqueSettings
+) -> dict[str, NDArray[Any]]:
+    """Return the mass distribution, what masses are expected, and ions drawn the same on every run."""
     n = ions.mass.size
     chosen = np.arange(n)
     if n > PLOTTED_IONS:
         rng = generator(settings.seed, record.inputs)
         chosen = np.sort(rng.choice(n, PLOTTED_IONS, replace=False))
     return {
-        **histogram(ions.mass),
+        **spread.arrays(ions.mass),
         **expected_masses(settings),
         "mz": ions.mz[chosen],
         "charge": ions.charge[chosen],

@@ -81,6 +81,9 @@ class TechniqueSettings(Settings):
     mass_unit: Literal["Da", "kDa", "MDa"] | None = Field(
         None, description="of masses in a list that states none, and of reported masses (MDa where not set)"
     )
+    bandwidth: float | None = Field(
+        None, ge=5e-4, le=0.1, description="SD of the mass distribution's kernel, a fraction of the mass"
+    )
     z_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
         None, description="charges to use, e"
     )
