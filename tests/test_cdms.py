@@ -206,6 +206,27 @@ def test_fewer_than_50_ions_are_invalid(ions: int) -> None:
     assert ("too_few_ions" in flags(result)) == (ions < 50)
 
 
+@pytest.mark.parametrize(
+    ("charges", "status", "used"), [([0, -3], "invalid", 0), ([0, -3, 150], "valid", 60)]
+)
+def test_charges_of_zero_and_below_are_no_ions(
+    charges: list[int], status: str, used: int, tmp_path: Path
+) -> None:
+    rows = [f"25000,{charge},{scan}" for scan in range(60) for charge in charges]
+    (tmp_path / "ions.csv").write_text("mz,charge,scan\n" + "\n".join(rows), encoding="utf-8")
+    (sample,) = analyze(tmp_path / "ions.csv", design_length=4700, serotype="AAV2").samples
+    funnel = {row["step"]: row["ions"] for row in sample.diagnostics["funnel"]}
+    assert (sample.status, funnel["used"]) == (status, used)
+    assert funnel["dropped: charge is not positive"] == 120
+    assert ("too_few_ions" in {f.id for f in sample.flags}) == (used == 0)
+
+
+def test_an_intercept_that_makes_charges_negative_leaves_no_ion(sample: Callable[..., IonTable]) -> None:
+    found = analyze(sample(), charge_intercept=1e9, **AAV).samples[0]
+    funnel = {row["step"]: row["ions"] for row in found.diagnostics["funnel"]}
+    assert (funnel["dropped: charge below 10 e"], funnel["used"], found.status) == (920, 0, "invalid")
+
+
 def test_one_scan_is_flagged(sample: Callable[..., IonTable]) -> None:
     assert "single_scan" not in flags(analyze(sample(), **AAV))
     assert flags(analyze(sample(scan=readonly(np.ones(920), np.int64)), **AAV))["single_scan"] == "warning"
