@@ -7,7 +7,7 @@ came from (``inputs``) and what the parser noticed on the way (``remarks``).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aavqc.attributes import Technique
+from aavqc.ion_columns import ScanColumn, column_at, stretches
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -224,6 +225,9 @@ class VelocityGroup(Record):
 class IonTable(Record):
     """Single ions of a charge-detection mass spectrum; all arrays have shape (n,).
 
+    ``scan``, ``time_s`` and ``injection_time_ms`` may be held once a scan, and are then unfolded each
+    time that they are asked for; :meth:`at` takes some ions' alone.
+
     Attributes
     ----------
     mz : array
@@ -256,9 +260,9 @@ class IonTable(Record):
     mz: FloatArray
     intensity: Column | None
     charge: FloatArray | None
-    scan: NDArray[np.integer[Any]] | None = None
-    time_s: Column | None = None
-    injection_time_ms: Column | None = None
+    scan: ScanColumn = ScanColumn()  # noqa: RUF009 - a descriptor, which dataclasses take so
+    time_s: ScanColumn = ScanColumn()  # noqa: RUF009
+    injection_time_ms: ScanColumn = ScanColumn()  # noqa: RUF009
     flux_scaled: bool = False
     multi_ion: NDArray[np.bool_] | None = None
     extra: Mapping[str, Column] = field(default_factory=dict)
@@ -266,26 +270,36 @@ class IonTable(Record):
     dropped: Mapping[str, int] = field(default_factory=dict)
     acquisition: Mapping[str, Any] = field(default_factory=dict)
 
+    def at(self, name: str, ions: slice | NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """Return a column for some of the ions, whose positions ascend; the column must be there."""
+        return column_at(self, name, ions)
+
+    def has(self, name: str) -> bool:
+        """Tell whether the file has a column."""
+        return vars(self)[name] is not None
+
+    @property
+    def scans(self) -> int:
+        """Scans that have ions."""
+        return 0 if self.scan is None else int(np.unique(self.scan).size)
+
+    def stretches(self) -> Iterator[slice]:
+        """Cut the ions into parts that end with a scan; one part where scans come in no order."""
+        return stretches(self, int(self.mz.size))
+
     def describe(self) -> dict[str, Any]:
         """Return the metadata that ``aavqc inspect`` prints."""
-        known = {
-            "intensity": self.intensity,
-            "charge": self.charge,
-            "scan": self.scan,
-            "time_s": self.time_s,
-            "injection_time_ms": self.injection_time_ms,
-            "multi_ion": self.multi_ion,
-        }
+        columns = ("intensity", "charge", "scan", "time_s", "injection_time_ms", "multi_ion")
         facts: dict[str, Any] = {
             "ions": int(self.mz.size),
             "rows_read": self.rows_read,
-            "columns": ["mz", *(k for k, v in known.items() if v is not None), *self.extra],
+            "columns": ["mz", *filter(self.has, columns), *self.extra],
             "flux_scaled": self.flux_scaled,
         }
         if self.mz.size:
             facts["mz"] = [float(self.mz.min()), float(self.mz.max())]
-        if self.scan is not None:
-            facts["scans"] = int(np.unique(self.scan).size)
+        if self.has("scan"):
+            facts["scans"] = self.scans
         return facts | dict(self.acquisition)
 
 
