@@ -19,6 +19,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -273,10 +274,14 @@ def read_folder(folder: Path) -> str:
     return "failed" if "failed" in outcomes else "survived"
 
 
+@cache
+def _whole(name: str, lot: Path) -> Files:
+    return sample_files(next(f for f in formats() if f.name == name), lot)
+
+
 def _run_case(name: str, number: int, lot: Path, folder: Path) -> str:
-    known = next(f for f in formats() if f.name == name)
     rng = random.Random(f"{name}-{number}")
-    for file, data in mutate_export(rng, sample_files(known, lot), number).items():
+    for file, data in mutate_export(rng, _whole(name, lot), number).items():
         (folder / file).write_bytes(data)
     with limits():
         return read_folder(folder)
