@@ -27,9 +27,9 @@ MAX_DEPTH = 32
 """Tables within tables of a TOML file; those of the library have four."""
 
 
-def read_text(path: Path, name: str | None = None) -> str:
+def read_text(path: Path) -> str:
     """Read a UTF-8 text file; any failure is an :class:`InputError` that names the file."""
-    return decode(read_bytes(path, name), name or path.name)
+    return decode(read_bytes(path), path.name)
 
 
 def read_bytes(path: Path, name: str | None = None) -> bytes:
