@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from aavqc.documents import FileEntry, Manifest, ResultDocument, Sample, digest
+from aavqc.documents import Manifest, ResultDocument, Sample, digest
 from aavqc.report.content import Block, Cell, Row, Table, Text, words
 from aavqc.report.methods_used import methods_used
 from aavqc.results import Evaluation
@@ -91,11 +91,10 @@ def _files(documents: Mapping[str, ResultDocument], manifest: Manifest) -> Itera
     yield Table(
         "Files in the lot's folders that were ignored or failed, each with the reason",
         ("File", "Fate", "Reason", "SHA-256"),
-        tuple(map(_left, left[:MOST_LEFT])),
+        tuple(
+            (Cell(e.path), Cell(e.status), Cell(e.reason), Cell(e.sha256 or "–", "code"))
+            for e in left[:MOST_LEFT]
+        ),
     )
     if len(left) > MOST_LEFT:
         yield Text(f"{len(left) - MOST_LEFT} further files are in the index of the batch.", warning=True)
-
-
-def _left(entry: FileEntry) -> Row:
-    return (Cell(entry.path), Cell(entry.status), Cell(entry.reason), Cell(entry.sha256 or "–", "code"))
