@@ -76,9 +76,10 @@ MAY_IMPORT = {
     "results": {"documents", "attributes", "quantities", "textfiles", "notebook", "errors"},
     "plate_layout": {"errors"},
     "sheet": {"plate_layout", "parsers", "documents", "textfiles", "errors"},
+    "result": {"", "fingerprint", "documents", "attributes", "errors"},
     "analysis": {
-        "", "auc", "cdms", "ddpcr", "parsers", "sheet", "methods", "fingerprint", "settings", "documents",
-        "records", "attributes", "errors",
+        "result", "auc", "cdms", "ddpcr", "parsers", "sheet", "methods", "settings", "documents", "records",
+        "attributes", "errors",
     },
     "batch": {
         "", "store", "signing", "results", "analysis", "parsers", "sheet", "methods", "settings", "kernels",
@@ -86,7 +87,9 @@ MAY_IMPORT = {
     },
     "exchange": {"", "batch", "results", "documents", "attributes", "textfiles", "errors"},
     "signing": {"documents", "textfiles", "errors"},
-    "report": {"", "documents", "results", "analysis", "attributes", "quantities", "textfiles", "errors"},
+    "report": {
+        "", "documents", "results", "result", "analysis", "attributes", "quantities", "textfiles", "errors",
+    },
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},
     "schemas": {"documents", "results", "batch"},
     "store": {"documents", "errors"},

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from aavqc.analysis import Result
+    from aavqc.result import Result
 
 __all__ = [
     "Picture",
