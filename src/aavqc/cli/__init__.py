@@ -15,6 +15,7 @@ from aavqc.cli.export import register as export
 from aavqc.cli.inspect import register as inspect
 from aavqc.cli.report import register as report
 from aavqc.cli.schema import register as schema
+from aavqc.cli.selftest import register as selftest
 from aavqc.cli.sign import register as sign
 from aavqc.cli.simulate import register as simulate
 from aavqc.cli.stderr import talk, talking
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for add_commands in (batch, report, verify, sign, export, inspect, analyze, simulate, schema):
+for add_commands in (batch, report, verify, sign, export, inspect, analyze, simulate, schema, selftest):
     add_commands(app)
 
 
