@@ -62,15 +62,6 @@ def decode(data: bytes, name: str) -> str:
         ) from error
 
 
-def is_utf8(data: bytes) -> bool:
-    """Tell whether bytes are UTF-8."""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def is_utf16(data: bytes) -> bool:
     """Tell UTF-16 by its byte-order mark."""
     return data[:2] in (b"\xff\xfe", b"\xfe\xff")

@@ -25,7 +25,7 @@ from typing import BinaryIO, cast
 from aavqc.errors import InputError
 from aavqc.parsers.workbook import MAX_UNFOLDED, is_workbook, workbook_csv
 from aavqc.records import InputFile
-from aavqc.textfiles import decode, is_utf8, is_utf16
+from aavqc.textfiles import decode, is_utf16
 
 HEAD = 8192
 MAX_TEXT = 1 << 30
@@ -340,14 +340,14 @@ def _describe(
 
 
 def _encoding(data: bytes) -> str | None:
-    """Tell UTF-16 by its byte-order mark (XML names its own), and the code page of Western Windows.
+    """Tell what is not ASCII: UTF-16 by its mark (XML names its own), or the code page of Western Windows.
 
     A code page is believed only where no two bytes make a character of UTF-8, which a damaged file has.
     """
     try:
         if is_utf16(data):
             return None if data.decode("utf-16").lstrip().startswith("<") else UTF16
-        if not is_utf8(data) and not _UTF8_CHARACTER.search(data):
+        if not _UTF8_CHARACTER.search(data):
             data.decode("cp1252")
             return CODE_PAGE
     except UnicodeDecodeError:

@@ -61,18 +61,11 @@ class IonTable(Record):
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata that ``aavqc inspect`` prints."""
-        known = {
-            "intensity": self.intensity,
-            "charge": self.charge,
-            "scan": self.scan,
-            "time_s": self.time_s,
-            "injection_time_ms": self.injection_time_ms,
-            "multi_ion": self.multi_ion,
-        }
+        columns = ("intensity", "charge", "scan", "time_s", "injection_time_ms", "multi_ion")
         facts: dict[str, Any] = {
             "ions": int(self.mz.size),
             "rows_read": self.rows_read,
-            "columns": ["mz", *(k for k, v in known.items() if v is not None), *self.extra],
+            "columns": ["mz", *(c for c in columns if getattr(self, c) is not None), *self.extra],
             "flux_scaled": self.flux_scaled,
         }
         if self.mz.size:

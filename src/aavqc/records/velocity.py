@@ -110,6 +110,8 @@ class VelocityScans(Record):
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata that ``aavqc inspect`` prints."""
+        temperatures = [s.temperature_c for s in self.scans]
+        radii = [float(s.radius_cm[i]) for s in self.scans for i in (0, -1)]
         facts = {
             "cell": self.cell,
             "optics": self.optics,
@@ -118,14 +120,8 @@ class VelocityScans(Record):
             "wavelengths_nm": list(self.wavelengths),
             "rpm": sorted({s.rpm for s in self.scans}),
             "time_s": [self.scans[0].time_s, self.scans[-1].time_s],
-            "temperature_c": [
-                min(s.temperature_c for s in self.scans),
-                max(s.temperature_c for s in self.scans),
-            ],
-            "radius_cm": [
-                min(float(s.radius_cm[0]) for s in self.scans),
-                max(float(s.radius_cm[-1]) for s in self.scans),
-            ],
+            "temperature_c": [min(temperatures), max(temperatures)],
+            "radius_cm": [min(radii), max(radii)],
             "description": self.scans[0].description,
             "clock": self.clock.source if self.clock is not None else None,
         }

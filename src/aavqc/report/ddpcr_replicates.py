@@ -96,7 +96,8 @@ def draw_replicates(ax: Axes, sample: Sample, rows: Sequence[Well], target: str)
     undiluted = undiluted and any(r.undiluted_per_ml for r in own)
     scales = [(_factor(r) or 0.0) * 1e3 if undiluted else 1.0 for r in own]
     values = [(r.copies_per_ul or 0.0) * k for r, k in zip(own, scales, strict=True)]
-    power = _power(max(values, default=1.0)) if undiluted else 0
+    top = max(values, default=0.0)
+    power = math.floor(math.log10(top)) if undiluted and top > 0 else 0
     unit = 10.0**power
     factors = sorted({f for r in own if (f := _factor(r)) is not None})
     for i, (r, value, scale) in enumerate(zip(own, values, scales, strict=True)):
@@ -165,10 +166,6 @@ def _dilution(factor: float) -> str:
         return f"1 : {factor:g}"
     mantissa, exponent = f"{factor:.4e}".split("e")
     return f"1 : {float(mantissa):g} × 10{_raised(int(exponent))}"
-
-
-def _power(value: float) -> int:
-    return math.floor(math.log10(value)) if value > 0 else 0
 
 
 def _raised(power: int) -> str:

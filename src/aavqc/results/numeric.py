@@ -203,17 +203,14 @@ def _detection(a: Attribute) -> str | None:
 
 def _to_report(value: Extent) -> str:
     """A value or bound without a limit, whose digits would say how many count: at most four figures."""
-    if not any(_has_many_figures(end) for end in (value.low, value.high)):
+    ends = [end for end in (value.low, value.high) if end.is_finite() and exponent_of(end) < 0]
+    if all(len(write(end).strip("-0.")) <= 4 for end in ends):
         return _raw(value)
     return (
         write(round_to(value.low, _REPORTED), _REPORTED)
         if value.measured
         else censored_text(value, _REPORTED)
     )
-
-
-def _has_many_figures(end: Decimal) -> bool:
-    return end.is_finite() and exponent_of(end) < 0 and len(write(end).strip("-0.")) > 4
 
 
 def _raw(value: Extent) -> str:
