@@ -15,7 +15,7 @@ import numpy as np
 
 from aavqc.cdms.climb import Climb, climb
 from aavqc.cdms.em import Problem, State, cell_edges, peaks_at, problem, shape_variance, slopes
-from aavqc.cdms.points import gather
+from aavqc.cdms.points import gather, moved
 from aavqc.records import FloatArray
 
 CLEAR, BESIDE = 4.0, 2.0
@@ -59,6 +59,13 @@ class Mixture:
         at = slopes(self.given, self.state)
         part = at.density[:, k] * self.state.share[k] / at.total
         return np.asarray(part[self.given.points.of])
+
+    def refitted(self, mass: FloatArray, sd: FloatArray) -> Mixture:
+        """Climb on from here with other masses and errors of the same ions: no peak or cell is added."""
+        given = self.given
+        points = moved(given.points, mass, sd)
+        again = problem(points, given.nodes, given.edges, given.free_width)
+        return replace(self, given=again, climb=climb(again, self.state))
 
 
 def fit_mixture(
