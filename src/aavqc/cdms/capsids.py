@@ -119,14 +119,14 @@ def fit_capsids(
             bounds = edges.copy()
             bounds[1:-1] += found.state.location[anchor] - capsid.mean
         before = used
-        line = ions.line(used, found)
-        told = ions.told(used, line)
         if most:
-            found = found.refitted(told.mass, told.sd)
             top = learned(ions, found, told, used, line, fixed=given is not None or seen is None)
             found, told, used, line = top.mixture, top.told, top.noise, top.line
             if abs(used.constant / before.constant - 1) < MOVED * used.rel_sd:
                 break
+        else:
+            line = ions.line(used, found)
+            told = ions.told(used, line)
         start = found.state.location[: len(start)].tolist()
     return Capsids(found, bounds, anchor, used, seen, line, told)
 

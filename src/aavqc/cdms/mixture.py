@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aavqc.cdms.climb import Climb, climb
+from aavqc.cdms.climb import STEPS, Climb, climb
 from aavqc.cdms.em import Problem, State, cell_edges, peaks_at, problem, shape_variance, slopes
 from aavqc.cdms.points import gather, moved
 from aavqc.records import FloatArray
@@ -60,12 +60,12 @@ class Mixture:
         part = at.density[:, k] * self.state.share[k] / at.total
         return np.asarray(part[self.given.points.of])
 
-    def refitted(self, mass: FloatArray, sd: FloatArray) -> Mixture:
+    def refitted(self, mass: FloatArray, sd: FloatArray, most: int = STEPS) -> Mixture:
         """Climb on from here with other masses and errors of the same ions: no peak or cell is added."""
         given = self.given
         points = moved(given.points, mass, sd)
         again = problem(points, given.nodes, given.edges, given.free_width)
-        return replace(self, given=again, climb=climb(again, self.state))
+        return replace(self, given=again, climb=climb(again, self.state, most, first=1))
 
 
 def fit_mixture(

@@ -19,8 +19,11 @@ from aavqc.records import FloatArray
 
 ROUNDS = 20
 
-SETTLED = 0.01
+SETTLED = 0.03
 """Square of the step, in SD of the parameter, at which a noise has settled."""
+
+FOLLOWING = 8
+"""Steps of the mixture after each of the noises."""
 
 FARTHEST = 2.0
 """A variance changes by no larger factor in one step."""
@@ -88,7 +91,8 @@ def learned(
         if line is not None:
             line = replace(line, spread=line.spread * float(factor[1]) ** 0.5)
         told = seen.told(noise, line)
-        found = found.refitted(told.mass, told.sd)
+        found = found.refitted(told.mass, told.sd, FOLLOWING)
+    found = found.refitted(told.mass, told.sd)
     if not fixed:
         _, rel_sd = noisy_covariance(known, step.size, None)
         noise = replace(noise, rel_sd=rel_sd, source="all peaks")
