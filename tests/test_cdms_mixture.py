@@ -219,7 +219,7 @@ def test_the_places_of_peaks_are_as_uncertain_as_they_scatter() -> None:
         empty = capsids.anchor
         assert empty is not None
         found.append(capsids.mixture.state.location[empty])
-        locations = class_shares(capsids.mixture, capsids.edges, 0.03, 0.0, empty).locations
+        locations = class_shares(capsids.mixture, capsids.told, capsids.edges, 0.03, 0.0, empty).locations
         told.append(np.sqrt(locations[empty, empty]))
     # an SD of twelve values is good to 21 %
     assert float(np.mean(told)) == pytest.approx(float(np.std(found, ddof=1)), rel=3 * 0.21)

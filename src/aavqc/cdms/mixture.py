@@ -22,6 +22,8 @@ CLEAR, BESIDE = 4.0, 2.0
 """Cells nearer than this to a peak of the start, or to an added one, in SD of the blur, are empty: they
 can't be told from it."""
 
+INNER = 2.0
+
 TRIED = 3
 """Places for a further peak that are tried each time; the best after a few steps is followed."""
 
@@ -127,9 +129,12 @@ def fit_mixture(
 
 def _cleared(given: Problem, state: State, first: int, clear: float) -> State:
     """Empty the cells that can't be told from a peak; give every other one a chance."""
-    limit = np.where(np.arange(state.share.size) < first, clear, BESIDE)
-    reach = limit * np.sqrt(given.blur**2 + state.width2)
-    near = (np.abs(given.centres[:, None] - state.location) < reach).any(axis=1)
+    blur = np.sqrt(given.blur**2 + state.width2)
+    away = np.abs(given.centres[:, None] - state.location) / blur
+    between = (given.centres > state.location[:first].min()) & (given.centres < state.location[:first].max())
+    limit = np.full(away.shape, BESIDE)
+    limit[:, :first] = np.where(between, min(INNER, clear), clear)[:, None]
+    near = (away < limit).any(axis=1)
     return replace(state, cells=np.where(near, 0.0, np.maximum(state.cells, 1e-4))).scaled()
 
 
