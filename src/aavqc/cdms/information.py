@@ -45,9 +45,9 @@ class Basis:
         Of peaks and cells, sum 1.
     density, by_mass, by_variance : arrays, shape (n, a)
         At each point, at share 1, and its derivatives in the point's mass and variance.
-    others : array, shape (n, k + 1)
+    others : array, shape (n, 2 k)
         Derivatives of the density in all by the locations, in units of the blur, and by the
-        relative width.
+        logarithms of the widths.
     """
 
     found: Mixture
@@ -65,20 +65,31 @@ class Basis:
         # einsum: no BLAS, whose sums depend on the number of threads
         return np.maximum(np.einsum("na,a->n", self.density, self.share), 1e-300)
 
-    def ascent(self, known: FloatArray, fixed: bool) -> tuple[FloatArray, FloatArray]:
-        """Return the step in the relative variances of the witnesses to the maximum of the likelihood.
+    def ascent(self, fixed: bool) -> tuple[FloatArray, FloatArray]:
+        """Return steps to the maximum of the likelihood in the widths and the noises, all else following.
 
-        And the square of each in its own SD. All other parameters follow; that of the charge stays
-        if it is ``fixed``.
+        And the square of each in its own SD. The noise of the charge stays if it is ``fixed``.
         """
-        gradient = self._each(self.share, self.total).sum(axis=1)
-        size = known.shape[0] - gradient.size
+        known, noises = self.information(), self._each(self.share, self.total).sum(axis=1)
+        k = self.found.state.share.size
+        size = known.shape[0] - noises.size
+        width, prior = self._widths()
+        weighted = self.found.given.points.weight / self.total
+        by_width = np.einsum("n,nk->k", weighted, self.others[:, k:]) - prior * (width - 1)
+        gradient = np.concatenate([by_width, noises])
         rest = np.delete(np.arange(known.shape[0]), size) if fixed else np.arange(known.shape[0])
         covariance = np.zeros(known.shape)
         covariance[np.ix_(rest, rest)] = _inverse(known[np.ix_(rest, rest)])
-        covariance = covariance[size:, size:]
+        covariance = covariance[size - k :, size - k :]
         step = covariance @ gradient
         return step, step**2 / np.maximum(covariance.diagonal(), 1e-300)
+
+    def _widths(self) -> tuple[FloatArray, FloatArray]:
+        """Return the peaks' own widths over the expected one, and what is known of their logarithms."""
+        width2, expected = self.found.state.width2, self.found.further_width
+        if expected is None:
+            return np.ones(width2.size), np.zeros(width2.size)
+        return np.sqrt(width2) / expected, width2 / (WIDTH_REL_SD * expected) ** 2
 
     def _each(self, share: FloatArray, total: FloatArray) -> FloatArray:
         of, told = self.found.given.points.of, self.told
@@ -97,14 +108,14 @@ class Basis:
         extra : array, shape (n,), optional
             Density of a component of share 0, which comes first.
         """
-        points, k = self.found.given.points, self.others.shape[1] - 1
+        points, k = self.found.given.points, self.found.state.share.size
         keep = np.ones(self.share.size, bool) if gone is None else ~gone
         total = np.maximum(
             np.einsum("na,a->n", self.density, self.share * keep), 1e-9 * self.total
         )
         weight = points.weight * total / self.total
         first = np.empty((total.size, 0)) if extra is None else extra[:, None]
-        columns = np.hstack([first, self.density[:, keep], self.others[:, np.append(keep[:k], True)]])
+        columns = np.hstack([first, self.density[:, keep], self.others[:, np.tile(keep[:k], 2)]])
         columns = as_input(columns / total[:, None])
         size = columns.shape[1]
         each = self._each(self.share * keep, total)
@@ -113,7 +124,8 @@ class Basis:
         known, gradient, own = np.empty((size + len(each),) * 2), np.empty(size), np.empty((size, size))
         information(columns, weight, gradient, own)
         known[:size, :size] = own
-        known[size - 1, size - 1] += 1 / WIDTH_REL_SD**2
+        wide = np.arange(size - int(keep[:k].sum()), size)
+        known[wide, wide] += self._widths()[1][keep[:k]]
         known[:size, size:] = np.einsum("np,nh->ph", columns, summed)
         known[size:, :size] = known[:size, size:].T
         known[size:, size:] = np.einsum("hn,gn->hg", counted, each)
@@ -138,7 +150,7 @@ def basis(found: Mixture, told: Witnessed) -> Basis:
     )
     share = np.concatenate([state.share, state.cells[some]])
     # locations in units of the blur: numbers of one size, so that none is taken for nothing
-    others = np.column_stack([given.blur * at.by_location, (2 * state.width2 * at.by_width2).sum(axis=1)])
+    others = np.column_stack([given.blur * at.by_location, 2 * state.width2 * at.by_width2])
     return Basis(found, told, some, share / share.sum(), density, by_mass, by_variance, others)
 
 

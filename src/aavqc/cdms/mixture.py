@@ -45,11 +45,14 @@ class Mixture:
     climb : Climb
     bic : tuple of (peaks, BIC)
         Of each number of peaks tried, in the order tried.
+    further_width : float or None
+        SD with which peaks were added.
     """
 
     given: Problem
     climb: Climb
     bic: tuple[tuple[int, float], ...]
+    further_width: float | None
 
     @property
     def state(self) -> State:
@@ -62,12 +65,13 @@ class Mixture:
         part = at.density[:, k] * self.state.share[k] / at.total
         return np.asarray(part[self.given.points.of])
 
-    def refitted(self, mass: FloatArray, sd: FloatArray, most: int = STEPS) -> Mixture:
-        """Climb on from here with other masses and errors of the same ions: no peak or cell is added."""
+    def refitted(self, mass: FloatArray, sd: FloatArray, width2: FloatArray, most: int = STEPS) -> Mixture:
+        """Climb on with other masses and errors of the same ions and other widths; nothing is added."""
         given = self.given
         points = moved(given.points, mass, sd)
         again = problem(points, given.nodes, given.edges, given.free_width)
-        return replace(self, given=again, climb=climb(again, self.state, most, first=1))
+        top = climb(again, replace(self.state, width2=width2), most, first=1)
+        return replace(self, given=again, climb=replace(top, steps=self.climb.steps + top.steps))
 
 
 def fit_mixture(
@@ -124,7 +128,7 @@ def fit_mixture(
         if tried[-1][1] >= tried[-2][1]:
             break
         found = trial
-    return Mixture(given, found, tuple(tried))
+    return Mixture(given, found, tuple(tried), further_width)
 
 
 def _cleared(given: Problem, state: State, first: int, clear: float) -> State:

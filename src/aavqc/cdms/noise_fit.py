@@ -76,24 +76,23 @@ def learned(
     fixed : bool
         The noise of the charge stays as given.
     """
+    k = found.state.share.size
     for _ in range(ROUNDS):
-        at = basis(found, told)
-        known = at.information()
-        step, gain = at.ascent(known, fixed)
-        low = 1 / FARTHEST
-        factor = np.clip(1 + step, low, FARTHEST)
-        constant = noise.constant if fixed else max(noise.constant * float(factor[0]) ** 0.5, LEAST_NOISE)
-        moves = gain > SETTLED
-        moves[0] &= constant != noise.constant
-        if not moves.any():
+        step, far = basis(found, told).ascent(fixed)
+        factor = np.clip(1 + step, 1 / FARTHEST, FARTHEST)
+        constant = noise.constant
+        if not fixed:
+            constant = max(constant * float(factor[k]) ** 0.5, LEAST_NOISE)
+        far[k] *= constant != noise.constant
+        if far.max() < SETTLED:
             break
         noise = replace(noise, constant=constant)
         if line is not None:
-            line = replace(line, spread=line.spread * float(factor[1]) ** 0.5)
+            line = replace(line, spread=line.spread * float(factor[k + 1]) ** 0.5)
         told = seen.told(noise, line)
-        found = found.refitted(told.mass, told.sd, FOLLOWING)
-    found = found.refitted(told.mass, told.sd)
+        found = found.refitted(told.mass, told.sd, found.state.width2 * factor[:k] ** 2, FOLLOWING)
+    found = found.refitted(told.mass, told.sd, found.state.width2)
     if not fixed:
-        _, rel_sd = noisy_covariance(known, step.size, None)
+        _, rel_sd = noisy_covariance(basis(found, told).information(), len(told.agree), None)
         noise = replace(noise, rel_sd=rel_sd, source="all peaks")
     return Learned(found, told, noise, line)

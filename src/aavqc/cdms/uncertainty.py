@@ -84,7 +84,7 @@ def class_shares(
         by_location[anchor] -= moved.sum(axis=0)
         reference = float(state.location[anchor])
     unit = found.given.blur
-    rest = np.zeros((1 + len(told.agree), 4))
+    rest = np.zeros((len(moved) + len(told.agree), 4))
     gradient = np.vstack([member - value, by_location * unit, rest])
     known, _ = noisy_covariance(at.information(), len(told.agree), noise_rel_sd)
     by_scale = (state.location - reference) @ moved - _flow(found, edges, reference)
