@@ -114,7 +114,7 @@ def fit_mixture(
     """
     blur = math.sqrt(shape_variance(nodes) + float(np.median(sd)) ** 2)
     points = gather(mass, sd, float(nodes[:, 2].min()))
-    given = problem(points, nodes, cell_edges(bounds, blur), further_width is None)
+    given = problem(points, nodes, cell_edges(bounds, blur, points.ions), further_width is None)
     k, c = len(start), given.edges.size - 1
     width2 = np.zeros(k) if further_width is not None else np.full(k, (0.03 * np.array(start)) ** 2)
     state = State(np.full(k, 0.8 / k), np.array(start, float), width2, np.full(c, 0.2 / c))
@@ -128,6 +128,8 @@ def fit_mixture(
         if tried[-1][1] >= tried[-2][1]:
             break
         found = trial
+    if most_peaks > k:
+        found = climb(given, _opened(given, found.state, bounds))
     return Mixture(given, found, tuple(tried), further_width)
 
 
@@ -140,6 +142,15 @@ def _cleared(given: Problem, state: State, first: int, clear: float) -> State:
     limit[:, :first] = np.where(between, min(INNER, clear), clear)[:, None]
     near = (away < limit).any(axis=1)
     return replace(state, cells=np.where(near, 0.0, np.maximum(state.cells, 1e-4))).scaled()
+
+
+def _opened(given: Problem, state: State, bounds: Sequence[float]) -> State:
+    """Let cells come near where no peak was found between two bounds: what is there is in no peak."""
+    at, blur = np.searchsorted(bounds, given.centres), np.sqrt(given.blur**2 + state.width2)
+    alone = ~np.isin(at, np.searchsorted(bounds, state.location))
+    near = (np.abs(given.centres[:, None] - state.location) < BESIDE * blur).any(axis=1)
+    least = np.where(alone & ~near, 1e-4, 0.0)
+    return replace(state, cells=np.maximum(state.cells, least)).scaled()
 
 
 def _bic(given: Problem, found: Climb) -> float:

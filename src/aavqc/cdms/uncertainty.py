@@ -109,7 +109,9 @@ def effective_interval(value: float, variance: float, n: int, z: float) -> tuple
     >>> [round(x, 4) for x in effective_interval(0.3, 0.3 * 0.7 / 1000, 1000, 1.959964)]
     [0.2724, 0.3291]
     """
-    p = min(max(value, 1 / n), 1 - 1 / n)
+    # at a share below its own SD the variance is that of a share of one SD, not of next to none
+    least = max(1 / n, min(math.sqrt(variance), 0.5))
+    p = min(max(value, least), 1 - least)
     size = min(p * (1 - p) / variance, float(n)) if variance > 0 else float(n)
     q = z * z / size
     centre, half = (value + q / 2) / (1 + q), math.sqrt(value * (1 - value) * q + q * q / 4) / (1 + q)
