@@ -12,10 +12,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from aavqc.intervals import normal_quantile, t_quantile
-
-PRIOR = 1.0
-"""Degrees of freedom that Poisson's law itself weighs against the observed scatter."""
+from aavqc import intervals
 
 KNOWN_LEAST = 2
 """Degrees of freedom of the quantile beyond those observed: scatter is never below Poisson's."""
@@ -63,11 +60,8 @@ class Scatter:
 def widening(own: Scatter, coverage: float, others: Sequence[Scatter] = ()) -> float:
     """Return the factor on the half-width of an interval of counts, 1 at least.
 
-    The variance of a well, in Poisson's, is taken as observed, as the others' wells lead to expect,
-    and as Poisson's, each weighing as its degrees of freedom (in the manner of Smyth GK 2004, Stat Appl
-    Genet Mol Biol 3:3). Student's of the wells alone would be 12.7 standard errors for two wells;
-    Poisson's alone covers nothing but counting. What this covers, by wells, variance and samples of a
-    plate, is in ``docs/validation/ddpcr-campaign.md``.
+    See :func:`aavqc.intervals.widening`. What this covers, by wells, variance and samples of a plate, is
+    in ``docs/validation/ddpcr-campaign.md``.
 
     Parameters
     ----------
@@ -81,9 +75,7 @@ def widening(own: Scatter, coverage: float, others: Sequence[Scatter] = ()) -> f
     ratio, freedom = _expected(own, others)
     if freedom and special.fdtrc(own.freedom, freedom, own.chi2 / own.freedom / ratio) < ODD:
         freedom = 0.0
-    variance = (PRIOR + freedom * ratio + own.chi2) / (PRIOR + freedom + own.freedom)
-    quantile = t_quantile(coverage, own.freedom + KNOWN_LEAST + freedom)
-    return max(quantile / normal_quantile(coverage) * math.sqrt(variance), 1.0)
+    return intervals.widening(own.chi2, own.freedom, coverage, KNOWN_LEAST, ratio, freedom)
 
 
 def _expected(own: Scatter, others: Sequence[Scatter]) -> tuple[float, float]:
