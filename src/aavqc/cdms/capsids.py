@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aavqc.capsid import NUCLEOTIDE_MASS, CapsidMass, capsid_mass
-from aavqc.cdms.mixture import CLEAR, MOST_PEAKS, Mixture, fit_mixture
+from aavqc.cdms.mixture import MOST_PEAKS, Mixture, fit_mixture
 from aavqc.cdms.noise import (
     ASSUMED,
     ASSUMED_REL_SD,
@@ -57,6 +57,8 @@ class Capsids:
     seen : ChargeNoise or None
         What the sample's own peak shows, for comparison with a noise that was given.
     line : ChargeLine or None
+    told : Witnessed
+        What the mixture was fitted to.
     """
 
     mixture: Mixture
@@ -73,9 +75,9 @@ def fit_capsids(
 ) -> Capsids:
     """Fit the mixture of empty, full and other capsids to single ions.
 
-    In three rounds: peaks at the expected masses by the measured charge alone, which show the noise
-    and the mean charges; the same with the m/z as a second witness; then further peaks, with the
-    bounds where the empty peak puts them.
+    Peaks at the expected masses by the measured charge alone, which show the noise and the mean
+    charges; the same with the m/z as a second witness; then further peaks, with the bounds where the
+    empty peak puts them, and after them the noise by the likelihood of all: in turn until it stays.
 
     Parameters
     ----------

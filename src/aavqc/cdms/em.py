@@ -15,7 +15,7 @@ from aavqc.records import FloatArray
 
 CELL, CELL_IONS = 2.0, 3000
 """Width of a cell of the remainder, in SD of the blur, up to so many ions: finer structure is noise or a
-peak. With more of them it falls by the fourth root, as its bias (by the square) must with the SD of a share."""
+peak. It falls by the fourth root of their number: its bias, by the square, then falls with counting."""
 
 
 @dataclass(frozen=True)

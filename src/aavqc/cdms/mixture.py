@@ -19,10 +19,8 @@ from aavqc.cdms.points import gather, moved
 from aavqc.records import FloatArray
 
 CLEAR, BESIDE = 4.0, 2.0
-"""Cells nearer than this to a peak of the start, or to an added one, in SD of the blur, are empty: they
-can't be told from it."""
-
-INNER = 2.0
+"""Cells nearer than this, in SD of the blur, can't be told from a peak, and are empty: beyond the outer
+peaks of the start, and between these (partial genomes come in any length) or beside an added one."""
 
 TRIED = 3
 """Places for a further peak that are tried each time; the best after a few steps is followed."""
@@ -106,7 +104,7 @@ def fit_mixture(
     most_peaks : int
         No peak is added beyond so many.
     clear : float
-        Cells nearer than this to a peak of the start, in SD of the blur, are empty.
+        Cells nearer than this to an outer peak of the start, in SD of the blur, are empty.
 
     Returns
     -------
@@ -139,7 +137,7 @@ def _cleared(given: Problem, state: State, first: int, clear: float) -> State:
     away = np.abs(given.centres[:, None] - state.location) / blur
     between = (given.centres > state.location[:first].min()) & (given.centres < state.location[:first].max())
     limit = np.full(away.shape, BESIDE)
-    limit[:, :first] = np.where(between, min(INNER, clear), clear)[:, None]
+    limit[:, :first] = np.where(between, min(BESIDE, clear), clear)[:, None]
     near = (away < limit).any(axis=1)
     return replace(state, cells=np.where(near, 0.0, np.maximum(state.cells, 1e-4))).scaled()
 
