@@ -6,6 +6,7 @@ docs/validation/cdms-coverage.md.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,7 +76,7 @@ def coverage(lot: Lot, lists: int) -> Coverage:
 
 
 def show(name: str, found: Coverage) -> None:
-    """Print a row of the log."""
+    """Write a row of the log."""
     cells = [f"{100 * x:.1f} %" for x in found.held] + [f"{x:.2f}" for x in found.ratio]
     cells += [f"{x:+.2f}" for x in found.bias] + [f"{100 * found.merged:.0f} %", f"{100 * found.wrong:.0f} %"]
     sys.stdout.write(f"| {name} | {' | '.join(cells)} |\n")

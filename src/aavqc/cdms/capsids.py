@@ -38,8 +38,8 @@ NOISE_ROUNDS, NOISE_SETTLED = 8, 0.01
 """Rounds in which the noise is read off the peak, and the relative change at which it has settled."""
 
 
-SEARCHES, MOVED = 3, 0.5
-"""Peaks are looked for again, so often at most, where the noise moved by more than so many SD."""
+SEARCHES, SHARPER = 3, 0.01
+"""Peaks are looked for again, so often at most, where the blur changed by more than this part."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,11 @@ def fit_capsids(
         if anchor is not None:
             bounds = edges.copy()
             bounds[1:-1] += found.state.location[anchor] - capsid.mean
-        before = used
         if most:
+            blur = found.given.blur
             top = learned(ions, found, told, used, line, fixed=given is not None or seen is None)
             found, told, used, line = top.mixture, top.told, top.noise, top.line
-            if abs(used.constant / before.constant - 1) < MOVED * used.rel_sd:
+            if abs(found.given.blur / blur - 1) < SHARPER:
                 break
         else:
             line = ions.line(used, found)
