@@ -63,7 +63,8 @@ MAY_IMPORT = {
     "textfiles": {"errors"},
     "notebook": set(),
     "documents": {"attributes", "records", "textfiles", "notebook", "errors"},
-    "settings": {"documents", "textfiles", "errors"},
+    "proteins": {"textfiles", "errors"},
+    "settings": {"documents", "proteins", "textfiles", "errors"},
     "capsid": {"settings", "errors"},
     "intervals": set(),
     "kernels": set(),
@@ -76,9 +77,10 @@ MAY_IMPORT = {
     "results": {"documents", "attributes", "quantities", "textfiles", "notebook", "errors"},
     "plate_layout": {"errors"},
     "sheet": {"plate_layout", "parsers", "documents", "textfiles", "errors"},
+    "result": {"", "fingerprint", "documents", "attributes", "errors"},
     "analysis": {
-        "", "auc", "cdms", "ddpcr", "parsers", "sheet", "methods", "fingerprint", "settings", "documents",
-        "records", "attributes", "errors",
+        "result", "auc", "cdms", "ddpcr", "parsers", "sheet", "methods", "settings", "documents", "records",
+        "attributes", "errors",
     },
     "batch": {
         "", "store", "signing", "results", "analysis", "parsers", "sheet", "methods", "settings", "kernels",
@@ -86,13 +88,20 @@ MAY_IMPORT = {
     },
     "exchange": {"", "batch", "results", "documents", "attributes", "textfiles", "errors"},
     "signing": {"documents", "textfiles", "errors"},
-    "report": {"", "documents", "results", "analysis", "attributes", "quantities", "textfiles", "errors"},
+    "report": {
+        "", "documents", "results", "result", "analysis", "attributes", "quantities", "textfiles", "errors",
+    },
+    "example": set(),
+    "selftest": {
+        "", "analysis", "example", "fingerprint", "report", "results", "cdms", "ddpcr", "intervals",
+        "kernels", "textfiles", "documents", "records", "attributes", "errors",
+    },
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},
-    "schemas": {"documents", "results", "batch"},
+    "schemas": {"documents", "results", "batch", "selftest"},
     "store": {"documents", "errors"},
     "cli": {
-        "", "report", "batch", "exchange", "signing", "simulate", "schemas", "analysis", "parsers", "results",
-        "documents", "textfiles", "logs", "errors",
+        "", "selftest", "example", "report", "batch", "exchange", "signing", "simulate", "schemas",
+        "analysis", "parsers", "results", "documents", "textfiles", "logs", "errors",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from aavqc.analysis import Result, analyze
+from aavqc.analysis import analyze
 from aavqc.cdms.capsids import fit_capsids
 from aavqc.cdms.climb import climb
 from aavqc.cdms.comb import comb_mass
@@ -25,6 +25,7 @@ from aavqc.kernels import as_input
 from aavqc.kernels.deconvolve import blur_columns, blur_rows
 from aavqc.kernels.mixture import cell_densities, peak_densities
 from aavqc.records import readonly
+from aavqc.result import Result
 from cdms_lists import BOUNDS, CAPSID, NUCLEOTIDE, SLOPE, Lot, draw, table
 
 AAV = {"charge_slope": SLOPE, "serotype": "AAV2", "design_length": 4700}

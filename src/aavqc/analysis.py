@@ -15,126 +15,32 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from aavqc import __version__
-from aavqc.attributes import AttributeSet, Technique
-from aavqc.documents import (
-    Envelope,
-    Method,
-    MethodUsed,
-    Outcome,
-    PartUsed,
-    Payload,
-    ResultDocument,
-    Sample,
-    SheetRow,
-    digest,
-    natural,
-    plain,
-)
+from aavqc.attributes import Technique
+from aavqc.documents import Method, MethodUsed, Outcome, PartUsed, Payload, Sample, SheetRow, natural, plain
 from aavqc.errors import InputError, SeveralRecords, SpecificationError, UsageError
 from aavqc.methods import load_method
 from aavqc.parsers import Export, Survey, read_export, survey
 from aavqc.records import Record, VelocityGroup, VelocityScans
+from aavqc.result import Result
 from aavqc.settings import DOCUMENTS, Settings, build
 from aavqc.sheet import assign, load_sheet
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TECHNIQUES: tuple[Technique, ...] = ("auc", "cdms", "ddpcr")
 DEFAULT_METHODS: dict[Technique, str] = {"auc": "aav-sv", "cdms": "aav-cdms", "ddpcr": "aav-ddpcr"}
 
 SAMPLE_FACTS = (
     "serotype", "design_length", "genome_form", "dilution_factor", "density", "viscosity", "solvent",
-    "buffer", "calibration", "run_date",
+    "buffer", "calibration", "run_date", "capsid",
 )  # fmt: skip
 """Settings that describe a sample or the instrument's state, not a method: a sample sheet may state
 them in any case."""
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, repr=False)
-class Result:
-    """What an analysis returns: the samples with their attributes, and what plots need.
-
-    Attributes
-    ----------
-    payload : Payload
-        All numbers; a function of the input bytes and the method alone.
-    arrays : mapping of str to array
-        Curves and points for plots, prefixed by the record's name.
-    """
-
-    payload: Payload
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    @property
-    def technique(self) -> Technique:
-        """``auc``, ``cdms`` or ``ddpcr``."""
-        return self.payload.technique
-
-    @property
-    def samples(self) -> list[Sample]:
-        """The samples in the natural order of their ids."""
-        return self.payload.samples
-
-    @property
-    def attributes(self) -> AttributeSet:
-        """The attributes of the only sample.
-
-        Raises
-        ------
-        SeveralRecords
-            There is more than one sample; take ``.samples``.
-        """
-        if len(self.samples) != 1:
-            found = ", ".join(s.sample_id for s in self.samples[:6]) or "none"
-            raise SeveralRecords(
-                "the result has not exactly one sample", found=found, hint="use result.samples"
-            )
-        return self.samples[0].attribute_set
-
-    def document(self, actor: str | None = None, reason: str | None = None) -> ResultDocument:
-        """Return the result as a document, with an envelope that says when and where."""
-        import platform
-
-        from aavqc.fingerprint import numerical_platform
-
-        return ResultDocument(
-            schema="aavqc.result/1",
-            payload=self.payload,
-            envelope=Envelope(
-                created=datetime.now(UTC).isoformat(timespec="seconds"),
-                aavqc=__version__,
-                python=platform.python_version(),
-                platform=numerical_platform(),
-                seconds=round(self.seconds, 3),
-                payload_sha256=digest(self.payload),
-                actor=actor,
-                reason=reason,
-            ),
-        )
-
-    def __repr__(self) -> str:
-        lines = []
-        for sample in self.samples:
-            lines.append(f"{sample.sample_id} ({self.technique}, {sample.status})")
-            lines += [f"  {attribute}" for attribute in sample.attributes]
-            lines += [f"  peak {_peak(p)}" for p in sample.diagnostics.get("peaks") or []]
-            lines += [f"  {flag.severity}: {flag.message}" for flag in sample.flags]
-            lines += [f"  warning: {warning}" for warning in sample.warnings]
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        return self.payload._repr_html_()
 
 
 def read_all(path: str | Path | BinaryIO, *, name: str | None = None) -> list[Record]:
@@ -226,7 +132,7 @@ def analyze_all(
     progress: Progress | None = None,
 ) -> Result:
     """Do what :func:`analyze` does, with the settings as a mapping of any keys."""
-    overrides = settings or {}
+    overrides, replicates = settings or {}, False
     if isinstance(source, Record):
         records = [source]
         exports = [Export(source.format, source.technique, source.name, source.sample_id, ())]
@@ -247,7 +153,8 @@ def analyze_all(
         settled = build(settings_class(techniques[0]), used.settings, overrides)  # a wrong one ends it here
         exports = found.exports
         records = [read_export(export) for export in exports]
-        if getattr(settled, "together", False):
+        replicates = getattr(settled, "together", False) and techniques == ["cdms"]
+        if getattr(settled, "together", False) and not replicates:
             records = [_together(records)]
     rows = {} if samples is None else _sheet_rows(Path(samples), exports, source)
     started = time.perf_counter()
@@ -256,7 +163,10 @@ def analyze_all(
         if progress:
             progress(record.name)
         results.append(analyze_record(record, used, overrides, rows.get(record.name, ())))
-    return replace(merge(results), seconds=time.perf_counter() - started)
+    result = merge(results)
+    if replicates:
+        result = _means(result, records, settled.coverage, sheet=samples is not None)
+    return replace(result, seconds=time.perf_counter() - started)
 
 
 def _together(records: Sequence[Record]) -> Record:
@@ -265,6 +175,21 @@ def _together(records: Sequence[Record]) -> Record:
     if len(scans) < len(records):
         raise UsageError("setting together", expected="scans of sedimentation velocity only")
     return VelocityGroup.of(scans)
+
+
+def _means(result: Result, records: Sequence[Record], coverage: float, sheet: bool) -> Result:
+    """Report the records of one sample (by the sample sheet; without one all of them) as their mean."""
+    from aavqc.cdms.replicates import mean_of_replicates
+
+    if len({(type(r), getattr(r, "instrument", None)) for r in records}) > 1:
+        raise UsageError("setting together", expected="ions, or masses of one kind of instrument, not both")
+    groups: dict[tuple[object, ...], list[Sample]] = {}
+    for sample in result.samples:
+        groups.setdefault((sample.sample_id, sample.lot, sample.role) if sheet else (), []).append(sample)
+    samples = [g[0] if len(g) == 1 else mean_of_replicates(g, coverage) for g in groups.values()]
+    algorithms = sorted({*result.payload.algorithms, "cdms.replicates/1"})
+    payload = result.payload.model_copy(update={"samples": samples, "algorithms": algorithms})
+    return replace(result, payload=payload)
 
 
 def _sheet_rows(
@@ -433,11 +358,6 @@ def nothing_found(found: Survey, source: object) -> InputError:
         found=seen,
         hint="'aavqc formats' lists what can be read",
     )
-
-
-def _peak(peak: Mapping[str, Any]) -> str:
-    at = f"{peak['s']:.2f} S" if "s" in peak else f"{peak['mass_mda']:.4f} MDa"
-    return f"{at}: {100 * peak['fraction']:.1f} %"
 
 
 def _raise_failures(found: Survey, source: object) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from scipy import special
 
+PRIOR = 1.0
+"""Degrees of freedom that the law of counting itself weighs against the observed scatter."""
 
+
+@lru_cache(maxsize=64)
 def normal_quantile(coverage: float) -> float:
     """Return z for a two-sided interval.
 
@@ -19,6 +24,7 @@ def normal_quantile(coverage: float) -> float:
     return float(special.ndtri(0.5 + coverage / 2))
 
 
+@lru_cache(maxsize=1024)
 def t_quantile(coverage: float, df: float) -> float:
     """Return Student's t for a two-sided interval with ``df`` degrees of freedom.
 
@@ -97,3 +103,31 @@ def goodman(counts: Sequence[int], coverage: float = 0.95) -> list[tuple[float, 
             )
         )
     return found
+
+
+def widening(
+    chi2: float, freedom: int, coverage: float, borrowed: int, expected: float = 1.0, weight: float = 0.0
+) -> float:
+    """Return the factor on the half-width of an interval of counts by the scatter between units, 1 at least.
+
+    The variance of a unit, in that of counting, is taken as counting's with 1 degree of freedom, as
+    observed with its own, and as others lead to expect with theirs (in the manner of Smyth GK 2004, Stat
+    Appl Genet Mol Biol 3:3). Student's of the units alone would be 12.7 standard errors for two; counting
+    alone covers nothing but counting.
+
+    Parameters
+    ----------
+    chi2 : float
+        Of the units' values about their mean, by the variance that counting gives each.
+    freedom : int
+        Its degrees of freedom.
+    coverage : float
+    borrowed : int
+        Degrees of freedom of the quantile beside those observed: scatter is never below counting's. What
+        a number of them covers is where it is chosen.
+    expected, weight : float
+        Variance that others lead to expect, in that of counting, and its degrees of freedom.
+    """
+    ratio = (PRIOR + weight * expected + chi2) / (PRIOR + weight + freedom)
+    quantile = t_quantile(coverage, freedom + borrowed + weight)
+    return max(quantile / normal_quantile(coverage) * math.sqrt(ratio), 1.0)
