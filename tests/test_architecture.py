@@ -90,12 +90,17 @@ MAY_IMPORT = {
     "exchange": {"", "batch", "results", "documents", "attributes", "textfiles", "errors"},
     "signing": {"documents", "textfiles", "errors"},
     "report": {"", "documents", "results", "analysis", "attributes", "quantities", "textfiles", "errors"},
+    "example": set(),
+    "selftest": {
+        "", "analysis", "example", "fingerprint", "report", "results", "cdms", "ddpcr", "intervals",
+        "kernels", "textfiles", "documents", "records", "attributes", "errors",
+    },
     "simulate": {"records", "settings", "documents", "textfiles", "errors"},
-    "schemas": {"documents", "results", "batch"},
+    "schemas": {"documents", "results", "batch", "selftest"},
     "store": {"documents", "errors"},
     "cli": {
-        "", "report", "batch", "exchange", "signing", "simulate", "schemas", "analysis", "parsers", "results",
-        "documents", "textfiles", "logs", "errors",
+        "", "selftest", "example", "report", "batch", "exchange", "signing", "simulate", "schemas",
+        "analysis", "parsers", "results", "documents", "textfiles", "logs", "errors",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -21,7 +21,8 @@ def schema(
         str,
         typer.Argument(
             help="result, error, specification, method, samples, links, other, calibration, evaluation,"
-            " evaluations, certificate, manifest, batch, audit, signature, verification or asm-shaped."
+            " evaluations, certificate, manifest, batch, audit, signature, verification, selftest"
+            " or asm-shaped."
         ),
     ],
 ) -> int:

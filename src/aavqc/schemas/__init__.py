@@ -30,6 +30,7 @@ MODELS: dict[str, tuple[str, str, Mode]] = {
     "evaluation": ("aavqc.results", "Evaluation", "serialization"),
     "evaluations": ("aavqc.results", "Evaluations", "serialization"),
     "batch": ("aavqc.batch.summary", "BatchDocument", "serialization"),
+    "selftest": ("aavqc.selftest", "SelfTest", "serialization"),
     "verification": ("aavqc.batch.summary", "VerificationDocument", "serialization"),
 }
 

@@ -1,0 +1,56 @@
+"""``selftest``: whether the library computes here what it should."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from aavqc.cli.output import command, data_channel, talk
+from aavqc.errors import EXIT_OK, EXIT_VERIFY, UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.command()(selftest)
+
+
+@command
+def selftest(
+    reference_data: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--reference-data", help="Folder of real exports, for the checks against others' numbers."
+        ),
+    ] = None,
+    report: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--report", help="Write a page (.html) or a document (.json) of it."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> int:
+    """Compute reference vectors on this machine and compare: 0 all as expected, 6 not."""
+    if report is not None and not report.endswith((".html", ".json")):
+        raise UsageError("--report", expected="a name that ends in .html or .json", found=report)
+    with data_channel() as channel:
+        from pathlib import Path
+
+        from aavqc.report.html import to_html
+        from aavqc.selftest import run
+        from aavqc.selftest.page import self_test_page
+        from aavqc.textfiles import write_bytes
+
+        found = run(
+            reference_data, lambda c: talk(f"{c.status}: {c.name}: expected {c.expected}, found {c.found}")
+        )
+        document = f"{found.model_dump_json(by_alias=True, indent=1)}\n"
+        if report is not None:
+            html = report.endswith(".html")
+            write_bytes(Path(report), to_html(self_test_page(found)) if html else document.encode())
+        failed = [c.name for c in found.checks if c.status == "failed"]
+        skipped = sum(c.status == "skipped" for c in found.checks)
+        done = len(found.checks) - skipped
+        told = f"failed: {', '.join(failed)}" if failed else "all as expected"
+        left = f", {skipped} skipped" if skipped else ""
+        channel.write(document if as_json else f"{done} checks{left}: {told}\n")
+    return EXIT_VERIFY if failed else EXIT_OK
