@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import aavqc
-from aavqc.analysis import Result
 from aavqc.report.pictures import Picture
 from aavqc.report.plots import figures, styled
 from aavqc.report.style import new_figure, panels
+from aavqc.result import Result
 
 LOT = Path(__file__).resolve().parents[1] / "data" / "example_lot"
 

@@ -105,6 +105,12 @@ def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aavqc.batch.settle.QUIET_S", 0.02)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: at the end it would keep one worker while the other has nothing."""
+    items.sort(key=lambda item: not item.path.stem.endswith(("_campaign", "_soak")))
+
+
 SEVERAL_SIGNATURES: dict[str, int] = {}
 """Kernels that were compiled more than once, in this process and in those of workers."""
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aavqc.analysis import Result, analyze, read
+from aavqc.analysis import analyze, read
 from aavqc.documents import canonical
 from aavqc.errors import UsageError
 from aavqc.records import FloatArray, InputFile, IonTable, readonly
 from aavqc.report.cdms_figures import cdms_figures
+from aavqc.result import Result
 
 SLOPE = 112_100.0
 AAV = {"charge_slope": SLOPE, "serotype": "AAV2", "design_length": 4700}

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aavqc.analysis import Result, analyze, read
+from aavqc.analysis import analyze, read
 from aavqc.errors import InputError
 from aavqc.records import Distribution, FloatArray, MassList
+from aavqc.result import Result
 
 AAV = {"serotype": "AAV2", "design_length": 4700}
 SHARES = {"empty": 0.3, "partial": 0.12, "full": 0.5, "overfull": 0.08}

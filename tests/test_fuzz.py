@@ -42,7 +42,7 @@ from aavqc.documents import (
 from aavqc.errors import AavqcError
 from aavqc.methods import load_method
 from aavqc.parsers import Format, formats, read_export, survey
-from aavqc.quantities import parse_number, parse_unit
+from aavqc.quantities import match_number, parse_unit
 from aavqc.results import Links, Specification, load_results
 from aavqc.results.limits import parse_limit
 from aavqc.settings import build
@@ -489,6 +489,6 @@ def test_a_damaged_number_unit_or_limit_is_read_or_refused(number: int) -> None:
     rng = random.Random(f"text-{number}")
     start = rng.choice(TEXTS).encode()
     text = mutate(rng, start, number)[:5000].decode("utf-8", "replace")
-    for parse in (parse_number, parse_unit, parse_limit):
+    for parse in (match_number, parse_unit, parse_limit):
         with limits(), suppress(AavqcError):
             parse(text)

@@ -15,15 +15,14 @@ import numpy as np
 import pytest
 
 import aavqc
-from aavqc.analysis import Result
 from aavqc.batch.outputs import npz_bytes
 from aavqc.documents import Sample, Well
 from aavqc.errors import InputError, UsageError
-from aavqc.report.ddpcr_counts import label_wells
 from aavqc.report.ddpcr_figures import draw_droplets
 from aavqc.report.pictures import Picture
 from aavqc.report.plots import arrays_of, draw_bitmap, draw_scans, figures, load_arrays, plot, styled
-from aavqc.report.style import COLOURS, HATCHES, new_figure, panels, shown
+from aavqc.report.style import COLOURS, HATCHES, label_wells, new_figure, panels, shown
+from aavqc.result import Result
 from aavqc.simulate import run as simulate
 from cdms_lists import SLOPE, Lot
 from cdms_lists import draw as draw_ions

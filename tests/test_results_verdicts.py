@@ -154,6 +154,23 @@ def test_r2_aggregates_are_rounded_once_at_the_end() -> None:
     assert verdict("NMT 3 %", full(0.0), full(2.0), aggregate="geometric_mean").verdict == "INDETERMINATE"
 
 
+@pytest.mark.req("SPEC-R2")
+@pytest.mark.parametrize(
+    ("value", "fields", "shown"),
+    [
+        (61.23456789, {}, "61.23"),
+        (0.0123456789, {"qualifier": "<", "bound": 0.0123456789}, "<0.01235"),
+        (61.23456789, {"qualifier": "≥", "bound": 61.23456789}, "≥61.23"),
+        (1.0, {"qualifier": "ND", "bound": 1.25}, "<1.25"),
+        (123456.0, {"qualifier": ">", "bound": 123456.0}, ">123456"),
+    ],
+)
+def test_r2_without_a_limit_values_and_bounds_have_four_figures_at_most(
+    value: float, fields: dict[str, Any], shown: str
+) -> None:
+    assert verdict("report", full(value, **fields)).rounded == shown
+
+
 @pytest.mark.req("SPEC-R13")
 def test_r13_internal_limits_make_an_oot_never_an_oos() -> None:
     test = {"limit": "NLT 70.0 %", "action": "NLT 75.0 %", "alert": "NLT 78.0 %"}

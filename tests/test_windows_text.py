@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aavqc.analysis import Result, analyze, read
+from aavqc.analysis import analyze, read
 from aavqc.errors import InputError
 from aavqc.parsers import survey
+from aavqc.result import Result
 from aavqc.simulate.ddpcr import DdpcrSimulation, simulate
 
 

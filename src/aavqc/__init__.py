@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aavqc.analysis import Result, analyze, read, read_all
+    from aavqc.analysis import analyze, read, read_all
     from aavqc.attributes import Attribute, AttributeSet
     from aavqc.documents import ResultDocument
     from aavqc.errors import (
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from aavqc.records import Distribution, DropletPlate, IonTable, VelocityScans
     from aavqc.report.plots import plot
+    from aavqc.result import Result
     from aavqc.results import Evaluation, Specification
 
 __version__ = "0.1.0"
@@ -39,7 +40,7 @@ _HOME = {
     "read": "analysis",
     "read_all": "analysis",
     "analyze": "analysis",
-    "Result": "analysis",
+    "Result": "result",
     "plot": "report.plots",
     "Specification": "results",
     "Evaluation": "results",

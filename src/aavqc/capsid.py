@@ -17,9 +17,6 @@ CLASSES = ("empty", "partial", "full", "overfull")
 NUCLEOTIDE_MASS = 308.95
 """Mean mass of a nucleotide residue in ssDNA, acid form, g/mol (sodium salt: 329.92)."""
 
-VBAR_PROTEIN = 0.73
-"""Partial specific volume of the capsid's protein, mL/g (a default: 0.72–0.74 in use)."""
-
 VBAR_DNA = 0.55
 """Partial specific volume of packaged ssDNA, mL/g (a default: 0.53–0.55 in use)."""
 

@@ -233,15 +233,12 @@ class Payload(Document):
         """Return the attributes of all samples as a table, flags and warnings below."""
         rows, notes = [], []
         for sample in self.samples:
-            rows += [(sample.sample_id, sample.status, *_told(a)) for a in sample.attributes]
+            named = (sample.sample_id, sample.status)
+            rows += [(*named, a.key, str(a).removeprefix(f"{a.key} ")) for a in sample.attributes]
             notes += [f"{sample.sample_id}: {flag.severity}: {flag.message}" for flag in sample.flags]
             notes += [f"{sample.sample_id}: {warning}" for warning in sample.warnings]
         caption = f"{self.technique}, method {self.method.name} version {self.method.version}"
         return html_table(caption, ("sample", "status", "attribute", "value"), rows, notes)
-
-
-def _told(a: Attribute) -> tuple[str, str]:
-    return a.key, str(a).removeprefix(f"{a.key} ")
 
 
 class ErrorDetails(Document):

@@ -105,7 +105,21 @@ class Number:
 
 
 def match_number(text: str, decimal: str = ".") -> tuple[Number, str]:
-    """Read the number at the start of a text and return it with the rest."""
+    """Read the number at the start of a text and return it with the rest.
+
+    Parameters
+    ----------
+    text : str
+        ``1.0E13``, ``1.0 × 10¹³``, ``1.0x10^13``; ``1,0E+13`` where ``decimal`` is a comma.
+    decimal : {'.', ','}
+        The decimal separator of the text's locale. It is never guessed.
+
+    Examples
+    --------
+    >>> number, rest = match_number("1.0 × 10¹³ vg/mL")
+    >>> number.value, number.significant, rest
+    (Decimal('1.0E+13'), 2, 'vg/mL')
+    """
     stripped = text.strip()
     match = _NUMBER.match(stripped)
     if not match:
@@ -122,29 +136,6 @@ def match_number(text: str, decimal: str = ".") -> tuple[Number, str]:
     power = match["e"] or match["p"] or (match["s"] or "").translate(_SUPERSCRIPT)
     value = Decimal(mantissa.replace(",", ".") + (f"E{power}" if power else ""))
     return Number(value, match[0].strip(), bool(power)), stripped[match.end() :].strip()
-
-
-def parse_number(text: str, decimal: str = ".") -> Number:
-    """Read a whole text as one number.
-
-    Parameters
-    ----------
-    text : str
-        ``1.0E13``, ``1.0 × 10¹³``, ``1.0x10^13``; ``1,0E+13`` where ``decimal`` is a comma.
-    decimal : {'.', ','}
-        The decimal separator of the text's locale. It is never guessed.
-
-    Examples
-    --------
-    >>> parse_number("1.0 × 10¹³").value
-    Decimal('1.0E+13')
-    >>> parse_number("0.020").significant
-    2
-    """
-    number, rest = match_number(text, decimal)
-    if rest:
-        raise UsageError("not a number", expected="a number such as 1.0E13", found=repr(text))
-    return number
 
 
 def parse_unit(text: str, aliases: Mapping[str, str] | None = None) -> str:

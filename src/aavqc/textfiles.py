@@ -27,9 +27,9 @@ MAX_DEPTH = 32
 """Tables within tables of a TOML file; those of the library have four."""
 
 
-def read_text(path: Path, name: str | None = None) -> str:
+def read_text(path: Path) -> str:
     """Read a UTF-8 text file; any failure is an :class:`InputError` that names the file."""
-    return decode(read_bytes(path, name), name or path.name)
+    return decode(read_bytes(path), path.name)
 
 
 def read_bytes(path: Path, name: str | None = None) -> bytes:
@@ -60,15 +60,6 @@ def decode(data: bytes, name: str) -> str:
             expected="UTF-8 text",
             found=f"byte 0x{data[error.start]:02X}",
         ) from error
-
-
-def is_utf8(data: bytes) -> bool:
-    """Tell whether bytes are UTF-8."""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def is_utf16(data: bytes) -> bool:

@@ -21,6 +21,9 @@ ROUGH = 6.0
 COVERED = 5
 """A radius is looked at, and may be fitted, where so many scans have data."""
 
+GAP_CM = 0.02
+"""Rough radii that lie further apart than this are of two artefacts."""
+
 LEFT_MARGIN_CM = 0.012
 RIGHT_MARGIN_CM = 0.05
 
@@ -83,11 +86,14 @@ def _roughness(scans: Sequence[Scan], optics: Optics, radii: FloatArray) -> Floa
     return smooth
 
 
-def _last_cluster(points: NDArray[np.intp], radii: FloatArray, gap_cm: float = 0.02) -> tuple[float, float]:
+def _last_cluster(
+    points: NDArray[np.intp],
+    radii: FloatArray,
+) -> tuple[float, float]:
     """First and last radius of the rightmost run of points without a gap."""
     start = points[-1]
     for point in points[::-1]:
-        if radii[start] - radii[point] > gap_cm:
+        if radii[start] - radii[point] > GAP_CM:
             break
         start = point
     return float(radii[start]), float(radii[points[-1]])

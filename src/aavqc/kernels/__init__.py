@@ -39,11 +39,11 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", compiled)
 
 
-def as_input(values: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:
+def as_input(values: ArrayLike) -> NDArray[np.float64]:
     """Return a C-contiguous, writable-typed array: the one mutability that kernels see.
 
     A read-only array is another Numba signature, compiled again; so a read-only or
     non-contiguous array is copied here, any other is passed through.
     """
-    array = np.ascontiguousarray(values, dtype=dtype)
+    array = np.ascontiguousarray(values, dtype=np.float64)
     return array if array.flags.writeable else array.copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from aavqc.errors import InputError
 from aavqc.parsers.columns import plain_name
@@ -104,13 +104,14 @@ def read_summary(text: str, file: str) -> list[WellRow]:
     InputError
         With file, line, expected and found.
     """
-    rows = _table_below(text, file)
+    rows = rows_of(text, file, delimiter_of(unix_lines(text).split("\n", 2)[1]))
     (_, dyes), (number, header) = header_of(rows, file), header_of(rows, file)
     starts = [at for at, name in enumerate(header) if plain_name(name) == "target"]
     shared = columns_named(header, _SUMMARY, ("Sample", "Well", "Total"), file, number)
     if not starts:
         raise InputError("a column is missing", file=file, line=number, expected="column Target")
-    blocks = [_block(header, start, end, file, number) for start, end in _spans(starts, len(header))]
+    ends = [*starts[1:], len(header)]
+    blocks = [_block(header, *span, file, number) for span in zip(starts, ends, strict=True)]
     found = []
     for at, fields in rows:
         check_width(fields, header, file, at)
@@ -122,15 +123,6 @@ def read_summary(text: str, file: str) -> list[WellRow]:
             if line.text("Target"):
                 found.append(_summary_row(line, dyes[start].strip() if start < len(dyes) else ""))
     return found
-
-
-def _table_below(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
-    second = unix_lines(text).split("\n", 2)[1]
-    return rows_of(text, file, delimiter_of(second))
-
-
-def _spans(starts: Sequence[int], width: int) -> list[tuple[int, int]]:
-    return list(zip(starts, [*starts[1:], width], strict=True))
 
 
 def _block(header: Sequence[str], start: int, end: int, file: str, number: int) -> dict[str, int]:

@@ -85,7 +85,7 @@ def wavelength_groups(measured: Sequence[float | None]) -> tuple[float, ...]:
     return tuple(sorted(found))
 
 
-def check_limits(facts: dict[str, float], file: str, where: str, line: int | None = None) -> None:
+def check_limits(facts: dict[str, float], file: str, where: str) -> None:
     """Refuse a header's number that no instrument writes; ``where`` says which header."""
     for what, value in facts.items():
         low, high = LIMITS[what]
@@ -93,7 +93,6 @@ def check_limits(facts: dict[str, float], file: str, where: str, line: int | Non
             raise InputError(
                 f"implausible {what}",
                 file=file,
-                line=line,
                 expected=f"a number from {low:g} to {high:g}",
                 found=f"{value:g} {where}",
             )

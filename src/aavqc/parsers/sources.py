@@ -18,14 +18,14 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from aavqc.errors import InputError
 from aavqc.parsers.workbook import MAX_UNFOLDED, is_workbook, workbook_csv
 from aavqc.records import InputFile
-from aavqc.textfiles import decode, is_utf8, is_utf16
+from aavqc.textfiles import decode, is_utf16
 
 HEAD = 8192
 MAX_TEXT = 1 << 30
@@ -319,47 +319,35 @@ def _describe(
     name: str, path: Path | None = None, member: str | None = None, data: bytes | None = None
 ) -> SourceFile:
     sha256, size, head, ascii_only = _hashed(name, path, member, data)
-    gzipped = head[:2] == b"\x1f\x8b"
-    file = SourceFile(
-        name=name,
-        sha256=sha256,
-        size=size,
-        head=head,
-        path=path,
-        member=member,
-        data=data,
-        gzipped=gzipped,
-    )
+    file = SourceFile(name, sha256, size, head, path, member, data, gzipped=head[:2] == b"\x1f\x8b")
     if head[:4] == _ZIP and not name.lower().endswith(".zip") and size <= MAX_UNFOLDED:
         with _open_raw(name, path, member, data) as stream:
             stored = stream.read()
         if is_workbook(stored):
-            object.__setattr__(file, "workbook", True)
-            object.__setattr__(file, "head", _unfold_workbook(stored, name)[:HEAD])
+            file = replace(file, workbook=True, head=_unfold_workbook(stored, name)[:HEAD])
     if not ascii_only and size <= MAX_UNFOLDED and (is_utf16(head) or not is_binary(head)):
         with _open_raw(name, path, member, data) as stream:
-            encoding = _encoding(stream.read())
-        object.__setattr__(file, "encoding", encoding)
-        if encoding == UTF16:
-            object.__setattr__(file, "head", file.read()[:HEAD])
-    if gzipped:
+            file = replace(file, encoding=_encoding(stream.read()))
+        if file.encoding == UTF16:
+            file = replace(file, head=file.read()[:HEAD])
+    if file.gzipped:
         try:
             with file.open() as stream:
-                object.__setattr__(file, "head", stream.read(HEAD))
+                file = replace(file, head=stream.read(HEAD))
         except _UNREADABLE as error:
             raise InputError("no readable gzip", file=name, found=str(error)) from error
     return file
 
 
 def _encoding(data: bytes) -> str | None:
-    """Tell UTF-16 by its byte-order mark (XML names its own), and the code page of Western Windows.
+    """Tell what is not ASCII: UTF-16 by its mark (XML names its own), or the code page of Western Windows.
 
     A code page is believed only where no two bytes make a character of UTF-8, which a damaged file has.
     """
     try:
         if is_utf16(data):
             return None if data.decode("utf-16").lstrip().startswith("<") else UTF16
-        if not is_utf8(data) and not _UTF8_CHARACTER.search(data):
+        if not _UTF8_CHARACTER.search(data):
             data.decode("cp1252")
             return CODE_PAGE
     except UnicodeDecodeError:

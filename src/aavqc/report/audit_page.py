@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from aavqc.documents import FileEntry, Manifest, ResultDocument, Sample, digest
-from aavqc.report.content import Block, Cell, Row, Table, Text, words
+from aavqc.documents import Manifest, ResultDocument, Sample, digest
+from aavqc.report.content import Block, Cell, Row, Table, Text, cells, words
 from aavqc.report.methods_used import methods_used
 from aavqc.results import Evaluation
 
@@ -35,7 +35,7 @@ def audit(
     yield Table(
         "Documents of this lot, with the SHA-256 of their content",
         ("Document", "What it is", "SHA-256"),
-        tuple((Cell(name), Cell(what), Cell(sha256, "code")) for name, what, sha256 in rows),
+        tuple((*cells(name, what), Cell(sha256, "code")) for name, what, sha256 in rows),
     )
     yield _versions(documents)
     yield from methods_used(documents)
@@ -51,7 +51,7 @@ def _versions(documents: Mapping[str, ResultDocument]) -> Table:
         platform = f"{envelope.platform.machine}, {envelope.platform.cpu}, {envelope.platform.blas}"
         said = ", ".join(filter(None, (envelope.actor, envelope.reason))) or "not stated"
         row = (job, f"aavqc {envelope.aavqc}", words(document.payload.algorithms), envelope.python, numbers)
-        rows.append(tuple(map(Cell, (*row, platform, said))))
+        rows.append(cells(*row, platform, said))
     return Table(
         "Versions that the results were computed with",
         ("Result", "Library", "Algorithms", "Python", "Numerical libraries", "Platform", "Actor and reason"),
@@ -65,9 +65,7 @@ def _warnings(documents: Mapping[str, ResultDocument], samples: Mapping[str, Seq
         for sample in samples[job]:
             said = [(f.severity, f.message) for f in sample.flags if f.severity != "info"]
             said += [("warning", text) for text in sample.warnings]
-            rows += [
-                (Cell(sample.sample_id), Cell(kind), Cell(text), Cell(job, "code")) for kind, text in said
-            ]
+            rows += [(*cells(sample.sample_id, kind, text), Cell(job, "code")) for kind, text in said]
     return Table(
         "Flags and warnings of all samples", ("Sample", "Severity", "What was said", "Result"), tuple(rows)
     )
@@ -85,17 +83,13 @@ def _files(documents: Mapping[str, ResultDocument], manifest: Manifest) -> Itera
     yield Table(
         "Raw files of this lot, with the SHA-256 of their bytes",
         ("File", "Format", "SHA-256"),
-        tuple((Cell(e.path), Cell(e.reason), Cell(e.sha256 or "–", "code")) for e in mine),
+        tuple((*cells(e.path, e.reason), Cell(e.sha256 or "–", "code")) for e in mine),
     )
     left = [entry for entry in manifest.files if entry.status != "used"]
     yield Table(
         "Files in the lot's folders that were ignored or failed, each with the reason",
         ("File", "Fate", "Reason", "SHA-256"),
-        tuple(map(_left, left[:MOST_LEFT])),
+        tuple((*cells(e.path, e.status, e.reason), Cell(e.sha256 or "–", "code")) for e in left[:MOST_LEFT]),
     )
     if len(left) > MOST_LEFT:
         yield Text(f"{len(left) - MOST_LEFT} further files are in the index of the batch.", warning=True)
-
-
-def _left(entry: FileEntry) -> Row:
-    return (Cell(entry.path), Cell(entry.status), Cell(entry.reason), Cell(entry.sha256 or "–", "code"))

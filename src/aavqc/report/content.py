@@ -145,6 +145,17 @@ def _shown(char: str) -> str:
     return "\ufffd" if char in _DIRECTIONS or unicodedata.category(char) in _REPLACED else char
 
 
+def cells(*texts: str) -> Row:
+    """Return cells of plain text."""
+    return tuple(map(Cell, texts))
+
+
+def interval(low: float | None, high: float | None) -> Cell:
+    """Return an interval, or that it is not stated."""
+    stated = low is not None and high is not None
+    return Cell(f"{words(low)} – {words(high)}" if stated else "not stated")
+
+
 def number(value: object) -> Cell:
     """Return a number to four digits, sorted by all of them; what can't be had is a dash."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -10,14 +10,9 @@ import numpy as np
 
 from aavqc.documents import Payload, Sample, Well
 from aavqc.report.arrays import Arrays
-from aavqc.report.ddpcr_counts import (
-    MOST_LABELS,
-    calls_picture,
-    draw_counts,
-    integrity_picture,
-    label_wells,
-    replicates_picture,
-)
+from aavqc.report.ddpcr_calls import calls_picture
+from aavqc.report.ddpcr_integrity import integrity_picture
+from aavqc.report.ddpcr_replicates import replicates_picture
 from aavqc.report.pictures import Picture, flag_note, missing, together
 from aavqc.report.plate_rows import by_column, rows_of_sample
 from aavqc.report.style import (
@@ -26,7 +21,10 @@ from aavqc.report.style import (
     GREEN,
     GREY,
     ORANGE,
+    SERIES,
     VERMILLION,
+    label_wells,
+    legend_above,
     new_figure,
     panels,
     shown,
@@ -147,6 +145,26 @@ def draw_plate(ax: Axes, payload: Payload, arrays: Arrays) -> None:
     ax.set_xlabel("well")
 
 
+def draw_counts(ax: Axes, rows: Sequence[Well]) -> None:
+    """Draw the concentration in each well of a plate, by target."""
+    counted = [r for r in rows if r.copies_per_ul is not None]
+    wells = sorted({r.well for r in counted}, key=by_column)
+    for i, target in enumerate(dict.fromkeys(r.target for r in counted)):
+        own = [r for r in counted if r.target == target]
+        series = SERIES[i % len(SERIES)]
+        at = [wells.index(r.well) for r in own]
+        ax.plot(
+            at,
+            [r.copies_per_ul or 0.0 for r in own],
+            series["marker"],
+            color=series["color"],
+            label=shown(target),
+        )
+    label_wells(ax, wells)
+    ax.set_ylabel("copies µL⁻¹")
+    legend_above(ax, 4)
+
+
 def draw_droplets(ax: Axes, rows: Sequence[Well], arrays: Arrays, wells: Sequence[str], channel: str) -> None:
     """Draw the amplitudes of one channel, well beside well, with the threshold of each."""
     ax.set_rasterization_zorder(1.5)
@@ -162,7 +180,7 @@ def draw_droplets(ax: Axes, rows: Sequence[Well], arrays: Arrays, wells: Sequenc
         if thresholds:
             ax.hlines(thresholds, i - 0.46, i + 0.46, color=VERMILLION, lw=1.2, zorder=2)
     ax.set_xlim(-0.6, len(wells) - 0.4)
-    label_wells(ax, wells, MOST_LABELS)
+    label_wells(ax, wells)
     ax.set_ylabel(f"amplitude\n{_targets(rows, channel)}")
 
 

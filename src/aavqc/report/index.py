@@ -9,7 +9,7 @@ from typing import get_args
 from urllib.parse import quote
 
 from aavqc.documents import EvaluationEntry, Manifest, digest
-from aavqc.report.content import Block, Cell, Page, Section, Table, Text
+from aavqc.report.content import Block, Cell, Page, Section, Table, Text, cells
 from aavqc.results import Evaluation
 from aavqc.results.verdict import Outcome
 
@@ -38,7 +38,7 @@ def index_page(manifest: Manifest, evaluations: Sequence[Evaluation]) -> Page:
     table = Table(
         "Files that were ignored or failed, each with the reason",
         ("File", "Fate", "Reason"),
-        tuple((Cell(e.path), Cell(e.status), Cell(e.reason)) for e in left),
+        tuple(cells(e.path, e.status, e.reason) for e in left),
     )
     sections.append(Section("files", "Files without a result", (table,)))
     return Page(

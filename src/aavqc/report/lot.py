@@ -21,9 +21,11 @@ from aavqc.report.content import (
     Section,
     Table,
     Text,
+    cells,
+    interval,
     number,
     words,
-)
+)  # fmt: skip
 from aavqc.report.lot_figures import lot_figures
 from aavqc.report.measurements import COVERS, measurements
 from aavqc.results import Evaluation, Verdict
@@ -100,19 +102,13 @@ def _samples(document: ResultDocument, lot: str | None) -> list[Sample]:
 
 
 def _certificate(evaluation: Evaluation) -> Table:
-    rows = []
-    for row, verdict in zip(evaluation.certificate.rows, evaluation.verdicts, strict=True):
-        rows.append(
-            (
-                Cell(row.test),
-                Cell(_measured(verdict)),
-                Cell(row.procedure or "–"),
-                Cell(row.limit),
-                Cell(row.result or "–"),
-                Cell(row.verdict, "verdict"),
-                Cell(verdict.reason),
-            )
+    rows = [
+        (
+            *cells(row.test, _measured(v), row.procedure or "–", row.limit, row.result or "–"),
+            *(Cell(row.verdict, "verdict"), Cell(v.reason)),
         )
+        for row, v in zip(evaluation.certificate.rows, evaluation.verdicts, strict=True)
+    ]
     return Table(
         "Tests of the specification, with results as reported and the verdicts on them",
         ("Test", "Attribute", "Procedure", "Limit", "Result", "Verdict", "Reason"),
@@ -135,20 +131,15 @@ def _values(evaluation: Evaluation) -> Table:
 
 
 def _value(v: Verdict) -> Row:
-    stated = v.ci_low is not None and v.ci_high is not None
     return (
         Cell(v.test),
         number(v.aggregated)
         if v.aggregated is not None
         else Cell(v.rounded or "–", "number" if v.unit else "text", sort=""),
-        Cell(f"{words(v.ci_low)} – {words(v.ci_high)}" if stated else "not stated"),
+        interval(v.ci_low, v.ci_high),
         Cell(f"{v.coverage:.4g}" if v.coverage is not None else "–", "number"),
-        Cell(COVERS[v.scope] if v.scope else "–"),
-        Cell(v.unit or "–"),
-        Cell(v.limit),
-        number(v.n),
-        number(v.cv_percent),
-        number(v.risk),
+        *cells(COVERS[v.scope] if v.scope else "–", v.unit or "–", v.limit),
+        *map(number, (v.n, v.cv_percent, v.risk)),
     )
 
 
@@ -169,15 +160,11 @@ def _behind(evaluation: Evaluation) -> Iterator[Block]:
             ("Test", "Run", "Role", "Limit", "Result", "Verdict", "Reason"),
             tuple(
                 (
-                    Cell(s.judged.test),
-                    Cell(s.run or "not stated"),
-                    Cell(s.role),
-                    Cell(s.judged.limit),
-                    Cell(s.judged.rounded or "–"),
-                    Cell(s.judged.verdict, "verdict"),
-                    Cell(s.judged.reason),
+                    *cells(v.test, s.run or "not stated", s.role, v.limit, v.rounded or "–"),
+                    *(Cell(v.verdict, "verdict"), Cell(v.reason)),
                 )
                 for s in evaluation.suitability
+                for v in (s.judged,)
             ),
         )
 
@@ -189,10 +176,7 @@ def _source(verdict: Verdict, source: Mapping[str, object]) -> Row:
     elif source["text"]:
         value = Cell(str(source["text"]))
     return (
-        Cell(verdict.test),
-        Cell(words(source["sample_id"])),
-        Cell(words(source["preparation"])),
-        Cell(words(source["replicate"])),
+        *cells(verdict.test, *(words(source[key]) for key in ("sample_id", "preparation", "replicate"))),
         value,
         Cell(words(source["unit"])),
         Cell(words(source["result_id"]), "code"),

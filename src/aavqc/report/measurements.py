@@ -8,7 +8,20 @@ from typing import Any
 from aavqc.attributes import Attribute, Technique
 from aavqc.documents import ResultDocument, Sample, Well, natural
 from aavqc.report.arrays import Arrays
-from aavqc.report.content import Block, Cell, Image, Row, Section, Table, Text, number, short, words
+from aavqc.report.content import (
+    Block,
+    Cell,
+    Image,
+    Row,
+    Section,
+    Table,
+    Text,
+    cells,
+    interval,
+    number,
+    short,
+    words,
+)  # fmt: skip
 from aavqc.report.pictures import Picture
 from aavqc.report.plots import figures
 
@@ -92,10 +105,7 @@ def _flags(sample: Sample) -> Table:
     return Table(
         "Flags: what a reviewer must know of this sample",
         ("Severity", "Flag", "What it means", "Value", "Limit"),
-        tuple(
-            (Cell(f.severity), Cell(f.id), Cell(f.message), number(f.value), number(f.limit))
-            for f in sample.flags
-        ),
+        tuple((*cells(f.severity, f.id, f.message), number(f.value), number(f.limit)) for f in sample.flags),
     )
 
 
@@ -109,7 +119,6 @@ def _attributes(sample: Sample) -> Table:
 
 
 def _attribute(a: Attribute) -> Row:
-    stated = a.ci_low is not None and a.ci_high is not None
     value = number(a.value)
     if a.qualifier is not None and a.bound is not None:
         sign = "ND, <" if a.qualifier == "ND" else a.qualifier
@@ -118,7 +127,7 @@ def _attribute(a: Attribute) -> Row:
         Cell(a.key),
         value,
         Cell("" if a.unit == "1" else a.unit),
-        Cell(f"{words(a.ci_low)} – {words(a.ci_high)}" if stated else "not stated"),
+        interval(a.ci_low, a.ci_high),
         number(a.coverage),
         Cell(COVERS[a.scope] if a.scope else "–"),
         number(a.lod),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aavqc.documents import MethodUsed, ResultDocument, digest
-from aavqc.report.content import Cell, Table, words
+from aavqc.report.content import Cell, Table, cells, words
 
 ROW = (
     "Sample", "Part", "Lot", "Role", "Container", "Preparation", "Replicate", "Dilution", "Settings", "Other",
@@ -50,7 +50,7 @@ def _settings(jobs: list[str], method: MethodUsed) -> Table:
         source = "default of the library" if name in defaults and defaults[name] == value else named
         if name in sheet or name.split(".")[0] in sheet:
             source = "sample sheet"
-        rows.append((Cell(name), Cell(words(value)), Cell(source)))
+        rows.append(cells(name, words(value), source))
     of = f"{'results' if len(jobs) > 1 else 'result'} {', '.join(jobs)} ({method.technique}, {named})"
     return Table(
         f"Settings of {of}; what equals the default is called so",

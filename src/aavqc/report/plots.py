@@ -15,8 +15,10 @@ from aavqc.report.auc_figures import auc_figures, draw_distribution, draw_length
 from aavqc.report.auc_scans import draw_bitmap, draw_channels, draw_residuals, draw_scans
 from aavqc.report.cdms_figures import cdms_figures, draw_map, draw_masses
 from aavqc.report.cdms_methods import draw_calibration, draw_funnel, draw_methods, draw_standards
-from aavqc.report.ddpcr_counts import draw_calls, draw_integrity, draw_linearity, draw_replicates
+from aavqc.report.ddpcr_calls import draw_calls
 from aavqc.report.ddpcr_figures import ddpcr_figures, draw_clusters, draw_droplets, draw_plate
+from aavqc.report.ddpcr_integrity import draw_integrity
+from aavqc.report.ddpcr_replicates import draw_linearity, draw_replicates
 from aavqc.report.lot_figures import draw_limits, lot_figures, rows_of
 from aavqc.report.pictures import Picture
 from aavqc.report.style import new_figure, panels, shown, styled
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from aavqc.analysis import Result
+    from aavqc.result import Result
 
 __all__ = [
     "Picture",

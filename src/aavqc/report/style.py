@@ -37,6 +37,10 @@ HATCHES = {
 """Of the classes; the hatch tells them apart where there is no colour."""
 
 CLASSES = ("empty", "partial", "full", "overfull")
+
+MOST_LABELS = 28
+"""Wells that are named side by side over the width of a figure."""
+
 SERIES: list[dict[str, Any]] = [
     {"color": BLUE, "marker": "o", "linestyle": "-"},
     {"color": VERMILLION, "marker": "s", "linestyle": "--"},
@@ -93,11 +97,11 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float, width: float = WIDTH) -> Figure:
+def new_figure(height: float) -> Figure:
     """Return an empty figure that pyplot does not know."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(WIDTH, height), layout="constrained")
 
 
 def legend_above(ax: Axes, columns: int = 2) -> None:
@@ -195,3 +199,10 @@ def interval_note(attributes: Sequence[Attribute]) -> str:
     covered = sorted({a.coverage for a in attributes if a.scope is not None and a.coverage is not None})
     share = ", ".join(f"{100 * c:g} %" for c in covered)
     return f"Intervals ({share}) cover {' or '.join(_COVERS[s] for s in dict.fromkeys(scopes))}."
+
+
+def label_wells(ax: Axes, wells: Sequence[str], most: int = MOST_LABELS) -> None:
+    """Name wells below an axis; of more than there is room for, every second, third, fourth."""
+    every = -(-len(wells) // most) or 1
+    upright = len(wells) > most // 2
+    ax.set_xticks(range(0, len(wells), every), wells[::every], rotation=90 if upright else 0)

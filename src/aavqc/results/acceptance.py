@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import ConfigDict, Field, StrictStr
+from pydantic import Field, StrictStr
 
 from aavqc.documents import Document
 from aavqc.errors import AavqcError, SpecificationError
@@ -18,55 +18,43 @@ from aavqc.results.replicates import Aggregate
 from aavqc.results.rounding import precision
 
 
-class Replicates(Document):
+class Replicates(Document, frozen=True):
     """What a set of replicates must fulfil before its value is judged."""
-
-    model_config = ConfigDict(frozen=True)
 
     min: int = Field(1, ge=1, description="fewest results")
     max_cv: StrictStr | None = Field(None, description="largest coefficient of variation, such as 10 %")
 
 
-class Trend(Document):
+class Trend(Document, frozen=True):
     """From how many earlier results a value is compared with their control limits."""
-
-    model_config = ConfigDict(frozen=True)
 
     min: int = Field(10, ge=4, description="fewest earlier results; with fewer no trend is judged")
 
 
-class Condition(Document):
+class Condition(Document, frozen=True):
     """When a test applies: where the result of a test above it fulfils a limit."""
-
-    model_config = ConfigDict(frozen=True)
 
     test: StrictStr = Field(description="id of a test above")
     limit: StrictStr = Field(description="such as > 10 %")
 
 
-class StageCriterion(Document):
+class StageCriterion(Document, frozen=True):
     """One of the criteria of a further stage."""
-
-    model_config = ConfigDict(frozen=True)
 
     limit: StrictStr
     aggregate: Aggregate = "each"
     outside: int = Field(0, ge=0, description="how many single results may lie outside")
 
 
-class Stage(Document):
+class Stage(Document, frozen=True):
     """A further stage of a test: what all results together must fulfil (S2, S3)."""
-
-    model_config = ConfigDict(frozen=True)
 
     n: int = Field(ge=2, description="results in all, those of the stages before among them")
     criteria: tuple[StageCriterion, ...] = Field(min_length=1)
 
 
-class SpecifiedTest(Document):
+class SpecifiedTest(Document, frozen=True):
     """An attribute, the procedure that measures it, and its acceptance criterion (ICH Q6B)."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: StrictStr = Field(min_length=1)
     attribute: StrictStr = Field(pattern=r"^\w+$", description="exact name; its target stands in target")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -66,16 +66,9 @@ class Certificate(Document):
 
 def certificate_row(v: Verdict) -> CertificateRow:
     """Return the row of a verdict."""
-    return CertificateRow(
-        test=v.test,
-        attribute=v.attribute,
-        technique=v.technique,
-        target=v.target,
-        procedure=v.procedure,
-        limit=v.limit,
-        result=v.detection or result_text(v),
-        verdict=v.verdict,
-        note=v.reason if is_told(v) else None,
-        established_condition=v.established_condition,
-        reporting_category=v.reporting_category,
-    )
+    written: dict[str, Any] = {
+        "result": v.detection or result_text(v),
+        "note": v.reason if is_told(v) else None,
+    }
+    same = {name: getattr(v, name) for name in CertificateRow.model_fields if name not in written}
+    return CertificateRow(**same, **written)

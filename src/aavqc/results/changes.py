@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import ConfigDict
-
 from aavqc.documents import Document, Payload, natural
 from aavqc.errors import UsageError
 from aavqc.results.links import Change
 
 
-class ChangedSetting(Document):
+class ChangedSetting(Document, frozen=True):
     """A setting, a role or a part of the sample sheet; null where it was not there."""
-
-    model_config = ConfigDict(frozen=True)
 
     setting: str
     old: Any
     new: Any
 
 
-class ChangedAttribute(Document):
+class ChangedAttribute(Document, frozen=True):
     """An attribute of a sample before and after; null where there was or is none."""
-
-    model_config = ConfigDict(frozen=True)
 
     sample_id: str
     attribute: str
@@ -34,10 +28,8 @@ class ChangedAttribute(Document):
     after: float | None
 
 
-class ManualChange(Document):
+class ManualChange(Document, frozen=True):
     """A second evaluation of the same raw data, with all that is needed to review it."""
-
-    model_config = ConfigDict(frozen=True)
 
     result_before: str
     result_after: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict, Field, PrivateAttr, StrictStr, model_validator
+from pydantic import Field, PrivateAttr, StrictStr, model_validator
 
 from aavqc.documents import Document
 from aavqc.errors import SpecificationError, UsageError
@@ -22,14 +22,12 @@ _JOB = re.compile(r"[0-9a-f]{32}")
 """The id of a result of this library."""
 
 
-class Retest(Document):
+class Retest(Document, frozen=True):
     """A new result after another (``retest`` and ``original`` are result ids).
 
     Only an assignable cause, found in an investigation, takes the original out of the judgement.
     Without one both are judged, each on its own: a retest can't outvote or average away a result.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     original: StrictStr = Field(min_length=1)
     retest: StrictStr = Field(min_length=1)
@@ -39,10 +37,8 @@ class Retest(Document):
     assignable_cause: StrictStr | None = Field(None, min_length=1)
 
 
-class Change(Document):
+class Change(Document, frozen=True):
     """The same raw data evaluated anew: meniscus, threshold, window or exclusion set by a person."""
-
-    model_config = ConfigDict(frozen=True)
 
     before: StrictStr = Field(min_length=1, description="result id")
     after: StrictStr = Field(min_length=1, description="result id")
@@ -50,10 +46,8 @@ class Change(Document):
     actor: StrictStr = Field(min_length=1)
 
 
-class Links(Document):
+class Links(Document, frozen=True):
     """Which results follow which (``aavqc.links/1``)."""
-
-    model_config = ConfigDict(frozen=True)
 
     schema_: Literal["aavqc.links/1"] = Field("aavqc.links/1", alias="schema")
     retests: tuple[Retest, ...] = ()

@@ -87,12 +87,8 @@ def scalars_of(given: Sequence[Attribute], name: str) -> list[Scalar]:
 def _value(label: str, row: Sequence[Attribute]) -> Scalar:
     """Average what has the uncertainty of its procedure, such as one of two targets; else all."""
     known = [(a, sd) for a in row if (sd := _log_half(a)) is not None]
-    logs = [math.log(_in_base(a, a.value)) for a in ([a for a, _ in known] or row)]
+    logs = [math.log(a.value * float(UNITS[a.unit][1])) for a in ([a for a, _ in known] or row)]
     return Scalar(label, sum(logs) / len(logs), sum(sd for _, sd in known) / len(known) if known else None)
-
-
-def _in_base(a: Attribute, value: float) -> float:
-    return value * float(UNITS[a.unit][1])
 
 
 def _log_half(a: Attribute) -> float | None:

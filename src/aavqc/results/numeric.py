@@ -202,10 +202,15 @@ def _detection(a: Attribute) -> str | None:
 
 
 def _to_report(value: Extent) -> str:
-    """A value without a limit, whose digits would say how many count: at most four figures."""
-    if not value.measured or exponent_of(value.low) >= 0 or len(_raw(value).strip("-0.")) <= 4:
+    """A value or bound without a limit, whose digits would say how many count: at most four figures."""
+    ends = [end for end in (value.low, value.high) if end.is_finite() and exponent_of(end) < 0]
+    if all(len(write(end).strip("-0.")) <= 4 for end in ends):
         return _raw(value)
-    return write(round_to(value.low, _REPORTED), _REPORTED)
+    return (
+        write(round_to(value.low, _REPORTED), _REPORTED)
+        if value.measured
+        else censored_text(value, _REPORTED)
+    )
 
 
 def _raw(value: Extent) -> str:

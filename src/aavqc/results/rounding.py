@@ -76,10 +76,10 @@ def precision(limit: Number, rule: Rule, decimal_places: int | None = None) -> P
 
     Examples
     --------
-    >>> from aavqc.quantities import parse_number
-    >>> precision(parse_number("101.5"), "usp").exponent
+    >>> from aavqc.quantities import match_number
+    >>> precision(match_number("101.5")[0], "usp").exponent
     -1
-    >>> precision(parse_number("1.0E13"), "usp").significant
+    >>> precision(match_number("1.0E13")[0], "usp").significant
     2
     """
     if rule == "none":

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, PrivateAttr, StrictStr
+from pydantic import Field, PrivateAttr, StrictStr
 
 from aavqc.attributes import Attribute
 from aavqc.documents import Document, digest
@@ -39,7 +39,7 @@ from aavqc.results.verdict import Verdict
 from aavqc.textfiles import line_of, parse_json, read_text, read_toml, validate
 
 
-class Specification(Document):
+class Specification(Document, frozen=True):
     """A list of tests with procedures and acceptance criteria (``aavqc.specification/1``).
 
     Examples
@@ -51,8 +51,6 @@ class Specification(Document):
     >>> spec.check([full])["full"].reason
     '70.0 % conforms to NLT 70.0 % after rounding, raw 69.96 %'
     """
-
-    model_config = ConfigDict(frozen=True)
 
     schema_: Literal["aavqc.specification/1"] = Field("aavqc.specification/1", alias="schema")
     id: StrictStr = Field(min_length=1)

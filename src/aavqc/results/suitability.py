@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import ConfigDict, Field, StrictStr
+from pydantic import Field, StrictStr
 
 from aavqc.documents import Document, natural
 from aavqc.errors import AavqcError, SpecificationError, UnitError, nearest
@@ -29,10 +29,8 @@ from aavqc.results.verdict import Outcome, Source, Step, Verdict
 ControlRole = Literal["reference", "positive_control", "ntc", "blank", "linear_control", "spike", "no_dnase"]
 
 
-class SuitabilityTest(Document):
+class SuitabilityTest(Document, frozen=True):
     """What the controls of one role must fulfil in every run that results come from."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: StrictStr = Field(min_length=1)
     attribute: StrictStr = Field(pattern=r"^\w+$")

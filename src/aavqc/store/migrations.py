@@ -12,12 +12,7 @@ from sqlalchemy import Connection, insert, inspect, select, update
 from aavqc.errors import UsageError
 from aavqc.store.tables import metadata, schema_version
 
-
-def _create(connection: Connection) -> None:
-    metadata.create_all(connection)
-
-
-STEPS: tuple[Callable[[Connection], None], ...] = (_create,)
+STEPS: tuple[Callable[[Connection], None], ...] = (metadata.create_all,)
 
 
 def is_current(connection: Connection, name: str) -> bool:

@@ -99,6 +99,3 @@ verdicts = Table(
     *_text("lot", "specification_sha256", "test", "attribute", "technique", "target", "limit"),
     *_text("rounded", "unit", "verdict", "reason"),
 )
-
-OF_A_CHAIN = (exports, results, attributes, verdicts)
-"""The tables that mirror one output folder."""
