@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aavqc.capsid import NUCLEOTIDE_MASS, CapsidMass
-from aavqc.cdms.expected import expected_capsid
+from aavqc.capsid import CapsidMass
+from aavqc.cdms.expected import expected_capsid, nucleotide_mass
 from aavqc.cdms.mixture import MOST_PEAKS, Mixture, fit_mixture
 from aavqc.cdms.noise import (
     ASSUMED,
@@ -94,7 +94,7 @@ def fit_capsids(
     Capsids
     """
     capsid = expected_capsid(settings)
-    start = [capsid.mean, capsid.mean + NUCLEOTIDE_MASS * (settings.design_length or 0)]
+    start = [capsid.mean, capsid.mean + nucleotide_mass(settings) * (settings.design_length or 0)]
     nodes = capsid_shape(capsid.sd)
     inside = (mass >= edges[0]) & (mass < edges[-1])
     mass, charge = mass[inside], charge[inside]

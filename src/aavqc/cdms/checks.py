@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS
+from aavqc.capsid import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS
-from aavqc.cdms.expected import capsid_source, expected_capsid
+from aavqc.cdms.expected import capsid_source, expected_capsid, nucleotide_mass
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.peaks import Peak
 from aavqc.cdms.settings import TechniqueSettings
@@ -52,7 +52,7 @@ def scale_flag(peaks: Sequence[Peak], settings: TechniqueSettings) -> Flag | Non
         return None
     limit = GENERIC_LIMIT if generic else SCALE_LIMIT
     capsid = expected_capsid(settings).mean
-    full = capsid + NUCLEOTIDE_MASS * (settings.design_length or 0)
+    full = capsid + nucleotide_mass(settings) * (settings.design_length or 0)
     for what, expected in (("empty", capsid), ("full", full)):
         near = [p for p in peaks if abs(p.mass / expected - 1) <= NEAR]
         if near:
@@ -77,7 +77,7 @@ def blur_of(ions: Ions, peaks: Sequence[Peak], settings: TechniqueSettings) -> t
     capsid = expected_capsid(settings)
     if settings.sigma_z is not None:
         return Blur(capsid.sd, settings.sigma_z), "setting"
-    full = capsid.mean + NUCLEOTIDE_MASS * (settings.design_length or 0)
+    full = capsid.mean + nucleotide_mass(settings) * (settings.design_length or 0)
     for what, expected in (("empty", capsid.mean), ("full", full)):
         near = [p for p in peaks if abs(p.mass / expected - 1) <= NEAR and p.ions >= LEAST_IONS]
         if near:
