@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -88,10 +87,13 @@ def modes(found: Density) -> list[Mode]:
     more than noise does: the root of a Poisson count has an SD of one half, whatever the count.
     """
     height = found.count
-    rising = np.diff(height) > 0
+    step = np.diff(height)
+    rising = step > 0
     top = np.flatnonzero(np.concatenate([[True], rising]) & np.concatenate([~rising, [True]]))
     peaks = top[height[top] > 0].astype(np.int64)
-    valleys = np.array([a + np.argmin(height[a : b + 1]) for a, b in pairwise(peaks)] + [0], dtype=np.int64)
+    level = np.maximum.accumulate(np.where(step != 0, np.arange(1, height.size), 0))  # where a flat began
+    bottom = np.flatnonzero(~rising[:-1] & rising[1:])
+    valleys = np.append(level[bottom[bottom >= peaks.min(initial=height.size)]], 0)
     left = merge_modes(as_input(height), peaks, valleys, PROMINENCE)
     bounds = [0, *valleys[: max(left - 1, 0)].tolist(), height.size - 1]
     return [
