@@ -86,8 +86,8 @@ def test_the_layer_over_ddpcr_tables(tmp_path: Path) -> None:
 
 @pytest.fixture
 def cells(tmp_path: Path) -> list[Path]:
-    """Folders of AUC cells of some twenty scans, each a record of its own; the first holds two."""
-    scans = sorted((LOT / "auc").glob("*.RA1"))[::3]
+    """Folders of small AUC cells, each a record of its own; the first holds two."""
+    scans = sorted((LOT / "auc").glob("*.RA1"))[::4]
     folders = {tmp_path / f"cells{r}": CELLS // ROUNDS if r else 2 for r in range(ROUNDS + 1)}
     for folder, number in folders.items():
         for i in range(number):
@@ -95,7 +95,10 @@ def cells(tmp_path: Path) -> list[Path]:
             below.mkdir(parents=True)
             for path in scans:
                 shutil.copy(path, below)
-        shutil.copy(LOT / "method_auc.toml", folder)
+        method = (LOT / "method_auc.toml").read_text(encoding="utf-8")
+        (folder / "method_auc.toml").write_text(
+            f"{method}resolution = 60\ns_range = [30, 150]\n", encoding="utf-8"
+        )
     return list(folders)
 
 

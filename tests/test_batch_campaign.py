@@ -18,6 +18,7 @@ from aavqc.documents import ResultDocument, canonical
 from batch_exports import write_exports
 
 EXPORTS = 60
+WRONG = ("different", "broken", "failed", "unverified")
 
 
 def command(folder: Path, out: Path) -> list[str]:
@@ -45,48 +46,66 @@ def broken_files(out: Path) -> list[str]:
     return broken
 
 
+def saved(out: Path) -> int:
+    return len(list((out / "results").glob("*.json")))
+
+
+def ended(arguments: Sequence[str]) -> bool:
+    """Run a command; whether it ended with 0."""
+    return subprocess.run(arguments, capture_output=True, check=False).returncode == 0
+
+
 def killed_batches(tmp: Path, lot: Path, kills: int, seed: int, exports: int = EXPORTS) -> dict[str, int]:
     """Kill batches at random moments, over and over until each is through; count what came of it."""
     write_exports(tmp / "exports", lot, exports)
+    whole = tmp / "whole"
     started = time.monotonic()
-    assert (
-        subprocess.run(command(tmp / "exports", tmp / "whole"), capture_output=True, check=False).returncode
-        == 0
-    )
-    seconds = time.monotonic() - started
-    whole, rng = equal_parts(tmp / "whole"), random.Random(seed)
-    count = {
-        "kills": 0,
-        "in time": 0,
-        "batches": 0,
-        "different": 0,
-        "broken": 0,
-        "failed": 0,
-        "unverified": 0,
-    }
+    running = begun(command(tmp / "exports", whole))
+    wait_for_result(running, whole)
+    first = time.monotonic() - started
+    assert running.wait() == 0
+    spans = (time.monotonic() - started, time.monotonic() - started - first)
+    wanted, rng = equal_parts(whole), random.Random(seed)
+    names = ("kills", "without a result", "with some", "with all", "batches")
+    count = dict.fromkeys((*names, *WRONG), 0)
     while count["kills"] < kills:
         out = tmp / f"out{count['batches']}"
         count["batches"] += 1
-        while count["kills"] < kills and _killed(command(tmp / "exports", out), rng.uniform(0, seconds), rng):
+        while count["kills"] < kills and killed(command(tmp / "exports", out), out, spans, rng):
             count["kills"] += 1
             count["broken"] += len(broken_files(out))
-            count["in time"] += 0 < len(list((out / "results").glob("*.json"))) < exports
-        count["failed"] += (
-            subprocess.run(command(tmp / "exports", out), capture_output=True, check=False).returncode != 0
-        )
-        count["different"] += equal_parts(out) != whole
-        verify = [sys.executable, "-m", "aavqc", "verify", str(out), "--no-rerun"]
-        count["unverified"] += subprocess.run(verify, capture_output=True, check=False).returncode != 0
+            n = saved(out)
+            count["without a result" if n == 0 else "with some" if n < exports else "with all"] += 1
+        count["failed"] += not ended(command(tmp / "exports", out))
+        count["different"] += equal_parts(out) != wanted
+        count["unverified"] += not ended([sys.executable, "-m", "aavqc", "verify", str(out), "--no-rerun"])
     return count
 
 
-def _killed(arguments: Sequence[str], after: float, rng: random.Random) -> bool:
-    """Kill a batch, at times with its workers; False where it had ended before that."""
-    running = subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+def begun(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(arguments, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
+def wait_for_result(running: subprocess.Popen[bytes], out: Path) -> None:
+    """Wait until a batch has saved a result that was not there, or has ended."""
+    before = saved(out)
+    while running.poll() is None and saved(out) == before:
+        time.sleep(0.01)
+
+
+def killed(arguments: Sequence[str], out: Path, spans: tuple[float, float], rng: random.Random) -> bool:
+    """Kill a batch, at times with its workers; False where it had ended before that.
+
+    The moment is drawn from the uninterrupted duration, or, as start and listing take most of that, half
+    of the times from the duration after the first result. ``spans`` holds both.
+    """
+    late = rng.random() < 0.5
+    running = begun(arguments)
+    if late:
+        wait_for_result(running, out)
     try:
-        running.wait(after)
+        running.wait(rng.uniform(0, spans[late]))
     except subprocess.TimeoutExpired:
         if rng.random() < 0.5:
             running.kill()
@@ -99,17 +118,18 @@ def _killed(arguments: Sequence[str], after: float, rng: random.Random) -> bool:
 
 def test_a_batch_that_is_killed_ends_with_the_same_bytes(example_lot: Path, tmp_path: Path) -> None:
     count = killed_batches(tmp_path, example_lot, kills=2, seed=0, exports=9)
-    assert [count[name] for name in ("different", "broken", "failed", "unverified")] == [0, 0, 0, 0]
+    assert [count[name] for name in WRONG] == [0, 0, 0, 0]
 
 
 @pytest.mark.campaign
 def test_campaign_of_killed_batches(
     example_lot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    count = killed_batches(tmp_path, example_lot, int(os.environ.get("AAVQC_KILLS", "100")), seed=1)
+    kills, seed = (int(os.environ.get(f"AAVQC_{name}", n)) for name, n in (("KILLS", 100), ("SEED", 1)))
+    count = killed_batches(tmp_path, example_lot, kills, seed)
     with capsys.disabled():
         sys.stdout.write(f"\n{count}\n")
-    assert [count[name] for name in ("different", "broken", "failed", "unverified")] == [0, 0, 0, 0]
+    assert [count[name] for name in WRONG] == [0, 0, 0, 0]
 
 
 MEASURED = """

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import pty
+import sqlite3
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +20,7 @@ import pytest
 from aavqc.batch import BatchReport, run
 from aavqc.batch.watch import changes
 from aavqc.parsers import formats, plugins, sources
-from aavqc.parsers.formats import Format, each_file_a_record
+from aavqc.parsers.formats import each_file_a_record
 from aavqc.textfiles import csv_line
 
 TABLE = "ddpcr/EX24-001.csv"
@@ -72,8 +76,13 @@ def read(export):
         sys.exit(0)
     raise ZeroDivisionError("in read")
 
+def group(files):
+    raise ValueError("in group")
+
 FORMAT = Format(name="crash", title="Crash", vendor="none", technique="cdms", extensions=(".crash",),
                 reads="nothing", sniff=sniff, read=read, group=each_file_a_record("crash", "cdms"))
+BROKEN = Format(name="broken", title="Broken", vendor="none", technique="cdms", extensions=(".b",),
+                reads="nothing", sniff=lambda head, _: head.startswith(b"BROKEN"), read=read, group=group)
 """
 
 
@@ -86,18 +95,22 @@ def installed(tmp_path: Path) -> dict[str, str]:
     (site / "crash_plugin.py").write_text(PLUGIN)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: crash\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text(
-        "[aavqc.parsers]\ncrash = crash_plugin:FORMAT\ngone = nowhere:FORMAT\nodd = os:name\n"
+        "[aavqc.parsers]\ncrash = crash_plugin:FORMAT\nbroken = crash_plugin:BROKEN\n"
+        "gone = nowhere:FORMAT\nodd = os:name\n"
     )
-    return dict(os.environ) | {"PYTHONPATH": str(site)}
+    paths = filter(None, (str(site), os.environ.get("PYTHONPATH")))
+    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_plug_in_that_crashes_costs_its_own_files_only(
-    folder: Path, tmp_path: Path, installed: dict[str, str]
+    workers: str, folder: Path, tmp_path: Path, installed: dict[str, str]
 ) -> None:
+    (folder / "group.b").write_text("BROKEN\n")
     for word in ("ABORT", "EXIT", "RAISE", "SNIFF", "KILL", "PRINT"):
         (folder / f"{word.lower()}.crash").write_text(f"{word} now\n")
     done = subprocess.run(
-        [sys.executable, "-m", "aavqc", "batch", folder, "--out", tmp_path / "out", "--workers", "2"],
+        [sys.executable, "-m", "aavqc", "batch", folder, "--out", tmp_path / "out", "--workers", workers],
         env=installed,
         capture_output=True,
         text=True,
@@ -110,29 +123,10 @@ def test_a_plug_in_that_crashes_costs_its_own_files_only(
     assert "SystemExit" in found["exit.crash"]["reason"]
     assert "ZeroDivisionError" in found["raise.crash"]["reason"]
     assert found["sniff.crash"]["status"] == found["print.crash"]["status"] == "ignored"
-    assert found["kill.crash"]["status"] == "failed"
+    assert found["group.b"]["status"] == found["kill.crash"]["status"] == "failed"
+    assert "ValueError: in group" in found["group.b"]["reason"]
     assert "the parser plug-in 'crash' failed" in found["kill.crash"]["reason"]
     assert "its process died" in found["kill.crash"]["reason"]
-
-
-def test_a_plug_in_that_fails_to_group_fails_its_files(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def group(files: object) -> None:
-        raise ValueError("in group")
-
-    broken = Format(
-        name="broken", title="B", vendor="none", technique="cdms", extensions=(".b",), reads="nothing",
-        sniff=lambda head, _: head.startswith(b"BROKEN"), read=lambda export: None,  # type: ignore[arg-type, return-value]
-        group=group,  # type: ignore[arg-type]
-    )  # fmt: skip
-    (folder / "x.b").write_text("BROKEN\n")
-    known = (plugins.guarded(broken), *formats())
-    monkeypatch.setattr("aavqc.parsers.formats", lambda: known)
-    report = run(folder, tmp_path / "out")
-    assert rows(report)["x.b"][0] == "failed"
-    assert "in group" in rows(report)["x.b"][1]
-    assert len(report.results) == 2
 
 
 def test_a_file_beyond_all_exports_is_refused_unread(folder: Path, tmp_path: Path) -> None:
@@ -144,6 +138,46 @@ def test_a_file_beyond_all_exports_is_refused_unread(folder: Path, tmp_path: Pat
     assert (entry.status, entry.sha256) == ("failed", None)  # no hash: not a byte of it was read
     assert "too large" in entry.reason
     assert len(report.results) == 2
+
+
+ENTITIES = b'<?xml version="1.0"?>\n<!DOCTYPE r [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>\n'
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def a_view() -> bytes:
+    """An SQLite database with a view that never ends in place of the ions."""
+    endless = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS Mz, i AS Slope FROM n"
+    )
+    with closing(sqlite3.connect(":memory:")) as opened:
+        opened.execute(f"CREATE VIEW Ion AS {endless}")
+        return opened.serialize()
+
+
+def test_files_that_mean_harm_cost_themselves_only(folder: Path, tmp_path: Path, table: bytes) -> None:
+    refused = {
+        "bomb.zip": zipped({f"{i}.csv": bytes(40_000_000) for i in range(3)}),
+        "slip.zip": zipped({"../../evil.csv": table}),
+        "entities.mzML": ENTITIES + b'<mzML xmlns="http://psi.hupo.org/ms/mzml">&b;</mzML>',
+        "entities.rdml": zipped({"rdml_data.xml": ENTITIES + b'<rdml version="1.3">&b;</rdml>'}),
+        "view.dmt": a_view(),
+    }
+    for name, data in refused.items():
+        (folder / name).write_bytes(data)
+    (folder / "nul.zip").write_bytes(zipped({"a~b\x1b[2J\n.csv": table}).replace(b"a~b", b"a\0b"))
+    report = run(folder, tmp_path / "out")
+    used = {name for name, (status, _) in rows(report).items() if status == "used"}
+    assert used == {"a.csv", "below/b.csv", "nul.zip!/a"}  # a name ends at its NUL
+    assert {name for name, (status, _) in rows(report).items() if status == "failed"} == set(refused)
+    assert not report.bugs
+    assert not list(tmp_path.parent.rglob("evil.csv"))
 
 
 def test_a_guarded_format_works_as_it_did(folder: Path) -> None:

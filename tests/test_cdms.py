@@ -13,6 +13,7 @@ from aavqc.analysis import analyze, read
 from aavqc.documents import canonical
 from aavqc.errors import UsageError
 from aavqc.records import FloatArray, InputFile, IonTable, readonly
+from aavqc.report.cdms_figures import cdms_figures
 from aavqc.result import Result
 
 SLOPE = 112_100.0
@@ -111,6 +112,34 @@ def test_peaks_report_ions_not_areas(sample: Callable[..., IonTable]) -> None:
     assert [p["fraction"] for p in peaks] == pytest.approx([p["ions"] / 7000 for p in peaks])
 
 
+@pytest.mark.parametrize("bandwidth", [None, 0.004, 0.02])
+def test_the_kernel_estimate_is_a_sum_of_gaussians_of_the_stated_width(
+    bandwidth: float | None, sample: Callable[..., IonTable]
+) -> None:
+    record = sample()
+    result = analyze(record, bandwidth=bandwidth, **AAV)
+    stated = result.samples[0].diagnostics["distribution"]
+    width = stated["bandwidth"]
+    assert stated["histogram_step_da"] == 1e4
+    assert width == bandwidth or (bandwidth is None and 0.005 <= width <= 0.03)
+    at, per_da = (result.arrays[f"ions.csv/mass_kde_{name}"] for name in ("da", "per_da"))
+    assert record.intensity is not None
+    mass = record.intensity / SLOPE * (record.mz - 1.007276467)
+    apart = (np.log(at)[:, None] - np.log(mass)[None, :]) / width
+    exact = np.exp(-0.5 * apart**2).sum(axis=1) / (width * np.sqrt(2 * np.pi) * at)
+    assert np.abs(per_da - exact).max() < 0.02 * exact.max()
+    assert np.trapezoid(per_da, at) == pytest.approx(mass.size, rel=1e-3)
+    counts = result.arrays["ions.csv/mass_counts"]
+    assert counts.sum() == np.count_nonzero(mass < result.arrays["ions.csv/mass_edges_da"][-1])
+
+
+def test_the_figure_of_masses_states_the_bandwidth(sample: Callable[..., IonTable]) -> None:
+    result = analyze(sample(), bandwidth=0.012, **AAV)
+    arrays = {name.removeprefix("ions.csv/"): values for name, values in result.arrays.items()}
+    captions = [picture.caption for picture in cdms_figures(result.samples[0], arrays)]
+    assert any("Gaussian kernel estimate, its SD 1.2 % of the mass" in caption for caption in captions)
+
+
 def test_without_design_length_there_is_no_composition(sample: Callable[..., IonTable]) -> None:
     result = analyze(sample(), charge_slope=SLOPE)
     assert list(result.attributes) == []
@@ -176,6 +205,27 @@ def test_fewer_than_50_ions_are_invalid(ions: int) -> None:
     result = analyze(ion_table(np.full(ions, EMPTY), np.full(ions, 150.0)), **AAV)
     assert (result.samples[0].status == "invalid") == (ions < 50)
     assert ("too_few_ions" in flags(result)) == (ions < 50)
+
+
+@pytest.mark.parametrize(
+    ("charges", "status", "used"), [([0, -3], "invalid", 0), ([0, -3, 150], "valid", 60)]
+)
+def test_charges_of_zero_and_below_are_no_ions(
+    charges: list[int], status: str, used: int, tmp_path: Path
+) -> None:
+    rows = [f"25000,{charge},{scan}" for scan in range(60) for charge in charges]
+    (tmp_path / "ions.csv").write_text("mz,charge,scan\n" + "\n".join(rows), encoding="utf-8")
+    (sample,) = analyze(tmp_path / "ions.csv", design_length=4700, serotype="AAV2").samples
+    funnel = {row["step"]: row["ions"] for row in sample.diagnostics["funnel"]}
+    assert (sample.status, funnel["used"]) == (status, used)
+    assert funnel["dropped: charge is not positive"] == 120
+    assert ("too_few_ions" in {f.id for f in sample.flags}) == (used == 0)
+
+
+def test_an_intercept_that_makes_charges_negative_leaves_no_ion(sample: Callable[..., IonTable]) -> None:
+    found = analyze(sample(), charge_intercept=1e9, **AAV).samples[0]
+    funnel = {row["step"]: row["ions"] for row in found.diagnostics["funnel"]}
+    assert (funnel["dropped: charge below 10 e"], funnel["used"], found.status) == (920, 0, "invalid")
 
 
 def test_one_scan_is_flagged(sample: Callable[..., IonTable]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from aavqc.cdms.drift import drifts
 from aavqc.cdms.funnel import select
-from aavqc.cdms.peaks import mass_peaks
+from aavqc.cdms.peaks import distribution
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.records import IonTable, readonly
 from cdms_lists import SLOPE, Lot, draw
@@ -22,7 +22,7 @@ LOT = Lot((0.25, 0.15, 0.50, 0.10), ions=6000)
 def judged(record: IonTable) -> tuple[dict[str, Any], list[str]]:
     assert record.intensity is not None
     ions = select(record, np.asarray(record.intensity, np.float64) / SLOPE, SETTINGS)
-    facts, flags = drifts(record, ions, mass_peaks(ions.mass))
+    facts, flags = drifts(record, ions, distribution(ions.mass).peaks)
     return facts, [flag.id for flag in flags]
 
 

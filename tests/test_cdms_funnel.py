@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from aavqc.analysis import analyze, read
+from aavqc.cdms.charge import charges
+from aavqc.cdms.funnel import select
 from aavqc.cdms.neighbours import crowded
+from aavqc.cdms.settings import TechniqueSettings
 from aavqc.errors import UsageError
 from aavqc.records import InputFile, IonTable, readonly
 
@@ -46,15 +49,43 @@ def test_neighbours_are_of_the_same_scan_whatever_the_order() -> None:
     assert np.array_equal(crowded(mz, scan, np.ones(500, bool), 1.0), apart.min(axis=1) <= 1.0)
 
 
-def test_neighbours_are_found_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts end with a scan, so that none of its ions loses a neighbour."""
+@pytest.mark.parametrize("order", ["by scan", "none"])
+def test_ions_are_selected_part_by_part_as_at_once(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts end with a scan, so that none of its ions loses a neighbour; no ion's numbers change."""
     rng = np.random.default_rng(6)
-    mz, scan = rng.uniform(0, 300, 500), np.sort(rng.integers(0, 20, 500))
-    signal = rng.random(500) < 0.8
-    whole = crowded(mz, scan, signal, 1.0)
-    assert whole.any()
-    monkeypatch.setattr("aavqc.cdms.neighbours.PART", 60)
-    assert np.array_equal(crowded(mz, scan, signal, 1.0), whole)
+    scan = rng.integers(0, 40, 2000)
+    fields: dict[str, Any] = {
+        "mz": readonly(rng.uniform(100, 400, 2000)),
+        "intensity": readonly(rng.uniform(5e5, 400e5, 2000)),
+        "scan": readonly(np.sort(scan) if order == "by scan" else scan, np.int64),
+        "injection_time_ms": readonly(rng.uniform(10, 100, 2000), np.float32),
+        "multi_ion": readonly(rng.random(2000) < 0.05, bool),
+        "extra": {"r_squared": readonly(rng.random(2000))},
+        "rows_read": 2000,
+    }
+    limits = {"neighbour_distance": 0.5, "z_range": [20, 300], "min_r_squared": 0.1, "min_intensity": 20e5}
+    settings = TechniqueSettings(charge_slope=1e5, mz_range=[150, 390], **limits)
+    record = table(**fields)
+    found = {}
+    for part in (10_000, 60):
+        monkeypatch.setattr("aavqc.ion_columns.PART", part)
+        charge = charges(record, settings).charge
+        assert charge is not None
+        found[part] = select(record, charge, settings)
+    whole, parts = found.values()
+    assert 0 < whole.mass.size < 2000
+    assert whole.funnel == parts.funnel
+    assert whole.flags == parts.flags
+    for name in ("mz", "charge", "mass", "index"):
+        assert np.array_equal(getattr(whole, name), getattr(parts, name))
+    # against plain columns
+    z = np.asarray(record.intensity) / 1e5
+    same = np.asarray(scan if order == "none" else np.sort(scan))
+    near = crowded(record.mz, same, z >= 10, 0.5)
+    kept = ~fields["multi_ion"] & ~near & (record.mz >= 150) & (record.mz <= 390) & (z >= 20) & (z <= 300)
+    kept &= (fields["extra"]["r_squared"] >= 0.1) & (record.mz >= z)
+    assert np.array_equal(whole.index, np.flatnonzero(kept))
+    assert np.array_equal(whole.mass, z[kept] * (record.mz[kept] - 1.007276467))
 
 
 @pytest.mark.parametrize(("distance", "kept"), [(0.5, 80_983), (1.0, 78_510), (5.0, 72_030)])

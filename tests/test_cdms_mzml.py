@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,16 @@ def test_every_encoding_gives_the_same_ions(tmp_path: Path, options: dict[str, b
     assert np.allclose(record.intensity, signal, rtol=1e-3)
     assert record.scan is not None
     assert np.bincount(record.scan).tolist() == [0, 40, 40, 40, 40, 40]
+
+
+def test_an_index_that_lies_is_not_trusted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    path = write(tmp_path / "a.mzML", [(*ions(rng, 40), 100.0) for _ in range(5)])
+    whole = table(path)
+    lying = re.sub(rb'(<offset idRef="[^"]*">)\d+', rb"\g<1>7", path.read_bytes())
+    assert lying != path.read_bytes()
+    (tmp_path / "b.mzML").write_bytes(lying)
+    assert np.array_equal(table(tmp_path / "b.mzML").mz, whole.mz)
 
 
 def test_gzip_is_read_through(tmp_path: Path) -> None:

@@ -19,12 +19,14 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
 import pytest
 
-from aavqc.analysis import TECHNIQUES, settings_class
+from aavqc.analysis import TECHNIQUES, read_all, settings_class
 from aavqc.attributes import Attribute
 from aavqc.documents import (
     Envelope,
@@ -41,7 +43,7 @@ from aavqc.errors import AavqcError
 from aavqc.methods import load_method
 from aavqc.parsers import Format, formats, read_export, survey
 from aavqc.quantities import match_number, parse_unit
-from aavqc.results import Specification
+from aavqc.results import Links, Specification, load_results
 from aavqc.results.limits import parse_limit
 from aavqc.settings import build
 from aavqc.sheet import load_sheet
@@ -272,10 +274,14 @@ def read_folder(folder: Path) -> str:
     return "failed" if "failed" in outcomes else "survived"
 
 
+@cache
+def _whole(name: str, lot: Path) -> Files:
+    return sample_files(next(f for f in formats() if f.name == name), lot)
+
+
 def _run_case(name: str, number: int, lot: Path, folder: Path) -> str:
-    known = next(f for f in formats() if f.name == name)
     rng = random.Random(f"{name}-{number}")
-    for file, data in mutate_export(rng, sample_files(known, lot), number).items():
+    for file, data in mutate_export(rng, _whole(name, lot), number).items():
         (folder / file).write_bytes(data)
     with limits():
         return read_folder(folder)
@@ -383,32 +389,61 @@ def _result() -> bytes:
     return json.dumps(document.model_dump(mode="json", by_alias=True), indent=1).encode()
 
 
-DOCUMENTS: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "method": ("method_auc.toml", _load_method),
-    "specification": ("specification.toml", Specification.load),
-    "sheet": ("samples.csv", _load_sheet),
-    "result": ("", _load_result),
+def _npz() -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, data=np.linspace(2e4, 3e4, 80).reshape(40, 2), mz=np.arange(9.0))
+    return stream.getvalue()
+
+
+OTHER = """lot,sample_id,attribute,technique,value,unit,ci_low,ci_high,coverage,replicate
+EX24-001,S1,endotoxin,lal,<0.020,EU/mL,,,,1
+EX24-001,S1,cp_titer,elisa,1.2E13,cp/mL,1.1E13,1.3E13,0.95,1
+EX24-001,S1,appearance,visual,clear,,,,,1
+"""
+LINKS = """schema = "aavqc.links/1"
+[[retests]]
+original = "R-1"
+retest = "R-2"
+reason = "vial broken"
+actor = "N. N."
+[[changes]]
+before = "0123456789abcdef0123456789abcdef"
+after = "fedcba9876543210fedcba9876543210"
+reason = "meniscus set by hand"
+actor = "N. N."
+"""
+
+DOCUMENTS: dict[str, tuple[str, bytes | None, Callable[[Path], object]]] = {
+    "method": ("method_auc.toml", None, _load_method),
+    "specification": ("specification.toml", None, Specification.load),
+    "sheet": ("samples.csv", None, _load_sheet),
+    "result": ("result.json", _result(), _load_result),
+    "other": ("other.csv", OTHER.encode(), load_results),
+    "links": ("links.toml", LINKS.encode(), Links.load),
+    "npz": ("ions.npz", _npz(), read_all),
 }
+"""File name, content (None: the example lot's) and how it is loaded."""
 
 
 def _document(kind: str, lot: Path) -> bytes:
-    file = DOCUMENTS[kind][0]
-    return (lot / file).read_bytes() if file else _result()
+    name, data, _ = DOCUMENTS[kind]
+    return (lot / name).read_bytes() if data is None else data
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
 def test_the_document_that_is_mutated_loads(kind: str, example_lot: Path, tmp_path: Path) -> None:
-    path = tmp_path / f"whole{Path(DOCUMENTS[kind][0] or '.json').suffix}"
-    path.write_bytes(_document(kind, example_lot))
-    DOCUMENTS[kind][1](path)
+    name, _, load = DOCUMENTS[kind]
+    (tmp_path / name).write_bytes(_document(kind, example_lot))
+    load(tmp_path / name)
 
 
 def _run_document(kind: str, number: int, lot: Path, folder: Path) -> str:
-    path = folder / (DOCUMENTS[kind][0] or "result.json")
+    name, _, load = DOCUMENTS[kind]
+    path = folder / name
     path.write_bytes(mutate(random.Random(f"{kind}-{number}"), _document(kind, lot), number))
     with limits():
         try:
-            DOCUMENTS[kind][1](path)
+            load(path)
         except AavqcError:
             return "failed"
     return "survived"

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import pytest
 
 from aavqc.batch import run
-from aavqc.cli.batch import _report as after_batch
+from aavqc.cli.run_batch import report_lots as after_batch
 from aavqc.cli.stderr import talking
 from aavqc.documents import Manifest, ResultDocument, canonical
 from aavqc.errors import InputError, UsageError

@@ -35,7 +35,7 @@ DEFAULT_METHODS: dict[Technique, str] = {"auc": "aav-sv", "cdms": "aav-cdms", "d
 
 SAMPLE_FACTS = (
     "serotype", "design_length", "genome_form", "dilution_factor", "density", "viscosity", "solvent",
-    "buffer", "calibration", "run_date",
+    "buffer", "calibration", "run_date", "capsid",
 )  # fmt: skip
 """Settings that describe a sample or the instrument's state, not a method: a sample sheet may state
 them in any case."""
@@ -132,7 +132,7 @@ def analyze_all(
     progress: Progress | None = None,
 ) -> Result:
     """Do what :func:`analyze` does, with the settings as a mapping of any keys."""
-    overrides = settings or {}
+    overrides, replicates = settings or {}, False
     if isinstance(source, Record):
         records = [source]
         exports = [Export(source.format, source.technique, source.name, source.sample_id, ())]
@@ -153,7 +153,8 @@ def analyze_all(
         settled = build(settings_class(techniques[0]), used.settings, overrides)  # a wrong one ends it here
         exports = found.exports
         records = [read_export(export) for export in exports]
-        if getattr(settled, "together", False):
+        replicates = getattr(settled, "together", False) and techniques == ["cdms"]
+        if getattr(settled, "together", False) and not replicates:
             records = [_together(records)]
     rows = {} if samples is None else _sheet_rows(Path(samples), exports, source)
     started = time.perf_counter()
@@ -162,7 +163,10 @@ def analyze_all(
         if progress:
             progress(record.name)
         results.append(analyze_record(record, used, overrides, rows.get(record.name, ())))
-    return replace(merge(results), seconds=time.perf_counter() - started)
+    result = merge(results)
+    if replicates:
+        result = _means(result, records, settled.coverage, sheet=samples is not None)
+    return replace(result, seconds=time.perf_counter() - started)
 
 
 def _together(records: Sequence[Record]) -> Record:
@@ -171,6 +175,21 @@ def _together(records: Sequence[Record]) -> Record:
     if len(scans) < len(records):
         raise UsageError("setting together", expected="scans of sedimentation velocity only")
     return VelocityGroup.of(scans)
+
+
+def _means(result: Result, records: Sequence[Record], coverage: float, sheet: bool) -> Result:
+    """Report the records of one sample (by the sample sheet; without one all of them) as their mean."""
+    from aavqc.cdms.replicates import mean_of_replicates
+
+    if len({(type(r), getattr(r, "instrument", None)) for r in records}) > 1:
+        raise UsageError("setting together", expected="ions, or masses of one kind of instrument, not both")
+    groups: dict[tuple[object, ...], list[Sample]] = {}
+    for sample in result.samples:
+        groups.setdefault((sample.sample_id, sample.lot, sample.role) if sheet else (), []).append(sample)
+    samples = [g[0] if len(g) == 1 else mean_of_replicates(g, coverage) for g in groups.values()]
+    algorithms = sorted({*result.payload.algorithms, "cdms.replicates/1"})
+    payload = result.payload.model_copy(update={"samples": samples, "algorithms": algorithms})
+    return replace(result, payload=payload)
 
 
 def _sheet_rows(

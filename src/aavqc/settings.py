@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -11,12 +11,12 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from aavqc.documents import Document
 from aavqc.errors import SpecificationError, UsageError, nearest
+from aavqc.proteins import read_sequence, weighed
 from aavqc.textfiles import read_toml
 
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
-DOCUMENTS = {"calibration.file": "aavqc.calibration/1"}
-"""Settings that name a TOML document: its content takes their place, so that a result holds it."""
+CALIBRATION = "aavqc.calibration/1"
 
 
 class Settings(Document):
@@ -76,6 +76,8 @@ def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
         for name, value in leaves:
             if name not in DOCUMENTS:
                 _put(data, cls, name, value)
+    if "sequence" in data.get("capsid", {}):  # where its parts begin may stand in any layer
+        data["capsid"] = weighed(data["capsid"])
     try:
         return cls.model_validate(data)
     except ValidationError as error:
@@ -116,17 +118,32 @@ def _include(data: dict[str, Any], cls: type[BaseModel], name: str, file: Any) -
     table, _, _ = name.rpartition(".")
     if table not in cls.model_fields:
         raise UsageError(f"unknown setting {name!r}", hint=nearest(name, names(cls)))
-    content, _ = read_toml(Path(str(file)))
+    DOCUMENTS[name](data, cls, Path(str(file)))
+
+
+def _include_calibration(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
+    content, _ = read_toml(path)
     schema = content.pop("schema", None)
-    if schema != DOCUMENTS[name]:
+    if schema != CALIBRATION:
         raise SpecificationError(
-            "another document", file=Path(str(file)).name, expected=DOCUMENTS[name], found=_shown(schema)
+            "another document", file=path.name, expected=CALIBRATION, found=_shown(schema)
         )
     for key, value in content.items():
         try:
-            _put(data, cls, f"{table}.{key}", value)
+            _put(data, cls, f"calibration.{key}", value)
         except UsageError as error:
-            raise error.in_file(Path(str(file)).name) from None
+            raise error.in_file(path.name) from None
+
+
+def _include_sequence(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
+    data.setdefault("capsid", {}).update(read_sequence(path))
+
+
+DOCUMENTS: dict[str, Callable[[dict[str, Any], type[BaseModel], Path], None]] = {
+    "calibration.file": _include_calibration,
+    "capsid.fasta": _include_sequence,
+}
+"""Settings that name a file: its content takes their place, so that a result holds it."""
 
 
 def _put(data: dict[str, Any], cls: type[BaseModel], path: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""Parsers of other packages run in a process beside the batch's where files are told apart.
+"""Parsers of other packages run in a process beside the batch's.
 
 A plug-in that crashes its process there costs the file that it looked at, and no batch.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -25,14 +26,18 @@ MOST_DEATHS = 3
 
 
 @contextmanager
-def formats_apart() -> Iterator[Sequence[Format]]:
-    """Yield the known formats; what tells files apart in those of other packages is called in a process."""
+def formats_apart(executor: Executor | None) -> Iterator[tuple[Sequence[Format], Executor | None]]:
+    """Yield the known formats, and where jobs run.
+
+    Where some are of other packages, what tells files apart in those is called in a process beside this
+    one, and jobs that were to run here run there.
+    """
     known = parsers.formats()
     if not any(isinstance(f, PlugIn) for f in known):
-        yield known
+        yield known, executor
         return
     with local_pool(1) as pool:
-        yield [apart(f, pool) if isinstance(f, PlugIn) else f for f in known]
+        yield [apart(f, pool) if isinstance(f, PlugIn) else f for f in known], executor or pool
 
 
 def apart(known: PlugIn, pool: LocalPool) -> Format:

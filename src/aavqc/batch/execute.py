@@ -13,6 +13,7 @@ from functools import cache
 from aavqc.batch.jobs import Done, Job, run_job
 from aavqc.batch.pool import local_pool
 from aavqc.errors import InputError
+from aavqc.parsers.distribution import FORMAT as SAVED
 
 MEMORY_A_BYTE = 30
 """Bytes of memory that an analysis takes for each byte of its export, at most: text becomes float64,
@@ -114,8 +115,9 @@ def _alone(job: Job, executor: Executor) -> Done:
 
 
 def _warm(jobs: Sequence[Job]) -> None:
-    """Compile the kernels once where several workers would."""
-    if sum(job.export.technique == "auc" for job in jobs) > 1:
+    """Compile the kernels of scans once where several workers would."""
+    scans = [job for job in jobs if job.export.technique == "auc" and job.export.format != SAVED.name]
+    if len(scans) > 1:
         from aavqc.kernels.warm import warm
 
         warm()

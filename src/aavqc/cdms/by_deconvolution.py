@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from aavqc.capsid import CLASSES, capsid_mass
+from aavqc.capsid import CLASSES
 from aavqc.cdms.deconvolution import Deconvolved, by_mass, count, deconvolve, grid_of
+from aavqc.cdms.expected import expected_capsid
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.method import ClassShare, Method, peak_row
 from aavqc.cdms.noise import MZ_REL_SD
@@ -112,7 +113,7 @@ def _shares(found: Deconvolved, edges: Sequence[float], settings: TechniqueSetti
     """Take off the assembly's chance, which is a width of the mass and not of charge or m/z."""
     bins = np.linspace(edges[0], edges[-1], BINS + 1)
     histogram = by_mass(found, bins)
-    sd = capsid_mass(settings.serotype).sd
+    sd = expected_capsid(settings).sd
     shares = unfolded_histogram(histogram, bins, tuple(edges), sd, 0.0, CELL)
     return np.array([shares[name] for name in CLASSES])
 

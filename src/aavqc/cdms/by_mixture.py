@@ -12,6 +12,7 @@ import numpy as np
 from aavqc.capsid import CLASSES, capsid_mass
 from aavqc.cdms.capsids import Capsids, fit_capsids
 from aavqc.cdms.em import shape_variance
+from aavqc.cdms.expected import expected_capsid
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.method import ClassShare, Method, Triple, peak_row
 from aavqc.cdms.mixture import Mixture, fit_mixture
@@ -71,7 +72,7 @@ def by_mixture(
     scale = SLOPE_REL_SD if scale_rel_sd is None else scale_rel_sd
     off = 0.0
     if found.anchor is not None:
-        off = found.mixture.state.location[found.anchor] / capsid_mass(settings.serotype).mean - 1
+        off = found.mixture.state.location[found.anchor] / expected_capsid(settings).mean - 1
     shares = class_shares(
         found.mixture, found.edges, found.noise.rel_sd, math.hypot(scale, off), found.anchor
     )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aavqc.capsid import NUCLEOTIDE_MASS, CapsidMass, capsid_mass
+from aavqc.capsid import NUCLEOTIDE_MASS, CapsidMass
+from aavqc.cdms.expected import expected_capsid
 from aavqc.cdms.mixture import CLEAR, MOST_PEAKS, Mixture, fit_mixture
 from aavqc.cdms.noise import (
     ASSUMED,
@@ -84,7 +85,7 @@ def fit_capsids(
     -------
     Capsids
     """
-    capsid = capsid_mass(settings.serotype)
+    capsid = expected_capsid(settings)
     start = [capsid.mean, capsid.mean + NUCLEOTIDE_MASS * (settings.design_length or 0)]
     nodes = capsid_shape(capsid.sd)
     inside = (mass >= edges[0]) & (mass < edges[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +19,26 @@ REACH = 0.1
 
 
 @dataclass(frozen=True)
+class Computed:
+    """Charges by a response, of a stretch of ions at a time: there may be millions of them."""
+
+    response: Response
+    signal: Callable[[slice], FloatArray]
+    mz: FloatArray
+
+    def __getitem__(self, ions: slice) -> FloatArray:
+        return self.response.charge(self.signal(ions), self.mz[ions])
+
+
+@dataclass(frozen=True)
 class Charges:
     """Charges and where they come from.
 
     Attributes
     ----------
     charge : array, shape (n,), or None
-        In e, not rounded; None where no calibration is known.
+        In e, not rounded; None where no calibration is known. Computed as a slice is taken, where the
+        calibration is given.
     calibration : dict
         What the result document says of it.
     flags : list of Flag
@@ -33,7 +46,7 @@ class Charges:
         Relative SD of the scale of charges; None where it is not stated.
     """
 
-    charge: FloatArray | None
+    charge: FloatArray | Computed | None
     calibration: dict[str, Any]
     flags: list[Flag]
     rel_sd: float | None = None
@@ -62,7 +75,7 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
     if record.intensity is None:
         return _of_file(record, settings)
     flags: list[Flag] = []
-    intensity, multiplied = _per_ion(record, flags)
+    signal, multiplied = _per_ion(record, flags)
     facts: dict[str, Any] = {
         "source": None,
         "charge_slope": settings.charge_slope,
@@ -72,6 +85,7 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
     }
     mz = np.asarray(record.mz, np.float64)
     least = 1 if settings.single_standard else 2
+    intensity = signal(slice(None)) if settings.standards else np.empty(0)
     fitted = fit_calibration(mz, intensity, settings.standards, least) if settings.standards else None
     if fitted is not None:
         missing = set(settings.standards) - {name for name, _, _ in fitted.lines}
@@ -92,7 +106,7 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
         settings.charge_intercept,
         settings.charge_mz_slope,
     )
-    charge = response.charge(intensity, mz)  # an infinite charge is dropped with its mass
+    charge = Computed(response, signal, mz)  # an infinite charge is dropped with its mass
     return Charges(charge, {**facts, "source": "charge_slope"}, flags, settings.charge_rel_sd)
 
 
@@ -113,16 +127,22 @@ def _of_file(record: IonTable, settings: TechniqueSettings) -> Charges:
     return Charges(record.charge, facts, flags, settings.charge_rel_sd)
 
 
-def _per_ion(record: IonTable, flags: list[Flag]) -> tuple[FloatArray, bool]:
+def _per_ion(record: IonTable, flags: list[Flag]) -> tuple[Callable[[slice], FloatArray], bool]:
     """Return the signal of one ion: of a flux-scaled spectrum, intensity × injection time in s."""
-    time, intensity = record.injection_time_ms, np.asarray(record.intensity, np.float64)
-    if record.flux_scaled and time is not None:
-        seconds = (time[:1] if time.strides == (0,) else time) / 1000  # one number for all ions, often
-        return np.asarray(intensity * seconds), True
+
+    def as_written(ions: slice) -> FloatArray:
+        return np.asarray(record.at("intensity", ions), np.float64)
+
+    def of_one_ion(ions: slice) -> FloatArray:
+        signal: FloatArray = as_written(ions) * (record.at("injection_time_ms", ions) / 1000)
+        return signal
+
+    if record.flux_scaled and record.has("injection_time_ms"):
+        return of_one_ion, True
     if record.flux_scaled:
         message = "no injection times: the charge slope holds only if they are all as at calibration"
         flags.append(_flag("injection_time_unknown", "warning", message))
-    return intensity, False
+    return as_written, False
 
 
 def _by_standards(

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS, capsid_mass
+from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS
 from aavqc.cdms.attributes import LEAST_IONS
+from aavqc.cdms.expected import capsid_source, expected_capsid
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.peaks import Peak
 from aavqc.cdms.settings import TechniqueSettings
@@ -23,7 +24,7 @@ BIAS_LIMIT = 0.5
 
 SCALE_LIMIT = 1.0
 GENERIC_LIMIT = 1.8
-"""Per cent that a peak's mass may be off: with a serotype, and without one (0.8 % more)."""
+"""Per cent that a peak's mass may be off: of a known capsid, and of a generic one (0.8 % more)."""
 
 NEAR = 0.08
 """A peak within this fraction of an expected mass is taken for it."""
@@ -38,7 +39,7 @@ def count_flags(record: IonTable, ions: Ions, found: Windows | None) -> list[Fla
     elif found is not None and found.monomers < LEAST_IONS:
         text = f"{found.monomers} ions in the windows of single capsids"
         flags.append(_few("too_few_capsids", text, found.monomers))
-    if record.scan is not None and record.scan.size and np.unique(record.scan).size == 1:
+    if record.has("scan") and record.mz.size and record.scans == 1:
         message = "all ions are of one scan: they share its space charge, and the intervals are too narrow"
         flags.append(Flag(id="single_scan", severity="warning", message=message, value=1.0, limit=2.0))
     return flags
@@ -46,10 +47,11 @@ def count_flags(record: IonTable, ions: Ions, found: Windows | None) -> list[Fla
 
 def scale_flag(peaks: Sequence[Peak], settings: TechniqueSettings) -> Flag | None:
     """Compare the empty peak, else the main one, with the mass that it should have."""
-    if settings.serotype is None and settings.design_length is None:
+    generic = capsid_source(settings) == "generic"
+    if generic and settings.design_length is None:
         return None
-    limit = GENERIC_LIMIT if settings.serotype is None else SCALE_LIMIT
-    capsid = capsid_mass(settings.serotype).mean
+    limit = GENERIC_LIMIT if generic else SCALE_LIMIT
+    capsid = expected_capsid(settings).mean
     full = capsid + NUCLEOTIDE_MASS * (settings.design_length or 0)
     for what, expected in (("empty", capsid), ("full", full)):
         near = [p for p in peaks if abs(p.mass / expected - 1) <= NEAR]
@@ -72,7 +74,7 @@ def blur_of(ions: Ions, peaks: Sequence[Peak], settings: TechniqueSettings) -> t
     that of the capsid's assembly, over (m/z)². A peak narrower than the assembly by chance is
     the measure of that as well.
     """
-    capsid = capsid_mass(settings.serotype)
+    capsid = expected_capsid(settings)
     if settings.sigma_z is not None:
         return Blur(capsid.sd, settings.sigma_z), "setting"
     full = capsid.mean + NUCLEOTIDE_MASS * (settings.design_length or 0)

@@ -55,15 +55,17 @@ def drifts(record: IonTable, ions: Ions, peaks: Sequence[Peak]) -> tuple[dict[st
         member[(ions.mass >= peak.low) & (ions.mass < peak.high)] = i
     facts: dict[str, Any] = {}
     flags = []
-    clock = record.scan if record.time_s is None else record.time_s
-    found = None if clock is None else _trend(log_mass, _unit(clock[ions.index], (0.0, 1.0)), member)
+    clock = next((name for name in ("time_s", "scan") if record.has(name)), None)
+    found = None
+    if clock is not None:
+        found = _trend(log_mass, _unit(record.at(clock, ions.index), (0.0, 1.0)), member)
     facts |= _facts("time_percent", found)
     if found is not None and _beyond(found, DRIFT_LIMIT):
         message = f"masses move by {found[0]:+.1f} % over the run: the charge calibration drifts"
         flags.append(_flag("charge_drift", message, found, DRIFT_LIMIT))
     found, limit = None, DRIFT_LIMIT
-    if record.injection_time_ms is not None:
-        injection = _unit(np.log(np.maximum(record.injection_time_ms[ions.index], 1e-6)), ENDS)
+    if record.has("injection_time_ms"):
+        injection = _unit(np.log(np.maximum(record.at("injection_time_ms", ions.index), 1e-6)), ENDS)
         found = _trend(log_mass, injection, member)
         whole = _trend(log_mass, injection, np.zeros(log_mass.size, int))
         if whole is not None and _beyond(whole, JUMP_LIMIT):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from aavqc.cdms.neighbours import crowded
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.errors import UsageError
-from aavqc.records import Column, FloatArray, IonTable
+from aavqc.ion_columns import Growing
+from aavqc.records import FloatArray, IonTable
 
 PROTON_MASS = 1.007276467
 """Mass of a charge carrier, Da."""
@@ -21,6 +22,9 @@ PROTON_MASS = 1.007276467
 LEAST_CHARGE = 10.0
 """Signals below so many charges are noise: a single centroid's noise is some 3 to 5 e."""
 
+IMPLAUSIBLE = "m/z below the charge"
+OUTSIDE_Z = "charge outside z_range"
+MASSLESS = "mass is not a positive number"
 
 FEW = 0.01
 """Share of ions that may have an m/z below their charge without a flag."""
@@ -34,7 +38,7 @@ class Ions:
     ----------
     mz, charge, mass : arrays, shape (n,)
         Th, e, Da.
-    index : int64 array, shape (n,)
+    index : int32 or int64 array, shape (n,)
         Positions in the record, ascending.
     funnel : list of {step, ions}
         ``read``, then each reason with the ions that it took, then ``used``; read = sum of the rest.
@@ -45,21 +49,29 @@ class Ions:
     mz: FloatArray
     charge: FloatArray
     mass: FloatArray
-    index: NDArray[np.int64]
+    index: NDArray[np.integer[Any]]
     funnel: list[dict[str, Any]]
     flags: list[Flag] = field(default_factory=list)
 
 
-def select(record: IonTable, charge: FloatArray, settings: TechniqueSettings) -> Ions:
+class ByStretch(Protocol):
+    """What gives the charges of a stretch of ions: an array, or what computes them."""
+
+    def __getitem__(self, ions: slice, /) -> FloatArray:
+        """Return charges, e."""
+
+
+def select(record: IonTable, charge: ByStretch, settings: TechniqueSettings) -> Ions:
     """Leave out what is no single ion, and compute masses: M = z (m/z − 1.007276467).
 
     An ion that several reasons take is counted under the first. Neighbours are signals of the
-    same scan beyond the noise, whatever other filters make of them.
+    same scan beyond the noise, whatever other filters make of them. Ions are gone through some
+    scans at a time: of millions most are noise, and columns are made of the rest alone.
 
     Parameters
     ----------
     record : IonTable
-    charge : array, shape (n,)
+    charge : array, shape (n,), or what gives slices of one
     settings : TechniqueSettings
 
     Returns
@@ -71,92 +83,124 @@ def select(record: IonTable, charge: FloatArray, settings: TechniqueSettings) ->
     UsageError
         ``mz_range`` or ``z_range`` is no range.
     """
-    funnel = _Funnel(record)
-    noise = ~(charge >= LEAST_CHARGE)
-    if record.multi_ion is not None:
-        funnel.drop("signal of several ions", record.multi_ion)
-    if settings.neighbour_distance is not None:
-        text = f"another ion of the scan within {settings.neighbour_distance:g} Th"
-        if funnel.has(record.scan, "neighbour_distance", "scan"):
-            funnel.drop(text, crowded(record.mz, record.scan, ~noise, settings.neighbour_distance))
-    if settings.mz_range is not None:
-        funnel.drop("m/z outside mz_range", _outside(record.mz, settings.mz_range, "mz_range"))
-    for name, needed, values in _measures(record, settings):
-        limit = getattr(settings, name)
-        if limit is not None and funnel.has(values, name, needed):
-            funnel.drop(f"{needed} below {limit:g}", ~(values >= limit))
-    funnel.drop(f"charge below {LEAST_CHARGE:g} e", noise)
-    funnel.drop_implausible(record.mz < charge)
-    if settings.z_range is not None:
-        funnel.drop("charge outside z_range", _outside(charge, settings.z_range, "z_range"))
-    index = np.flatnonzero(funnel.keep)
-    with np.errstate(over="ignore"):
-        mass = charge[index] * (record.mz[index] - PROTON_MASS)
-    heavy = np.isfinite(mass) & (mass > 0)
-    steps = [
-        *funnel.steps,
-        {"step": "dropped: mass is not a positive number", "ions": int(np.count_nonzero(~heavy))},
-        {"step": "used", "ions": int(np.count_nonzero(heavy))},
-    ]
-    index = index[heavy]
-    return Ions(record.mz[index], charge[index], mass[heavy], index, steps, funnel.flags)
+    flags: list[Flag] = []
+    limits = _limits(record, settings, flags)
+    taken: dict[str, int] = {}
+    n = int(record.mz.size)
+    columns = (
+        Growing(np.float64, n),
+        Growing(np.float64, n),
+        Growing(np.int32 if n < 2**31 else np.int64, n),
+    )
+    for part in [*record.stretches()] or [slice(0, 0)]:
+        z, mz = charge[part], record.mz[part]
+        keep = np.ones(z.size, bool)
+        for reason, bad in _reasons(record, part, z, mz, limits, settings):
+            before = int(np.count_nonzero(keep))
+            keep &= ~bad
+            taken[reason] = taken.get(reason, 0) + before - int(np.count_nonzero(keep))
+        kept = np.flatnonzero(keep)
+        for column, values in zip(columns, (mz[kept], z[kept], kept + part.start), strict=True):
+            column.append(values)
+    mz, used, chosen = (column.close() for column in columns)
+    mass = mz - PROTON_MASS
+    mass *= used
+    flags += _implausible(taken, used.size)
+    steps = [{"step": "read", "ions": record.rows_read}]
+    steps += [{"step": f"dropped: {reason}", "ions": n} for reason, n in sorted(record.dropped.items())]
+    steps += [{"step": f"dropped: {reason}", "ions": n} for reason, n in taken.items()]
+    steps += [{"step": "used", "ions": used.size}]
+    return Ions(mz, used, mass, chosen, steps, flags)
 
 
-class _Funnel:
-    """Ions that are left, and what became of the rest."""
+@dataclass(frozen=True)
+class _Limit:
+    """A lower limit of what a file says of its ions."""
 
-    def __init__(self, record: IonTable) -> None:
-        self.keep = np.ones(record.mz.size, bool)
-        self.steps: list[dict[str, Any]] = [{"step": "read", "ions": record.rows_read}]
-        self.steps += [
-            {"step": f"dropped: {reason}", "ions": n} for reason, n in sorted(record.dropped.items())
-        ]
-        self.flags: list[Flag] = []
-
-    def drop(self, reason: str, bad: NDArray[np.bool_]) -> None:
-        self.steps.append({"step": f"dropped: {reason}", "ions": int(np.count_nonzero(self.keep & bad))})
-        self.keep &= ~bad
-
-    def drop_implausible(self, bad: NDArray[np.bool_]) -> None:
-        """Drop ions of fewer Th than charges: no large ion has; most likely the columns are swapped."""
-        left = int(np.count_nonzero(self.keep))
-        share = np.count_nonzero(self.keep & bad) / left if left else 0.0
-        self.drop("m/z below the charge", bad)
-        if share > FEW:
-            message = (
-                f"{100 * share:.0f} % of the ions have an m/z below their charge: are the columns swapped?"
-            )
-            self.flags.append(
-                Flag(
-                    id="mz_below_charge",
-                    severity="warning",
-                    message=message,
-                    value=100 * share,
-                    limit=100 * FEW,
-                )
-            )
-
-    def has(self, values: object, setting: str, needed: str) -> bool:
-        """Tell whether the file has what a filter needs; flag it where it has not."""
-        if values is None:
-            message = f"the file has no {needed}: {setting} is not applied"
-            self.flags.append(Flag(id="filter_not_applied", severity="warning", message=message))
-        return values is not None
+    what: str
+    least: float
+    values: Callable[[slice], NDArray[Any]]
 
 
-def _measures(record: IonTable, settings: TechniqueSettings) -> list[tuple[str, str, Any]]:
-    """Return each lower limit's setting, what it is of, and the ions' values."""
-    birth, death = record.extra.get("time_of_birth"), record.extra.get("time_of_death")
-    lifetime = None if birth is None or death is None else death - birth
-    signal: Column | None = record.intensity
-    if signal is not None and settings.min_intensity is not None and record.flux_scaled:
-        signal = None if record.injection_time_ms is None else signal * (record.injection_time_ms / 1000)
+def _limits(record: IonTable, settings: TechniqueSettings, flags: list[Flag]) -> list[_Limit]:
+    """Return the limits that are set; flag those, and the neighbours, that the file has no column for."""
+    if settings.neighbour_distance is not None and not record.has("scan"):
+        flags.append(_not_applied("neighbour_distance", "scan"))
+    found = []
+    for name, what, values in _measures(record):
+        least = getattr(settings, name)
+        if least is not None and values is None:
+            flags.append(_not_applied(name, what))
+        elif least is not None and values is not None:
+            found.append(_Limit(what, least, values))
+    return found
+
+
+def _measures(record: IonTable) -> list[tuple[str, str, Callable[[slice], NDArray[Any]] | None]]:
+    """Return each lower limit's setting, what it is of, and the values of a stretch of ions."""
+    extra = record.extra
+    life = {"time_of_birth", "time_of_death"} <= extra.keys()
+    flux = record.flux_scaled
+    signal = record.intensity is not None and (not flux or record.has("injection_time_ms"))
+
+    def intensity(part: slice) -> NDArray[Any]:
+        values = record.at("intensity", part)
+        return values * (record.at("injection_time_ms", part) / 1000) if flux else values
+
     return [
-        ("min_s_to_n", "S/N", record.extra.get("s_to_n")),
-        ("min_r_squared", "R²", record.extra.get("r_squared")),
-        ("min_lifetime_s", "lifetime", lifetime),
-        ("min_intensity", "intensity", signal),
+        ("min_s_to_n", "S/N", extra["s_to_n"].__getitem__ if "s_to_n" in extra else None),
+        ("min_r_squared", "R²", extra["r_squared"].__getitem__ if "r_squared" in extra else None),
+        (
+            "min_lifetime_s",
+            "lifetime",
+            (lambda part: extra["time_of_death"][part] - extra["time_of_birth"][part]) if life else None,
+        ),
+        ("min_intensity", "intensity", intensity if signal else None),
     ]
+
+
+def _reasons(
+    record: IonTable,
+    part: slice,
+    z: FloatArray,
+    mz: FloatArray,
+    limits: Sequence[_Limit],
+    settings: TechniqueSettings,
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield each reason to leave out ions of a stretch, and which ions it takes."""
+    signal: NDArray[np.bool_] = z >= LEAST_CHARGE
+    if record.multi_ion is not None:
+        yield "signal of several ions", record.multi_ion[part]
+    if settings.neighbour_distance is not None and record.has("scan"):
+        text = f"another ion of the scan within {settings.neighbour_distance:g} Th"
+        yield text, crowded(mz, record.at("scan", part), signal, settings.neighbour_distance)
+    if settings.mz_range is not None:
+        yield "m/z outside mz_range", _outside(mz, settings.mz_range, "mz_range")
+    for limit in limits:
+        yield f"{limit.what} below {limit.least:g}", ~(limit.values(part) >= limit.least)
+    yield f"charge below {LEAST_CHARGE:g} e", ~signal
+    yield IMPLAUSIBLE, mz < z
+    if settings.z_range is not None:
+        yield OUTSIDE_Z, _outside(z, settings.z_range, "z_range")
+    with np.errstate(over="ignore", invalid="ignore"):
+        mass = z * (mz - PROTON_MASS)
+    yield MASSLESS, ~(np.isfinite(mass) & (mass > 0))
+
+
+def _implausible(taken: Mapping[str, int], used: int) -> list[Flag]:
+    """Flag ions of fewer Th than charges: no large ion has; most likely the columns are swapped."""
+    bad = taken[IMPLAUSIBLE]
+    left = bad + taken.get(OUTSIDE_Z, 0) + taken[MASSLESS] + used
+    share = 100 * bad / left if left else 0.0
+    if share <= 100 * FEW:
+        return []
+    message = f"{share:.0f} % of the ions have an m/z below their charge: are the columns swapped?"
+    return [Flag(id="mz_below_charge", severity="warning", message=message, value=share, limit=100 * FEW)]
+
+
+def _not_applied(setting: str, needed: str) -> Flag:
+    message = f"the file has no {needed}: {setting} is not applied"
+    return Flag(id="filter_not_applied", severity="warning", message=message)
 
 
 def _outside(values: FloatArray, bounds: Sequence[float], name: str) -> NDArray[np.bool_]:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from aavqc.attributes import Attribute
-from aavqc.capsid import CLASSES, capsid_mass
+from aavqc.capsid import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS, composition, masses, other_material
+from aavqc.cdms.efficiency import corrected
+from aavqc.cdms.expected import capsid_document, expected_capsid
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.method import peak_row
-from aavqc.cdms.peaks import Peak, histogram, mass_peaks
+from aavqc.cdms.peaks import Peak, distribution
 from aavqc.cdms.photometry import contrast_masses, photometry_windows
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.smear import Blur, unfolded_shares
@@ -50,7 +52,8 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
         flags.append(
             Flag(id="too_few_ions", severity="invalid", message=message, value=float(used), limit=limit)
         )
-    peaks = [] if mass is None else mass_peaks(mass)
+    spread = None if mass is None else distribution(mass, settings.bandwidth)
+    peaks = [] if spread is None else spread.peaks
     warnings = list(record.remarks)
     found: Windows | None = None
     if mass is not None and settings.design_length is None:
@@ -66,28 +69,33 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
     if found is not None and mass is not None and found.monomers:
         unfolded = unfolded_shares(*_blurred(mass, found, peaks, settings))
     attributes = _attributes(found, unfolded, used, record, settings)
+    reported = corrected(attributes[:4], settings)
+    flags += reported.flags
     sample = Sample(
         sample_id=record.sample_id,
         record=record.name,
         status="invalid" if any(f.severity == "invalid" for f in flags) else "valid",
-        attributes=attributes,
+        attributes=reported.attributes + attributes[4:],
         diagnostics=plain(
             {
                 "funnel": _funnel(record, used),
                 "calibration": calibration,
+                "capsid": capsid_document(settings),
+                "distribution": None if spread is None else spread.document(),
                 "peaks": [peak_row(p.mass, p.sd, p.ions, used) for p in peaks],
                 "methods": {
                     "window": _window(found, unfolded, attributes),
                     "mixture": None,
                     "deconvolution": None,
                 },
+                "efficiency": reported.document,
                 "convergence": None,
             }
         ),
         flags=flags,
         warnings=warnings,
     )
-    arrays = {} if mass is None else histogram(mass)
+    arrays = {} if mass is None or spread is None else spread.arrays(mass)
     if arrays and record.instrument != "mass_photometry":  # its scale sees DNA as less than it weighs
         arrays |= expected_masses(settings)
     return Outcome([sample], ["cdms.list/1", "cdms.peaks/1", "cdms.window/1"], arrays=arrays)
@@ -119,7 +127,7 @@ def _blurred(
     mass: FloatArray, found: Windows, peaks: Sequence[Peak], settings: TechniqueSettings
 ) -> tuple[Ions, Windows, Blur]:
     """Return what the unfolding takes: all blur beyond the assembly's is one SD of the mass."""
-    capsid = capsid_mass(settings.serotype)
+    capsid = expected_capsid(settings)
     near = [p for p in peaks if abs(p.mass / capsid.mean - 1) <= NEAR and p.ions >= LEAST_IONS]
     width = max(near, key=lambda p: p.ions).sd if near else capsid.sd
     noise = math.sqrt(max(width**2 - capsid.sd**2, 0.0))

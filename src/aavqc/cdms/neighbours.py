@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aavqc.records import FloatArray
-
-PART = 200_000
-"""Ions, and the rest of a scan, that are sorted at a time."""
 
 
 def crowded(
@@ -41,25 +37,13 @@ def crowded(
     near = np.zeros(mz.size, bool)
     if scan is None:
         return near
-    for part in _parts(scan):
-        at = np.flatnonzero(signal[part])
-        mz_at, scan_at = mz[part][at], scan[part][at]
-        order = np.lexsort((mz_at, scan_at))
-        close = (np.diff(mz_at[order]) <= distance) & (np.diff(scan_at[order]) == 0)
-        at = at[order] + part.start
-        near[at[:-1][close]] = True
-        near[at[1:][close]] = True
+    at = np.flatnonzero(signal)
+    mz, scan = mz[at], scan[at]
+    step, next_scan = np.diff(mz), np.diff(scan)
+    if ((next_scan < 0) | ((next_scan == 0) & (step < 0))).any():  # spectra come in order
+        order = np.lexsort((mz, scan))
+        at, step, next_scan = at[order], np.diff(mz[order]), np.diff(scan[order])
+    close = (step <= distance) & (next_scan == 0)
+    near[at[:-1][close]] = True
+    near[at[1:][close]] = True
     return near
-
-
-def _parts(scan: NDArray[np.integer[Any]]) -> Iterator[slice]:
-    """Cut between scans where they come in order, as spectra do: millions of ions are not sorted at once."""
-    if (scan[1:] < scan[:-1]).any():
-        yield slice(0, scan.size)
-        return
-    start = 0
-    while start < scan.size:
-        last = min(start + PART, scan.size) - 1
-        end = int(np.searchsorted(scan, scan[last], side="right"))
-        yield slice(start, end)
-        start = end

@@ -23,6 +23,9 @@ FOOT = 0.05
 
 MASS_RANGE = (1e4, 1e9)
 
+SHOWN = 5.0
+"""Points of the plotted kernel estimate to a bandwidth."""
+
 HISTOGRAM_STEP = 1e4
 """Bins of the plotted histogram, Da."""
 
@@ -38,34 +41,75 @@ class Peak:
     high: float
 
 
-def mass_peaks(mass: FloatArray) -> list[Peak]:
-    """Find the peaks of a mass distribution.
+@dataclass(frozen=True)
+class Distribution:
+    """A mass distribution: its peaks, and what is plotted of it.
 
-    The density over ln(mass) is a Gaussian kernel estimate whose width shrinks with the number
-    of ions; a local maximum counts as a peak where it stands out of the higher of its two
-    saddles by five SD of the counts under the kernel. No ion belongs to two peaks.
+    Attributes
+    ----------
+    peaks : list of Peak
+        Ascending in mass. The share of a peak is its ions, never an area.
+    bandwidth : float
+        SD of the kernel, relative to the mass.
+    mass_da, per_da : arrays, shape (m,)
+        The kernel estimate: masses, and ions a Da there.
+    """
+
+    peaks: list[Peak]
+    bandwidth: float
+    mass_da: FloatArray
+    per_da: FloatArray
+
+    def document(self) -> dict[str, float]:
+        """Return what the diagnostics say of it."""
+        return {"bandwidth": self.bandwidth, "histogram_step_da": HISTOGRAM_STEP}
+
+    def arrays(self, mass: FloatArray) -> dict[str, NDArray[Any]]:
+        """Return what is plotted: histogram and kernel estimate."""
+        return {**histogram(mass), "mass_kde_da": self.mass_da, "mass_kde_per_da": self.per_da}
+
+
+def distribution(mass: FloatArray, bandwidth: float | None = None) -> Distribution:
+    """Estimate a mass distribution, and find its peaks.
+
+    The density over ln(mass) is a Gaussian kernel estimate; a local maximum counts as a peak where
+    it stands out of the higher of its two saddles by five SD of the counts under the kernel. No ion
+    belongs to two peaks.
 
     Parameters
     ----------
     mass : array, shape (n,)
         Da, positive.
-
-    Returns
-    -------
-    list of Peak
-        Ascending in mass. The share of a peak is its ions, never an area.
+    bandwidth : float, optional
+        SD of the kernel, relative to the mass. Default: 0.9 % at 20,000 ions, with their number to
+        the power of -1/5, within 0.5 to 3 %.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> found = mass_peaks(np.concatenate([rng.normal(3.74e6, 5e4, 600), rng.normal(5.19e6, 5e4, 400)]))
-    >>> [round(p.mass / 1e6, 1) for p in found]
-    [3.7, 5.2]
+    >>> found = distribution(np.concatenate([rng.normal(3.74e6, 5e4, 600), rng.normal(5.19e6, 5e4, 400)]))
+    >>> [round(p.mass / 1e6, 1) for p in found.peaks], round(found.bandwidth, 4)
+    ([3.7, 5.2], 0.0164)
     """
     inside = np.sort(mass[(mass > MASS_RANGE[0]) & (mass < MASS_RANGE[1])])
+    width = bandwidth or min(max(0.009 * (max(inside.size, 1) / 2e4) ** -0.2, 0.005), 0.03)
     if inside.size < 2:
-        return []
-    grid, density, noise = _density(inside)
+        return Distribution([], width, np.empty(0), np.empty(0))
+    grid, density, noise = _density(inside, width)
+    shown = slice(None, None, max(int(width / STEP / SHOWN), 1))
+    at = np.exp(grid[shown])
+    peaks = _peaks(inside, grid, density, noise)
+    return Distribution(peaks, width, at, density[shown] / (STEP * at))
+
+
+def histogram(mass: FloatArray) -> dict[str, NDArray[Any]]:
+    """Return the histogram that is plotted: edges in Da, and counts."""
+    top = min(float(np.quantile(mass, 0.999)) * 1.1, 2e7) if mass.size else HISTOGRAM_STEP
+    edges = np.arange(0.0, top + HISTOGRAM_STEP, HISTOGRAM_STEP)
+    return {"mass_edges_da": edges, "mass_counts": np.histogram(mass, edges)[0]}
+
+
+def _peaks(inside: FloatArray, grid: FloatArray, density: FloatArray, noise: float) -> list[Peak]:
     tops = _prominent(density, noise)
     found = []
     for k, top in enumerate(tops):
@@ -82,16 +126,8 @@ def mass_peaks(mass: FloatArray) -> list[Peak]:
     return found
 
 
-def histogram(mass: FloatArray) -> dict[str, NDArray[Any]]:
-    """Return the histogram that is plotted: edges in Da, and counts."""
-    top = min(float(np.quantile(mass, 0.999)) * 1.1, 2e7) if mass.size else HISTOGRAM_STEP
-    edges = np.arange(0.0, top + HISTOGRAM_STEP, HISTOGRAM_STEP)
-    return {"mass_edges_da": edges, "mass_counts": np.histogram(mass, edges)[0]}
-
-
-def _density(mass: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+def _density(mass: FloatArray, width: float) -> tuple[FloatArray, FloatArray, float]:
     """Return grid, counts under the kernel, and the variance of those a count."""
-    width = min(max(0.009 * (mass.size / 2e4) ** -0.2, 0.005), 0.03)
     logs = np.log(mass)
     reach = math.ceil(4 * width / STEP)
     low = math.floor(logs[0] / STEP) - reach

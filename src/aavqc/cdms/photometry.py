@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS, capsid_mass
+from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS
+from aavqc.cdms.expected import expected_capsid
 from aavqc.cdms.peaks import Peak
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.windows import MONOMER, Windows
@@ -48,7 +49,7 @@ def photometry_windows(
     settings : TechniqueSettings
         With ``design_length``.
     """
-    capsid = capsid_mass(settings.serotype).mean
+    capsid = expected_capsid(settings).mean
     length = settings.design_length or 0.0
     expected = {"empty": capsid, "full": capsid + NUCLEOTIDE_MASS * length}
     seen = {}

@@ -18,10 +18,12 @@ from aavqc.cdms.by_mixture import by_mixture, peaks_by_mixture
 from aavqc.cdms.charge import Charges, charges
 from aavqc.cdms.comb import by_comb
 from aavqc.cdms.drift import drifts
+from aavqc.cdms.efficiency import corrected
+from aavqc.cdms.expected import capsid_document, capsid_source
 from aavqc.cdms.funnel import Ions, select
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.noise import GIVEN_REL_SD, LEAST_NOISE, ChargeNoise
-from aavqc.cdms.peaks import Peak, histogram, mass_peaks
+from aavqc.cdms.peaks import Distribution, Peak, distribution
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.smear import unfolded_shares
 from aavqc.cdms.windows import Windows, expected_masses, windows
@@ -54,7 +56,8 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     if calibrated.charge is None:
         return _without_charges(record, calibrated.calibration, calibrated.flags)
     ions = select(record, calibrated.charge, settings)
-    peaks = mass_peaks(ions.mass)
+    spread = distribution(ions.mass, settings.bandwidth)
+    peaks = spread.peaks
     found = windows(ions.mass, settings)
     flags = [*calibrated.flags, *ions.flags, *checks.count_flags(record, ions, found)]
     flags += [f for f in (checks.scale_flag(peaks, settings),) if f is not None]
@@ -63,8 +66,11 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     warnings = list(record.remarks)
     if found is None:
         warnings.append("no design_length: no composition is computed")
-    elif settings.regulated and settings.serotype is None:
-        message = "a regulated method takes no generic capsid mass: set serotype for composition and masses"
+    elif settings.regulated and capsid_source(settings) == "generic":
+        message = (
+            "a regulated method takes no generic capsid mass: set capsid.fasta or serotype for composition "
+            "and masses"
+        )
         flags.append(Flag(id="constant_required", severity="warning", message=message))
         found = None
     counted = _methods(record, ions, peaks, found, calibrated, settings)
@@ -84,8 +90,11 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
                     "drift": drift,
                     "standards": _standards(peaks, settings),
                 },
+                "capsid": capsid_document(settings),
+                "distribution": spread.document(),
                 "peaks": _rows(ions, peaks),
                 "methods": counted.methods,
+                "efficiency": counted.efficiency,
                 "convergence": {
                     name: row["convergence"]
                     for name, row in counted.methods.items()
@@ -96,7 +105,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
         flags=flags,
         warnings=warnings,
     )
-    return Outcome([sample], ALGORITHMS, arrays=_arrays(record, ions, settings))
+    return Outcome([sample], ALGORITHMS, arrays=_arrays(record, ions, spread, settings))
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,7 @@ class _Counted:
     methods: dict[str, dict[str, Any] | None]
     noise: dict[str, Any]
     flags: list[Flag]
+    efficiency: dict[str, Any] | None = None
 
 
 def _methods(
@@ -148,15 +158,17 @@ def _methods(
     if settings.report_by == "mixture" and mixture is not None:
         at = mixture.masses
         mass_attributes = estimated_masses(at.get("empty"), at.get("full"), at.get("genome"), settings)
+    reported = corrected(attributes, settings)
     return _Counted(
-        attributes + other_material(found, int(ions.mass.size), settings) + mass_attributes,
+        reported.attributes + other_material(found, int(ions.mass.size), settings) + mass_attributes,
         {
             "window": window,
             "mixture": None if mixture is None else mixture.document(),
             "deconvolution": None if deconvolution is None else deconvolution.document(),
         },
         noise,
-        flags,
+        [*flags, *reported.flags],
+        reported.document,
     )
 
 
@@ -252,15 +264,17 @@ def _standards(peaks: Sequence[Peak], settings: TechniqueSettings) -> list[dict[
     return rows
 
 
-def _arrays(record: IonTable, ions: Ions, settings: TechniqueSettings) -> dict[str, NDArray[Any]]:
-    """Return the mass histogram, what masses are expected, and ions drawn the same on every run."""
+def _arrays(
+    record: IonTable, ions: Ions, spread: Distribution, settings: TechniqueSettings
+) -> dict[str, NDArray[Any]]:
+    """Return the mass distribution, what masses are expected, and ions drawn the same on every run."""
     n = ions.mass.size
     chosen = np.arange(n)
     if n > PLOTTED_IONS:
         rng = generator(settings.seed, record.inputs)
         chosen = np.sort(rng.choice(n, PLOTTED_IONS, replace=False))
     return {
-        **histogram(ions.mass),
+        **spread.arrays(ions.mass),
         **expected_masses(settings),
         "mz": ions.mz[chosen],
         "charge": ions.charge[chosen],

@@ -2,11 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from aavqc.documents import Document
 from aavqc.settings import Settings
+
+STOICHIOMETRY = [1.0, 1.0, 10.0]
+
+OfEachProtein = Annotated[list[Annotated[float, Field(ge=0, le=1e6)]], Field(min_length=3, max_length=3)]
+
+
+class CapsidProteins(Document):
+    """Proteins of the sample's own capsid, which win over ``serotype``.
+
+    ``capsid.fasta`` names a FASTA file with the sequence of VP1; the masses of the three proteins
+    and the sequence's hash take its place, so that a result holds no sequence and no path.
+    """
+
+    name: str | None = Field(None, description="of the sequence")
+    sha256: str | None = Field(None, description="of the sequence of VP1, upper case without line ends")
+    vp2_start: int | None = Field(None, ge=2, description="residue of VP1 at which VP2 begins")
+    vp3_start: int | None = Field(None, ge=2, description="residue of VP1 at which VP3 begins")
+    vp_masses: OfEachProtein | None = Field(None, description="of VP1, VP2, VP3, Da")
+    stoichiometry: OfEachProtein = Field(STOICHIOMETRY, description="VP1, VP2, VP3")
+
+    @model_validator(mode="after")
+    def _proteins(self) -> Self:
+        if self.vp_masses is None and self.stoichiometry != STOICHIOMETRY:
+            raise ValueError("capsid.fasta or capsid.vp_masses beside capsid.stoichiometry")
+        if self.vp_masses is not None and not self.vp_masses[0] > self.vp_masses[1] > self.vp_masses[2] > 0:
+            raise ValueError("capsid.vp_masses of VP1, VP2, VP3, each lighter than the one before")
+        if not sum(self.stoichiometry):
+            raise ValueError("a capsid.stoichiometry above 0")
+        return self
+
+
+class Efficiency(Document):
+    """Detection efficiency of each class, relative to that of empty capsids; off unless it is given."""
+
+    partial: float | None = Field(None, gt=0, le=100, description="of partial over that of empty capsids")
+    full: float | None = Field(None, gt=0, le=100)
+    overfull: float | None = Field(None, gt=0, le=100)
+    rel_sd: float | None = Field(None, ge=0, le=1, description="relative SD of each of the three")
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> Self:
+        given = [value is not None for value in (self.partial, self.full, self.overfull, self.rel_sd)]
+        if any(given) and not all(given):
+            raise ValueError("efficiency.partial, .full, .overfull and .rel_sd, all of them or none")
+        return self
 
 
 class TechniqueSettings(Settings):
@@ -24,6 +70,8 @@ class TechniqueSettings(Settings):
     standards: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="masses of standards, Da")
     sigma_z: float | None = Field(None, gt=0, le=100, description="SD of the measured charge, e")
     sigma_z_slope: float = Field(0.0, ge=0, le=0.5, description="b of sigma_z² + b² z², beside sigma_z given")
+    capsid: CapsidProteins = CapsidProteins()
+    efficiency: Efficiency = Efficiency()
     mz_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
         None, description="m/z to use, Th"
     )
@@ -32,6 +80,9 @@ class TechniqueSettings(Settings):
     )
     mass_unit: Literal["Da", "kDa", "MDa"] | None = Field(
         None, description="of masses in a list that states none, and of reported masses (MDa where not set)"
+    )
+    bandwidth: float | None = Field(
+        None, ge=5e-4, le=0.1, description="SD of the mass distribution's kernel, a fraction of the mass"
     )
     z_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
         None, description="charges to use, e"
@@ -43,6 +94,10 @@ class TechniqueSettings(Settings):
     min_s_to_n: float | None = Field(None, gt=0, description="signal to noise of the ion's peak")
     min_r_squared: float | None = Field(None, gt=0, le=1, description="of the ion's signal over time")
     min_lifetime_s: float | None = Field(None, gt=0, description="from the ion's birth to its death")
+    together: bool = Field(
+        False,
+        description="report the mean of a sample's records: those of the sample sheet, else all of the path",
+    )
     contrast_slope: float | None = Field(
         None, gt=0, description="mass photometry: contrast a kDa, instead of the instrument's calibration"
     )

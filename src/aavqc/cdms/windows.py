@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS, capsid_mass, length_bounds
+from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS, length_bounds
+from aavqc.cdms.expected import expected_capsid
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.errors import UsageError
 from aavqc.records import FloatArray
@@ -66,7 +67,7 @@ def windows(mass: FloatArray, settings: TechniqueSettings) -> Windows | None:
     lengths = length_bounds(settings)
     if lengths is None:
         return None
-    capsid = capsid_mass(settings.serotype).mean
+    capsid = expected_capsid(settings).mean
     edges = (
         MONOMER * capsid,
         *(capsid + NUCLEOTIDE_MASS * length for length in lengths),
@@ -97,5 +98,5 @@ def expected_masses(settings: TechniqueSettings) -> dict[str, FloatArray]:
     """
     if settings.design_length is None:
         return {}
-    capsid = capsid_mass(settings.serotype).mean
+    capsid = expected_capsid(settings).mean
     return {"expected_da": np.array([capsid, capsid + NUCLEOTIDE_MASS * settings.design_length])}

@@ -11,6 +11,7 @@ import typer
 from aavqc import __version__
 from aavqc.cli.analyze import register as analyze
 from aavqc.cli.batch import register as batch
+from aavqc.cli.check import register as check
 from aavqc.cli.export import register as export
 from aavqc.cli.inspect import register as inspect
 from aavqc.cli.report import register as report
@@ -33,7 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for add_commands in (batch, report, verify, sign, export, inspect, analyze, simulate, schema, selftest):
+for add_commands in (
+    batch, check, report, verify, sign, export, inspect, analyze, simulate, schema, selftest,
+):  # fmt: skip
     add_commands(app)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from aavqc.cli.batch import LinksFile, OtherResults
+from aavqc.cli.judging import LinksFile, OtherResults
 from aavqc.cli.output import LogJson, command, data_channel, printable, talk
 from aavqc.errors import EXIT_OK
 

@@ -13,9 +13,9 @@ from aavqc.attributes import Attribute
 from aavqc.ddpcr.joint import Joint, shown
 from aavqc.ddpcr.settings import TechniqueSettings
 from aavqc.ddpcr.species import Species, contiguous, species
-from aavqc.ddpcr.spread import one_sided_factor, widening
+from aavqc.ddpcr.spread import one_sided_factor
 from aavqc.documents import Flag
-from aavqc.intervals import normal_quantile
+from aavqc.intervals import normal_quantile, widening
 
 GAPS = 0.02
 """Share of species with a gap between their targets that speaks of failed detection."""

@@ -10,10 +10,7 @@ from scipy import special
 
 from aavqc.ddpcr.poisson import Vendor, copies_per_droplet, density_of, poisson_interval
 from aavqc.ddpcr.settings import IntervalMethod
-from aavqc.intervals import normal_quantile, t_quantile
-
-PRIOR = 1.0
-"""Degrees of freedom that Poisson's law itself weighs against the observed scatter."""
+from aavqc.intervals import normal_quantile, widening
 
 WIDEST = 100.0
 """Half-width of an interval of the logarithm beyond which the wells tell nothing of the number."""
@@ -216,21 +213,6 @@ def _dispersion(wells: Sequence[Exposed], value: float, units: Sequence[str]) ->
         variance[unit] = variance.get(unit, 0.0) + well.n * p * (1 - p)
     told = [unit for unit in surplus if variance[unit] > 1]
     return math.fsum(surplus[u] ** 2 / variance[u] for u in told), max(len(told) - 1, 0)
-
-
-def widening(chi2: float, freedom: int, coverage: float) -> float:
-    """Return the factor on the half-width of an interval of counts.
-
-    The variance of a unit, in Poisson's, is taken as Poisson's with 1 degree of freedom and as
-    observed with its own (in the manner of Smyth GK 2004, Stat Appl Genet Mol Biol 3:3). Student's
-    of the wells alone would be 12.7 standard errors for two wells; Poisson's alone covers nothing
-    but counting. The degrees of freedom of the quantile were set by simulation: four wells cover 97.4,
-    94.4 and 92.2 % where their variance is 1, 1.8 and 2.9 times Poisson's, at 1.25, 1.13 and 1.08 times
-    the half-width that their scatter asks for. One fewer covers 93.0 % at 2.9 times, and is 1.30 wide.
-    """
-    ratio = (PRIOR + chi2) / (PRIOR + freedom)
-    quantile = t_quantile(coverage, freedom + 3)
-    return max(quantile / normal_quantile(coverage) * math.sqrt(ratio), 1.0)
 
 
 def around(value: float, half: float) -> tuple[float, float | None]:

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aavqc.ion_columns import Growing, OfScans
 from aavqc.parsers.formats import Export
 from aavqc.parsers.ion_rows import ions_kept
-from aavqc.records import Column, IonTable, frozen
+from aavqc.records import IonTable
 
 SAMPLE = 200_000
 """Centroids in which the noise band is looked for."""
@@ -36,6 +37,9 @@ FAR, LEAST_FAR = 4.0, 1e-4
 """So many times the most frequent signal, and the share of centroids that must lie beyond: where
 there are none, what fills the band may be the ions themselves."""
 
+MOST_ROOM = 1 << 24
+"""Centroids that room is set aside for, at most: what a file declares may be anything."""
+
 LONGEST = 1e9
 """Times beyond it, in ms or s, are none."""
 
@@ -50,11 +54,14 @@ class Centroids:
     ----------
     extra : sequence of str
         Names of further columns that each scan brings.
+    expected : int
+        Centroids that are likely to come: room for them is set aside, and used as far as it is needed.
     """
 
-    def __init__(self, extra: Sequence[str] = ()) -> None:
-        self._columns = {name: _Growing(np.float32) for name in ("intensity", *extra)}
-        self._mz = _Growing(np.float64)
+    def __init__(self, extra: Sequence[str] = (), expected: int = 1 << 14) -> None:
+        room = min(max(expected, 1), MOST_ROOM)
+        self._columns = {name: Growing(np.float32, room) for name in ("intensity", *extra)}
+        self._mz = Growing(np.float64, room)
         self._waiting: list[tuple[int, Mapping[str, NDArray[Any]]]] | None = []
         self._waiting_for = SAMPLE
         self._scan: list[int] = []
@@ -99,7 +106,7 @@ class Centroids:
         if np.isfinite(injection).any() and np.isnan(injection).any():
             self._drop_unknown_injection()
             injection = np.array(self._injection_ms)
-        time = np.array(self._time_s)
+        time, ends = np.array(self._time_s), np.cumsum(self._kept, dtype=np.int64)
         facts = dict(acquisition or {})
         if self.noise_below is not None:
             facts["noise_band_below"] = round(self.noise_below, 6)
@@ -112,9 +119,11 @@ class Centroids:
             mz=self._mz.close(),
             intensity=columns.pop("intensity"),
             charge=None,
-            scan=frozen(np.repeat(np.array(self._scan, np.int32), self._kept)),
-            time_s=self._of_each_ion(time) if np.isfinite(time).all() else None,
-            injection_time_ms=None if np.isnan(injection).any() else self._of_each_ion(injection),
+            scan=OfScans(np.array(self._scan, np.int32), ends),
+            time_s=OfScans(time.astype(np.float32), ends) if np.isfinite(time).all() else None,
+            injection_time_ms=None
+            if np.isnan(injection).any()
+            else OfScans(injection.astype(np.float32), ends),
             flux_scaled=True,
             extra=columns,
             rows_read=self.read,
@@ -142,14 +151,13 @@ class Centroids:
         intensity = columns["intensity"]
         if self.noise_below is not None and mz.size:  # nearly all of a scan: the checks below see the rest
             silent = _scaled(intensity, self._factor(at)) < self.noise_below
-            if not (0 < mz.min() <= mz.max() < np.inf and intensity.min() > 0):
+            if not (_positive(mz) and intensity.min() > 0):
                 silent &= (intensity > 0) & np.isfinite(mz) & (mz > 0)
             loud = np.flatnonzero(~silent)
             self._count(NOISE, mz.size - loud.size)
             mz, columns = mz[loud], {k: v[loud] for k, v in columns.items()}
             intensity = columns["intensity"]
-        good = np.isfinite(mz) & np.isfinite(intensity) & (mz > 0) & (intensity > 0)
-        if not good.all():
+        if mz.size and not (_positive(mz) and _positive(intensity)):
             keep, dropped = ions_kept(
                 {
                     "m/z or intensity is not a finite number": ~(np.isfinite(mz) & np.isfinite(intensity)),
@@ -177,13 +185,6 @@ class Centroids:
         self._time_s = [self._time_s[i] for i in scans]
         self._injection_ms = [self._injection_ms[i] for i in scans]
         self._kept = [self._kept[i] for i in scans]
-
-    def _of_each_ion(self, of_each_scan: NDArray[np.float64]) -> Column:
-        """Repeat a scan's number for its ions; one number for all costs no memory."""
-        values = of_each_scan.astype(np.float32)
-        if values.size and (values == values[0]).all():
-            return np.broadcast_to(values[0], sum(self._kept))
-        return frozen(np.repeat(values, self._kept))
 
     def _count(self, reason: str, n: int) -> None:
         if n:
@@ -223,29 +224,11 @@ def noise_ends(signals: Sequence[NDArray[Any]]) -> float | None:
     return BAND_ENDS * mode
 
 
+def _positive(values: NDArray[Any]) -> bool:
+    """Tell whether all are finite and positive; quicker than to look at each."""
+    return bool(0 < values.min() <= values.max() < np.inf)
+
+
 def _scaled(intensity: NDArray[Any], factor: float) -> NDArray[Any]:
     with np.errstate(over="ignore"):
         return intensity * factor
-
-
-class _Growing:
-    """One column that grows in place: joining pieces at the end would hold everything twice."""
-
-    def __init__(self, dtype: Any) -> None:
-        self._values: NDArray[Any] = np.empty(1 << 14, dtype)
-        self._size = 0
-
-    def append(self, values: NDArray[Any]) -> None:
-        end = self._size + values.size
-        if end > self._values.size:
-            self._values.resize(max(end, self._values.size * 5 // 4), refcheck=False)
-        self._values[self._size : end] = values
-        self._size = end
-
-    def select(self, keep: NDArray[np.bool_]) -> None:
-        self._values = self._values[: self._size][keep]
-        self._size = self._values.size
-
-    def close(self) -> NDArray[Any]:
-        self._values.resize(self._size, refcheck=False)
-        return frozen(self._values)

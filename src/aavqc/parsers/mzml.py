@@ -30,8 +30,8 @@ _ROOT = re.compile(rb"<(?:indexed)?mzML[\s>]")
 class _Spectra:
     """Consumer of the stream of spectra: hands the centroids of MS1 on, a scan at a time."""
 
-    def __init__(self) -> None:
-        self.centroids = Centroids()
+    def __init__(self, expected: int) -> None:
+        self.centroids = Centroids(expected=expected)
         self.sizes: list[int] = []
         self.first_level = 0
         self.profile = 0
@@ -76,7 +76,7 @@ def read(export: Export) -> IonTable:
     """
     (file,) = export.files
     with _plain_file(file) as (path, declared):
-        spectra = _stream(path, file)
+        spectra = _stream(path, file, sum(length for _, length in declared))
     for (line, expected), found in zip(declared, spectra.sizes, strict=False):
         if expected != found:
             raise InputError(
@@ -120,10 +120,10 @@ def _injection_time(spectrum: Any) -> float | None:
     return value if np.isfinite(value) and value > 0 else None
 
 
-def _stream(path: Path, file: SourceFile) -> _Spectra:
+def _stream(path: Path, file: SourceFile, expected: int) -> _Spectra:
     import pyopenms
 
-    spectra = _Spectra()
+    spectra = _Spectra(expected)
     reader = pyopenms.MzMLFile()
     reader.setLogType(pyopenms.LogType.NONE)
     try:

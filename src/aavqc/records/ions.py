@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aavqc.attributes import Technique
+from aavqc.ion_columns import ScanColumn, column_at, stretches
 from aavqc.records.base import Column, FloatArray, Record
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class IonTable(Record):
     """Single ions of a charge-detection mass spectrum; all arrays have shape (n,).
+
+    ``scan``, ``time_s`` and ``injection_time_ms`` may be held once a scan, and are then unfolded each
+    time that they are asked for; :meth:`at` takes some ions' alone.
 
     Attributes
     ----------
@@ -49,9 +53,9 @@ class IonTable(Record):
     mz: FloatArray
     intensity: Column | None
     charge: FloatArray | None
-    scan: NDArray[np.integer[Any]] | None = None
-    time_s: Column | None = None
-    injection_time_ms: Column | None = None
+    scan: ScanColumn = ScanColumn()  # noqa: RUF009 - a descriptor, which dataclasses take so
+    time_s: ScanColumn = ScanColumn()  # noqa: RUF009
+    injection_time_ms: ScanColumn = ScanColumn()  # noqa: RUF009
     flux_scaled: bool = False
     multi_ion: NDArray[np.bool_] | None = None
     extra: Mapping[str, Column] = field(default_factory=dict)
@@ -59,17 +63,34 @@ class IonTable(Record):
     dropped: Mapping[str, int] = field(default_factory=dict)
     acquisition: Mapping[str, Any] = field(default_factory=dict)
 
+    def at(self, name: str, ions: slice | NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """Return a column for some of the ions, whose positions ascend; the column must be there."""
+        return column_at(self, name, ions)
+
+    def has(self, name: str) -> bool:
+        """Tell whether the file has a column."""
+        return vars(self)[name] is not None
+
+    @property
+    def scans(self) -> int:
+        """Scans that have ions."""
+        return 0 if self.scan is None else int(np.unique(self.scan).size)
+
+    def stretches(self) -> Iterator[slice]:
+        """Cut the ions into parts that end with a scan; one part where scans come in no order."""
+        return stretches(self, int(self.mz.size))
+
     def describe(self) -> dict[str, Any]:
         """Return the metadata that ``aavqc inspect`` prints."""
         columns = ("intensity", "charge", "scan", "time_s", "injection_time_ms", "multi_ion")
         facts: dict[str, Any] = {
             "ions": int(self.mz.size),
             "rows_read": self.rows_read,
-            "columns": ["mz", *(c for c in columns if getattr(self, c) is not None), *self.extra],
+            "columns": ["mz", *filter(self.has, columns), *self.extra],
             "flux_scaled": self.flux_scaled,
         }
         if self.mz.size:
             facts["mz"] = [float(self.mz.min()), float(self.mz.max())]
-        if self.scan is not None:
-            facts["scans"] = int(np.unique(self.scan).size)
+        if self.has("scan"):
+            facts["scans"] = self.scans
         return facts | dict(self.acquisition)

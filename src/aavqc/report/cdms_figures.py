@@ -135,16 +135,20 @@ def _mass_picture(sample: Sample, arrays: Arrays) -> Picture:
     ax = panels(figure, 1)[0][0]
     draw_masses(ax, sample, arrays)
     shares, edges = class_shares(sample), class_edges(sample)
+    kernel = sample.diagnostics.get("distribution") or {}
     expected = [f"{m / 1e6:.3f}" for m in arrays.get("expected_da", ())]
     what = particle_name(sample)
     caption = together(
         f"Histogram of the measured masses of {ions_used(sample):,} {what}, their noise included.",
+        f"Black line: Gaussian kernel estimate, its SD {100 * kernel['bandwidth']:.2g} % of the mass."
+        if kernel
+        else "",
         f"Dashed: class bounds at {', '.join(f'{e:.3f}' for e in edges[1:-1])} MDa." if edges else "",
         f"Dotted: expected masses of the empty capsid and of that with the designed genome, "
         f"{' and '.join(expected)} MDa."
         if expected
         else "",
-        "Line: the mixture's peaks, charge noise taken out." if edges and mixture_peaks(sample) else "",
+        "Red line: the mixture's peaks, charge noise taken out." if edges and mixture_peaks(sample) else "",
         "The legend gives percent of monomeric capsids." if shares else "",
         interval_note(shares) if shares else "",
         flag_note(sample, ["windows_biased", "classes_merged", "mass_scale", "sigma_z_inconsistent"]),
@@ -182,6 +186,9 @@ def draw_masses(ax: Axes, sample: Sample, arrays: Arrays) -> None:
             label=label,
         )
     ax.stairs(counts, edges, color=BLACK, lw=0.5)
+    if "mass_kde_da" in arrays:
+        kernel = arrays["mass_kde_per_da"] * 1e6 * float(edges[1] - edges[0])
+        ax.plot(arrays["mass_kde_da"] / 1e6, kernel, color=BLACK, lw=0.9)
     for bound in (bounds or [])[1:-1]:
         ax.axvline(bound, color=GREY, lw=0.8, ls="--", zorder=0)
     for mass in arrays.get("expected_da", ()):

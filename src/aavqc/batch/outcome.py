@@ -1,0 +1,79 @@
+"""What a batch came to: results, evaluations, errors, and the exit code of them all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aavqc.batch.outputs import Results
+from aavqc.documents import Manifest, Payload
+from aavqc.errors import EXIT_BUG, EXIT_INCOMPLETE, EXIT_INVALID, AavqcError, worst_exit
+
+if TYPE_CHECKING:
+    from aavqc.results import Evaluation
+
+
+@dataclass
+class BatchReport:
+    """What a batch did.
+
+    Attributes
+    ----------
+    out : Path
+    manifest : Manifest
+        A row for every file seen.
+    payloads : dict of str to Payload
+        By job, without inputs, diagnostics and wells: what judging needs.
+    evaluations : list of Evaluation
+        One a lot and specification.
+    errors : list of AavqcError
+        Every file or record that failed, with what was expected and found.
+    bugs : list of str
+        Tracebacks of errors that are not the input's fault.
+    kept : int
+        How many results were found finished in OUT.
+    """
+
+    out: Path
+    manifest: Manifest = field(default_factory=lambda: Manifest(files=[], problems=[]))
+    payloads: dict[str, Payload] = field(default_factory=dict)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    errors: list[AavqcError] = field(default_factory=list)
+    bugs: list[str] = field(default_factory=list)
+    kept: int = 0
+
+    @property
+    def results(self) -> Results:
+        """The whole results by job, each read from OUT when it is asked for."""
+        return Results(self.out, self.payloads)
+
+    @property
+    def exit_codes(self) -> Counter[int]:
+        """Every exit code that applies, with its count."""
+        codes: Counter[int] = Counter(e.exit_code for e in self.evaluations)
+        codes.update(e.exit_code for e in self.errors)
+        codes[EXIT_BUG] += len(self.bugs)
+        codes[EXIT_INCOMPLETE] += len(self.manifest.problems)
+        samples = [s for p in self.payloads.values() for s in p.samples if s.role == "sample"]
+        codes[EXIT_INVALID] += sum(s.status == "invalid" for s in samples)
+        return +codes
+
+    @property
+    def exit_code(self) -> int:
+        """The one that stands for all: an unreadable file never hides an OOS."""
+        return worst_exit(set(self.exit_codes))
+
+
+def light(payload: Payload, linked: bool) -> Payload:
+    """Return a result without what is large: a batch holds thousands of them.
+
+    Links compare settings and inputs; else the design length is all that judging asks for.
+    """
+    samples = [s.model_copy(update={"diagnostics": {}, "warnings": []}) for s in payload.samples]
+    if linked:
+        return payload.model_copy(update={"samples": samples, "wells": None})
+    design = {k: v for k, v in payload.method.settings.items() if k == "design_length"}
+    method = payload.method.model_copy(update={"settings": design, "parts": []})
+    return payload.model_copy(update={"samples": samples, "method": method, "inputs": [], "wells": None})
