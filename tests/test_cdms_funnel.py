@@ -68,7 +68,7 @@ def test_ions_are_selected_part_by_part_as_at_once(order: str, monkeypatch: pyte
     record = table(**fields)
     found = {}
     for part in (10_000, 60):
-        monkeypatch.setattr("aavqc.ion_columns.PART", part)
+        monkeypatch.setattr("aavqc.records.ion_columns.PART", part)
         charge = charges(record, settings).charge
         assert charge is not None
         found[part] = select(record, charge, settings)

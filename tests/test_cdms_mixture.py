@@ -112,7 +112,7 @@ def test_each_step_of_the_climb_gains_likelihood() -> None:
     mass = rng.normal(np.repeat([3.74e6, 5.19e6], [600, 400]), 6e4)
     nodes, bounds = capsid_shape(47.6e3), [3.2e6, 4.5e6, 6.5e6]
     points = gather(mass, np.full(1000, 3.6e4), float(nodes[:, 2].min()))
-    given = problem(points, nodes, cell_edges(bounds, 6e4), False)
+    given = problem(points, nodes, cell_edges(bounds, 6e4, 1000), False)
     cells = given.edges.size - 1
     state = State(np.full(2, 0.3), np.array([3.9e6, 5.0e6]), np.zeros(2), np.full(cells, 0.4 / cells))
     rising = []
@@ -220,7 +220,7 @@ def test_the_places_of_peaks_are_as_uncertain_as_they_scatter() -> None:
         empty = capsids.anchor
         assert empty is not None
         found.append(capsids.mixture.state.location[empty])
-        locations = class_shares(capsids.mixture, capsids.edges, 0.03, 0.0, empty).locations
+        locations = class_shares(capsids.mixture, capsids.told, capsids.edges, 0.03, 0.0, empty).locations
         told.append(np.sqrt(locations[empty, empty]))
     # an SD of twelve values is good to 21 %
     assert float(np.mean(told)) == pytest.approx(float(np.std(found, ddof=1)), rel=3 * 0.21)

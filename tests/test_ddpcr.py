@@ -232,7 +232,7 @@ def test_titer_from_counts_by_hand() -> None:
     assert (titer.unit, titer.scope, titer.coverage) == ("vg/mL", "run", 0.95)
     # Poisson's half-width, by Student's quantile of 4 degrees of freedom and the scatter of two wells
     chi2 = 2 * 100**2 / (15000 * 0.34 * 0.66)
-    factor = 2.776445 / 1.959964 * math.sqrt((1 + chi2) / 2)
+    factor = 3.182446 / 1.959964 * math.sqrt((1 + chi2) / 2)
     _, upper = poisson_interval(10200, 30000)
     assert upper is not None
     half = factor * math.log(upper / -math.log(1 - 0.34))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from scipy import special
 
@@ -11,6 +12,7 @@ PRIOR = 1.0
 """Degrees of freedom that the law of counting itself weighs against the observed scatter."""
 
 
+@lru_cache(maxsize=64)
 def normal_quantile(coverage: float) -> float:
     """Return z for a two-sided interval.
 
@@ -22,6 +24,7 @@ def normal_quantile(coverage: float) -> float:
     return float(special.ndtri(0.5 + coverage / 2))
 
 
+@lru_cache(maxsize=1024)
 def t_quantile(coverage: float, df: float) -> float:
     """Return Student's t for a two-sided interval with ``df`` degrees of freedom.
 
@@ -102,19 +105,29 @@ def goodman(counts: Sequence[int], coverage: float = 0.95) -> list[tuple[float, 
     return found
 
 
-def widening(chi2: float, freedom: int, coverage: float, borrowed: int = 3) -> float:
-    """Return the factor on the half-width of an interval of counts, by the scatter between units.
+def widening(
+    chi2: float, freedom: int, coverage: float, borrowed: int, expected: float = 1.0, weight: float = 0.0
+) -> float:
+    """Return the factor on the half-width of an interval of counts by the scatter between units, 1 at least.
 
-    Units are wells, preparations or runs; ``chi2`` is of their values about the mean, by the variance
-    that counting gives each. The variance of a unit, in that of counting, is taken as counting's with
-    1 degree of freedom and as observed with its own (in the manner of Smyth GK 2004, Stat Appl Genet Mol
-    Biol 3:3). Student's of the units alone would be 12.7 standard errors for two; counting alone covers
-    nothing but counting. The degrees of freedom of the quantile, ``borrowed`` beside the scatter's own, were
-    set by simulation. 3, for wells: four cover 97.4, 94.4 and 92.2 % where their variance is 1, 1.8 and 2.9
-    times Poisson's, at 1.25, 1.13 and 1.08 times the half-width that their scatter asks for; with 2 they
-    cover 93.0 % at 2.9 times, and are 1.30 wide. 1, for runs, which may scatter far beyond counting: three
-    cover 98.8, 94.6 and 92.2 % where it is 1, 3 and 6 times, at 1.55, 1.32 and 1.25 times that half-width.
+    The variance of a unit, in that of counting, is taken as counting's with 1 degree of freedom, as
+    observed with its own, and as others lead to expect with theirs (in the manner of Smyth GK 2004, Stat
+    Appl Genet Mol Biol 3:3). Student's of the units alone would be 12.7 standard errors for two; counting
+    alone covers nothing but counting.
+
+    Parameters
+    ----------
+    chi2 : float
+        Of the units' values about their mean, by the variance that counting gives each.
+    freedom : int
+        Its degrees of freedom.
+    coverage : float
+    borrowed : int
+        Degrees of freedom of the quantile beside those observed: scatter is never below counting's. What
+        a number of them covers is where it is chosen.
+    expected, weight : float
+        Variance that others lead to expect, in that of counting, and its degrees of freedom.
     """
-    ratio = (PRIOR + chi2) / (PRIOR + freedom)
-    quantile = t_quantile(coverage, freedom + borrowed)
+    ratio = (PRIOR + weight * expected + chi2) / (PRIOR + weight + freedom)
+    quantile = t_quantile(coverage, freedom + borrowed + weight)
     return max(quantile / normal_quantile(coverage) * math.sqrt(ratio), 1.0)

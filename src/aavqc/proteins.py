@@ -44,7 +44,7 @@ def read_sequence(path: Path) -> dict[str, str]:
     """
     name: str | None = None
     parts: list[str] = []
-    for number, line in enumerate(read_text(path, path.name).splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         text = line.strip()
         if text.startswith(">"):
             if name is not None:

@@ -74,7 +74,7 @@ def by_mixture(
     if found.anchor is not None:
         off = found.mixture.state.location[found.anchor] / expected_capsid(settings).mean - 1
     shares = class_shares(
-        found.mixture, found.edges, found.noise.rel_sd, math.hypot(scale, off), found.anchor
+        found.mixture, found.told, found.edges, found.noise.rel_sd, math.hypot(scale, off), found.anchor
     )
     rows = {}
     for j, name in enumerate(CLASSES):

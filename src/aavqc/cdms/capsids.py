@@ -18,7 +18,8 @@ from aavqc.cdms.noise import (
     agreed,
     noise_of_peak,
 )
-from aavqc.cdms.prior import ChargeLine, charge_line, informed
+from aavqc.cdms.noise_fit import Seen, learned
+from aavqc.cdms.prior import ChargeLine, Witnessed
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.shape import capsid_shape
 from aavqc.records import FloatArray
@@ -36,6 +37,10 @@ NOISE_CLEAR = 2.0
 
 NOISE_ROUNDS, NOISE_SETTLED = 8, 0.01
 """Rounds in which the noise is read off the peak, and the relative change at which it has settled."""
+
+
+SEARCHES, MOVED = 3, 0.5
+"""Peaks are looked for again, so often at most, where the noise moved by more than so many SD."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Capsids:
     noise: ChargeNoise
     seen: ChargeNoise | None
     line: ChargeLine | None
+    told: Witnessed
 
 
 def fit_capsids(
@@ -100,19 +106,30 @@ def fit_capsids(
         if seen is None or abs(seen.constant / tried.constant - 1) < NOISE_SETTLED:
             break
     used = given or seen or assumed
-    own_sd = used.at(charge) * mass / charge
-    anchor, bounds, line = None, edges, None
-    for most in (0, MOST_PEAKS):
-        members = [found.owned(k) for k in range(found.state.share.size) if found.state.share[k] > 0]
-        line = charge_line(mass, charge, used.at(charge), members, capsid.sd)
-        best, sd = (mass, own_sd) if line is None else informed(mass, charge, used.at(charge), line)
-        start = found.state.location.tolist()
-        found = _fitted(best, sd, nodes, bounds, start, most, CLEAR)
+    ions = Seen(mass, charge, (edges[0], edges[-1]), capsid.sd)
+    anchor, bounds = None, edges
+    start = found.state.location.tolist()
+    line = ions.line(used, found)
+    told = ions.told(used, line)
+    for most in (0, *(MOST_PEAKS,) * SEARCHES):
+        found = fit_mixture(
+            told.mass, told.sd, nodes, bounds.tolist(), start, further_width=OTHER_LENGTHS, most_peaks=most
+        )
         anchor = _anchor(found, capsid.mean)
         if anchor is not None:
             bounds = edges.copy()
             bounds[1:-1] += found.state.location[anchor] - capsid.mean
-    return Capsids(found, bounds, anchor, used, seen, line)
+        before = used
+        if most:
+            top = learned(ions, found, told, used, line, fixed=given is not None or seen is None)
+            found, told, used, line = top.mixture, top.told, top.noise, top.line
+            if abs(used.constant / before.constant - 1) < MOVED * used.rel_sd:
+                break
+        else:
+            line = ions.line(used, found)
+            told = ions.told(used, line)
+        start = found.state.location[: len(start)].tolist()
+    return Capsids(found, bounds, anchor, used, seen, line, told)
 
 
 def _fitted(

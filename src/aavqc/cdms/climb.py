@@ -58,7 +58,7 @@ class _Move:
     gain: float
 
 
-def climb(given: Problem, start: State, most: int = STEPS) -> Climb:
+def climb(given: Problem, start: State, most: int = STEPS, first: int = FIRST_STEPS) -> Climb:
     """Climb to the maximum of the likelihood near a start; the likelihood never falls.
 
     References
@@ -66,7 +66,7 @@ def climb(given: Problem, start: State, most: int = STEPS) -> Climb:
     Berndt EK, Hall BH, Hall RE, Hausman JA (1974) Ann Econ Soc Meas 3:653 (curvature from scores).
     Kim Y, Carbonetto P, Stephens M, Anitescu M (2020) J Comput Graph Stat 29:261 (shares).
     """
-    state, likelihood, steps = _expectations(given, start.scaled(), min(FIRST_STEPS, most))
+    state, likelihood, steps = _expectations(given, start.scaled(), min(first, most))
     while steps < most:
         move = _ascent(given, state, slopes(given, state))
         steps += 1

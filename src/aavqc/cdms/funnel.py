@@ -13,8 +13,8 @@ from aavqc.cdms.neighbours import crowded
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.errors import UsageError
-from aavqc.ion_columns import Growing
 from aavqc.records import FloatArray, IonTable
+from aavqc.records.ion_columns import Growing
 
 PROTON_MASS = 1.007276467
 """Mass of a charge carrier, Da."""

@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aavqc.cdms.climb import Climb, climb
+from aavqc.cdms.climb import STEPS, Climb, climb
 from aavqc.cdms.em import Problem, State, cell_edges, peaks_at, problem, shape_variance, slopes
-from aavqc.cdms.points import gather
+from aavqc.cdms.points import gather, moved
 from aavqc.records import FloatArray
 
 CLEAR, BESIDE = 4.0, 2.0
 """Cells nearer than this to a peak of the start, or to an added one, in SD of the blur, are empty: they
 can't be told from it."""
+
+INNER = 2.0
 
 TRIED = 3
 """Places for a further peak that are tried each time; the best after a few steps is followed."""
@@ -43,11 +45,14 @@ class Mixture:
     climb : Climb
     bic : tuple of (peaks, BIC)
         Of each number of peaks tried, in the order tried.
+    further_width : float or None
+        SD with which peaks were added.
     """
 
     given: Problem
     climb: Climb
     bic: tuple[tuple[int, float], ...]
+    further_width: float | None
 
     @property
     def state(self) -> State:
@@ -59,6 +64,14 @@ class Mixture:
         at = slopes(self.given, self.state)
         part = at.density[:, k] * self.state.share[k] / at.total
         return np.asarray(part[self.given.points.of])
+
+    def refitted(self, mass: FloatArray, sd: FloatArray, width2: FloatArray, most: int = STEPS) -> Mixture:
+        """Climb on with other masses and errors of the same ions and other widths; nothing is added."""
+        given = self.given
+        points = moved(given.points, mass, sd)
+        again = problem(points, given.nodes, given.edges, given.free_width)
+        top = climb(again, replace(self.state, width2=width2), most, first=1)
+        return replace(self, given=again, climb=replace(top, steps=self.climb.steps + top.steps))
 
 
 def fit_mixture(
@@ -101,7 +114,7 @@ def fit_mixture(
     """
     blur = math.sqrt(shape_variance(nodes) + float(np.median(sd)) ** 2)
     points = gather(mass, sd, float(nodes[:, 2].min()))
-    given = problem(points, nodes, cell_edges(bounds, blur), further_width is None)
+    given = problem(points, nodes, cell_edges(bounds, blur, points.ions), further_width is None)
     k, c = len(start), given.edges.size - 1
     width2 = np.zeros(k) if further_width is not None else np.full(k, (0.03 * np.array(start)) ** 2)
     state = State(np.full(k, 0.8 / k), np.array(start, float), width2, np.full(c, 0.2 / c))
@@ -115,15 +128,29 @@ def fit_mixture(
         if tried[-1][1] >= tried[-2][1]:
             break
         found = trial
-    return Mixture(given, found, tuple(tried))
+    if most_peaks > k:
+        found = climb(given, _opened(given, found.state, bounds))
+    return Mixture(given, found, tuple(tried), further_width)
 
 
 def _cleared(given: Problem, state: State, first: int, clear: float) -> State:
     """Empty the cells that can't be told from a peak; give every other one a chance."""
-    limit = np.where(np.arange(state.share.size) < first, clear, BESIDE)
-    reach = limit * np.sqrt(given.blur**2 + state.width2)
-    near = (np.abs(given.centres[:, None] - state.location) < reach).any(axis=1)
+    blur = np.sqrt(given.blur**2 + state.width2)
+    away = np.abs(given.centres[:, None] - state.location) / blur
+    between = (given.centres > state.location[:first].min()) & (given.centres < state.location[:first].max())
+    limit = np.full(away.shape, BESIDE)
+    limit[:, :first] = np.where(between, min(INNER, clear), clear)[:, None]
+    near = (away < limit).any(axis=1)
     return replace(state, cells=np.where(near, 0.0, np.maximum(state.cells, 1e-4))).scaled()
+
+
+def _opened(given: Problem, state: State, bounds: Sequence[float]) -> State:
+    """Let cells come near where no peak was found between two bounds: what is there is in no peak."""
+    at, blur = np.searchsorted(bounds, given.centres), np.sqrt(given.blur**2 + state.width2)
+    alone = ~np.isin(at, np.searchsorted(bounds, state.location))
+    near = (np.abs(given.centres[:, None] - state.location) < BESIDE * blur).any(axis=1)
+    least = np.where(alone & ~near, 1e-4, 0.0)
+    return replace(state, cells=np.maximum(state.cells, least)).scaled()
 
 
 def _bic(given: Problem, found: Climb) -> float:

@@ -77,6 +77,18 @@ def gather(mass: FloatArray, sd: FloatArray, least_variance: float) -> Points:
     key = (above / step).astype(np.int64) * (MOST_GROUPS + 1) + (spread / apart).astype(np.int64)
     held = np.bincount(key) > 0
     of = (np.cumsum(held) - 1)[key]
+    return _points(of, mass, variance)
+
+
+def moved(points: Points, mass: FloatArray, sd: FloatArray) -> Points:
+    """Return the same points after a small change of the ions' masses and errors.
+
+    Whoever compares likelihoods needs it: ions that change their point would make them jump.
+    """
+    return _points(points.of, mass, sd**2)
+
+
+def _points(of: NDArray[np.int64], mass: FloatArray, variance: FloatArray) -> Points:
     weight = np.bincount(of).astype(np.float64)
     return Points(
         as_input(np.bincount(of, mass) / weight),

@@ -25,6 +25,26 @@ class ChargeLine:
     spread: float
 
 
+@dataclass(frozen=True)
+class Witnessed:
+    """Masses by charge and m/z together, and how they hang on the variances of the two.
+
+    Attributes
+    ----------
+    mass, sd : arrays, shape (n,)
+        Da.
+    moved, wider, agree : arrays, shape (h, n)
+        Derivatives of the mass, of its variance, and of the log-likelihood that both witnesses
+        agree: in the relative variance of the measured charge, and of the charges about the line.
+    """
+
+    mass: FloatArray
+    sd: FloatArray
+    moved: FloatArray
+    wider: FloatArray
+    agree: FloatArray
+
+
 def charge_line(
     mass: FloatArray, charge: FloatArray, sigma_z: FloatArray, members: list[FloatArray], shape_sd: float
 ) -> ChargeLine | None:
@@ -57,16 +77,32 @@ def charge_line(
     return ChargeLine(intercept, slope, spread) if sound else None
 
 
-def informed(
-    mass: FloatArray, charge: FloatArray, sigma_z: FloatArray, line: ChargeLine
-) -> tuple[FloatArray, FloatArray]:
-    """Return masses and their SD from the measured charge and the line together, in Da."""
+def witnessed(
+    mass: FloatArray, charge: FloatArray, sigma_z: FloatArray, line: ChargeLine | None
+) -> Witnessed:
+    """Return masses and their errors from the measured charge and the line together.
+
+    Parameters
+    ----------
+    mass, charge, sigma_z : arrays, shape (n,)
+        By the measured charge alone (Da, e), and its SD.
+    line : ChargeLine or None
+        None: the measured charge has no other witness.
+    """
     mz = mass / charge
+    own = (sigma_z * mz) ** 2
+    if line is None:
+        none = np.zeros((1, mass.size))
+        return Witnessed(mass, np.sqrt(own), none, own[None, :], none)
     steep = 1 / mz - line.slope
-    other, other_sd = line.intercept / steep, line.spread / steep
-    own_sd = sigma_z * mz
-    trust = other_sd**2 / (other_sd**2 + own_sd**2)
-    best, sd = trust * mass + (1 - trust) * other, np.sqrt(trust) * own_sd
+    apart, other = mass - line.intercept / steep, (line.spread / steep) ** 2
+    both = own + other
+    trust = other / both
+    best, variance = mass - (1 - trust) * apart, trust * own
     # a mass M spreads its charges over d(m/z) = m/z² dz / M: the likelihood has M as a factor,
     # which moves its maximum
-    return best + sd**2 / best, sd
+    shift = variance / best
+    wider = np.stack([trust**2 * own, (1 - trust) ** 2 * other])
+    moved = trust * (1 - trust) * apart * np.array([[-1.0], [1.0]])
+    agree = 0.5 * (apart**2 / both - 1) * np.stack([1 - trust, trust]) + moved / best
+    return Witnessed(best + shift, np.sqrt(variance), moved + wider / best, wider, agree)

@@ -15,7 +15,9 @@ from aavqc.documents import Flag, Sample, plain
 from aavqc.intervals import normal_quantile, t_quantile, widening
 
 BORROWED = 1
-"""Degrees of freedom beside those of the scatter: see :func:`aavqc.intervals.widening`."""
+"""Degrees of freedom beside those of the scatter (:func:`aavqc.intervals.widening`), by simulation: runs may
+scatter far beyond counting. Three cover 98.8, 94.6 and 92.2 % where they scatter 1, 3 and 6 times as much,
+at 1.55, 1.32 and 1.25 times the half-width that this asks for."""
 
 DIFFER = 1e-3
 """Replicates that scatter as much by counting alone in fewer cases than this are flagged."""

@@ -9,27 +9,20 @@ counting alone, makes an interval.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-from aavqc.cdms.em import State, problem, slopes
+from aavqc.cdms.em import State, problem
+from aavqc.cdms.information import Basis, basis, noisy_covariance
 from aavqc.cdms.mixture import Mixture
+from aavqc.cdms.prior import Witnessed
 from aavqc.kernels import as_input
-from aavqc.kernels.mixture import information
 from aavqc.records import FloatArray
-
-WIDTH_REL_SD = 0.5
-"""Relative SD of the width of a peak of mixed lengths, beside the shape's."""
 
 LEAST_WIDTH = 10e3
 """Da by which the membership of a peak near a bound passes from one class to the next."""
-
-NUDGE = 1e-3
-"""Relative step of numerical derivatives."""
-
 
 @dataclass(frozen=True)
 class Shares:
@@ -52,18 +45,13 @@ class Shares:
     locations: FloatArray
 
 
-@dataclass(frozen=True)
-class _Scores:
-    """Densities of components, derivatives in the other parameters, and the density in all."""
-
-    density: FloatArray
-    others: FloatArray
-    total: FloatArray
-    prior: FloatArray
-
-
 def class_shares(
-    found: Mixture, edges: FloatArray, noise_rel_sd: float, scale_rel_sd: float, anchor: int | None
+    found: Mixture,
+    told: Witnessed,
+    edges: FloatArray,
+    noise_rel_sd: float,
+    scale_rel_sd: float,
+    anchor: int | None,
 ) -> Shares:
     """Return the shares between mass bounds, and how well they are known.
 
@@ -84,14 +72,11 @@ def class_shares(
     Shares
     """
     state = found.state
-    some = np.flatnonzero(state.cells > 1e-7)
+    at = basis(found, told)
     inside, slope = _membership(state, edges)
-    owner = np.clip(np.searchsorted(edges, found.given.centres[some], side="right") - 1, 0, 3)
+    owner = np.clip(np.searchsorted(edges, found.given.centres[at.some], side="right") - 1, 0, 3)
     member = np.vstack([inside, np.eye(4)[owner]])
-    weight = np.concatenate([state.share, state.cells[some]])
-    weight = weight / weight.sum()
-    value = weight @ member
-    scores = _scores(found, some, noise_rel_sd)
+    value = at.share @ member
     moved = slope * state.share[:, None]
     reference = 0.0
     by_location = moved.copy()
@@ -99,21 +84,20 @@ def class_shares(
         by_location[anchor] -= moved.sum(axis=0)
         reference = float(state.location[anchor])
     unit = found.given.blur
-    rest = np.zeros((scores.others.shape[1] - len(moved), 4))
+    rest = np.zeros((len(moved) + len(told.agree), 4))
     gradient = np.vstack([member - value, by_location * unit, rest])
-    columns = np.hstack([scores.density, scores.others]) / scores.total[:, None]
-    known = _covariance(columns, found.given.points.weight, scores.prior)
+    known, _ = noisy_covariance(at.information(), len(told.agree), noise_rel_sd)
     by_scale = (state.location - reference) @ moved - _flow(found, edges, reference)
     covariance = gradient.T @ known @ gradient + scale_rel_sd**2 * np.outer(by_scale, by_scale)
     ions = found.given.points.ions
     least = value * (1 - value) / ions
     covariance[np.diag_indices(4)] = np.maximum(covariance.diagonal(), least)
-    blank = np.array([_blank_sd(found, scores, weight, member[:, j], edges[j : j + 2]) for j in range(4)])
+    blank = np.array([_blank_sd(at, noise_rel_sd, member[:, j], edges[j : j + 2]) for j in range(4)])
     for j in np.flatnonzero(value * ions < 1):  # not seen: its neighbour may hold it
         beside = max((i for i in (j - 1, j + 1) if 0 <= i < 4), key=lambda i: value[i])
         swap = np.eye(4)[j] - np.eye(4)[beside]
         covariance = covariance + blank[j] ** 2 * np.outer(swap, swap)
-    k, c = len(moved), len(weight)
+    k, c = len(moved), len(member)
     return Shares(value, covariance, blank, unit**2 * known[c : c + k, c : c + k])
 
 
@@ -125,7 +109,9 @@ def effective_interval(value: float, variance: float, n: int, z: float) -> tuple
     >>> [round(x, 4) for x in effective_interval(0.3, 0.3 * 0.7 / 1000, 1000, 1.959964)]
     [0.2724, 0.3291]
     """
-    p = min(max(value, 1 / n), 1 - 1 / n)
+    # at a share below its own SD the variance is that of a share of one SD, not of next to none
+    least = max(1 / n, min(math.sqrt(variance), 0.5))
+    p = min(max(value, least), 1 - least)
     size = min(p * (1 - p) / variance, float(n)) if variance > 0 else float(n)
     q = z * z / size
     centre, half = (value + q / 2) / (1 + q), math.sqrt(value * (1 - value) * q + q * q / 4) / (1 + q)
@@ -155,65 +141,21 @@ def _flow(found: Mixture, edges: FloatArray, reference: float) -> FloatArray:
     return -gain
 
 
-def _scores(found: Mixture, some: NDArray[np.int64], noise_rel_sd: float) -> _Scores:
-    given, state = found.given, found.state
-    k = state.share.size
-    at = slopes(given, state)
-    noisier = replace(given.points, variance=given.points.variance * (1 + NUDGE) ** 2)
-    louder = slopes(problem(noisier, given.nodes, given.edges, given.free_width), state)
-    by_noise = (louder.total - at.total) / NUDGE
-    by_width = (2 * state.width2 * at.by_width2).sum(axis=1)
-    prior = np.zeros(2 * k + some.size + 2)
-    prior[-2:] = 1 / max(noise_rel_sd, 1e-3) ** 2, 1 / WIDTH_REL_SD**2
-    return _Scores(
-        np.hstack([at.density[:, :k], at.density[:, k + some]]),
-        # locations in units of the blur: numbers of one size, so that none is taken for nothing
-        np.column_stack([given.blur * at.by_location, by_noise, by_width]),
-        at.total,
-        prior,
-    )
-
-
-def _covariance(columns: FloatArray, weight: FloatArray, prior: FloatArray) -> FloatArray:
-    """Return the inverse of the information in scores."""
-    gradient, known = np.empty(prior.size), np.empty((prior.size, prior.size))
-    information(as_input(columns), as_input(weight), gradient, known)
-    known += np.diag(prior)
-    diagonal = known.diagonal()
-    told = diagonal > 1e-12 * diagonal.max()  # of the others the ions say nothing: no peak is there
-    scale = np.sqrt(diagonal[told])
-    scaled = known[np.ix_(told, told)] / np.outer(scale, scale)
-    covariance = np.zeros(known.shape)
-    covariance[np.ix_(told, told)] = np.linalg.inv(scaled + 1e-9 * np.eye(scale.size)) / np.outer(
-        scale, scale
-    )
-    return covariance
-
-
-def _blank_sd(
-    found: Mixture, scores: _Scores, weight: FloatArray, member: FloatArray, bounds: FloatArray
-) -> float:
+def _blank_sd(at: Basis, noise_rel_sd: float, member: FloatArray, bounds: FloatArray) -> float:
     """Return the SD of a class's share in ions that have none of it.
 
     The information is what ions drawn from the fit without the class would have: each ion counts
     by the ratio of its density there to that in the fit.
     """
-    here, k = member > 0.5, scores.others.shape[1] - 2
-    share = float(weight[here].sum())
+    here, given = member > 0.5, at.found.given
+    share = float(at.share[here].sum())
     if share > 0:
-        stand_in = scores.density[:, here] @ weight[here] / share
+        stand_in = at.density[:, here] @ at.share[here] / share
     else:
-        edges = as_input(bounds)
-        stand_in = problem(found.given.points, found.given.nodes, edges, False).cells[:, 0]
-    without = np.maximum(scores.total - share * stand_in, 1e-9 * scores.total)
-    keep = np.concatenate([~here, ~here[:k], [True, True]])
-    columns = np.hstack([scores.density, scores.others])[:, keep]
-    columns = np.column_stack([columns, stand_in]) / without[:, None]
-    prior = np.append(scores.prior[keep], 0.0)
-    weight_of = found.given.points.weight
-    counted = weight_of * without / scores.total
-    variance = max(float(_covariance(columns, counted, prior)[-1, -1]), 0.0)
-    missing = max(float((weight_of * (1 - stand_in / scores.total)).sum()), 0.0)
+        stand_in = problem(given.points, given.nodes, as_input(bounds), False).cells[:, 0]
+    known, _ = noisy_covariance(at.information(here, stand_in), len(at.told.agree), noise_rel_sd)
+    missing = max(float((given.points.weight * (1 - stand_in / at.total)).sum()), 0.0)
+    variance = max(float(known[0, 0]), 0.0)
     return _one_sided_sd(variance, missing)
 
 

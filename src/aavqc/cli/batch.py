@@ -26,14 +26,13 @@ def demo(
 ) -> int:
     """Run the example lot end to end: exports, results, evaluation."""
     import shutil
-    from importlib.resources import as_file, files
+
+    from aavqc.example import carried
 
     target = Path(out)
-    beside_sources = Path(__file__).parents[3] / "data"  # of an editable install
-    for name, to in (("example_lot", "lot"), ("specifications", "specifications")):
-        with as_file(files("aavqc") / f"_{name}") as carried:
-            source = carried if carried.is_dir() else beside_sources / name
-            shutil.copytree(source, target / to, dirs_exist_ok=True)
+    with carried("example_lot") as lot, carried("specifications") as specifications:
+        shutil.copytree(lot, target / "lot", dirs_exist_ok=True)
+        shutil.copytree(specifications, target / "specifications", dirs_exist_ok=True)
     talk(f"the example lot is in {target / 'lot'}")
     with data_channel() as channel, where_jobs_run(0) as executor:
         report = run_batch(target / "lot", target / "results", executor=executor)

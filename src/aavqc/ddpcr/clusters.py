@@ -79,7 +79,7 @@ def call_memberships(
             w: droplets[w] - np.array([own[w, c].threshold for c in channels[w]]) + gate for w in wells
         }
         step = max(sum(a.shape[0] for a in aligned.values()) // FITTED, 1)
-        pooled = np.concatenate(list(aligned.values()))[::step]
+        pooled = np.concatenate([a[::step] for a in aligned.values()])
         mixture = fit_clusters(pooled, gate)
         if mixture is not None:
             for well, values in aligned.items():
@@ -168,8 +168,8 @@ def _patterns(amplitude: FloatArray, gate: FloatArray) -> NDArray[np.int64]:
 def _of_call(mixture: Clusters, amplitude: FloatArray, gate: FloatArray) -> FloatArray:
     """Return the probability of the clusters that agree with the call; 0 where there is none."""
     share, _ = probabilities(mixture, amplitude)
-    pattern = _patterns(amplitude, gate)
-    found = np.zeros(amplitude.shape[0])
-    for k, own in enumerate(mixture.patterns):
-        found = np.where(pattern == own, share[:, k], found)
+    share[:, -1] = 0.0  # rain's place serves the patterns without a cluster
+    column = np.full(1 << gate.size, len(mixture.patterns))
+    column[list(mixture.patterns)] = range(len(mixture.patterns))
+    found: FloatArray = share[np.arange(share.shape[0]), column[_patterns(amplitude, gate)]]
     return found

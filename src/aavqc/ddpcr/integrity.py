@@ -11,11 +11,12 @@ import numpy as np
 
 from aavqc.attributes import Attribute
 from aavqc.ddpcr.joint import Joint, shown
+from aavqc.ddpcr.pipetting import Scatter, widening
 from aavqc.ddpcr.settings import TechniqueSettings
 from aavqc.ddpcr.species import Species, contiguous, species
 from aavqc.ddpcr.spread import one_sided_factor
 from aavqc.documents import Flag
-from aavqc.intervals import normal_quantile, widening
+from aavqc.intervals import normal_quantile
 
 GAPS = 0.02
 """Share of species with a gap between their targets that speaks of failed detection."""
@@ -90,14 +91,13 @@ def integrity(joints: Sequence[Joint], settings: TechniqueSettings) -> Integrity
         own = n * float(share @ influence**2 - (share @ influence) ** 2)
         variance += own
         chi2 += (n * float(s.density[-1] - value * s.density.sum())) ** 2 / own if own > 0 else 0.0
-    freedom = len(found) - 1
-    factor = widening(chi2, freedom, settings.coverage) if freedom else 1.0
+    factor = widening(Scatter(chi2, len(found) - 1), settings.coverage)
     sd = factor * math.sqrt(variance) / total
     shift = _shift_by_hidden(joints, settings, value)
     half = normal_quantile(settings.coverage) * sd
     half *= one_sided_factor(abs(shift) / sd, settings.coverage) if sd else 1.0
-    density = np.average([s.density for _, s in found], axis=0, weights=droplets)
-    counts = np.sum([j.counts for j, _ in found], axis=0)
+    density = np.array(droplets) @ np.array([s.density for _, s in found]) / sum(droplets)
+    counts = np.array([j.counts for j, _ in found]).sum(axis=0)
     gaps = math.fsum(float(density[t]) for t in range(1, size) if not contiguous(t))
     return Integrity(
         targets=found[0][0].targets,

@@ -71,7 +71,9 @@ def joint_counts(record: DropletPlate, well: str, counts: Sequence[WellCount]) -
     found = np.zeros(2 ** len(used), np.int64)
     if by_channel[used[0]].calls == "own":
         thresholds = np.array([by_channel[c].threshold for c in used], dtype=np.float64)
-        count_patterns(as_input(accepted_amplitudes(droplets)[:, at]), thresholds, found)
+        amplitude = accepted_amplitudes(droplets)
+        whole = at == list(range(amplitude.shape[1]))
+        count_patterns(as_input(amplitude if whole else amplitude[:, at]), thresholds, found)
     elif droplets.positive is not None:
         calls = droplets.positive[:, at][(droplets.positive >= 0).all(axis=1)].astype(np.float64)
         count_patterns(as_input(calls), np.full(len(used), 0.5), found)

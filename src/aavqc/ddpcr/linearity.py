@@ -24,7 +24,8 @@ def linearity(wells: Sequence[Used], coverage: float) -> dict[str, Any] | None:
     None for fewer than two dilutions with positive and negative droplets.
     """
     points = []
-    for factor in sorted({u.factor for u in wells if u.factor is not None}):
+    factors = sorted({u.factor for u in wells if u.factor is not None})
+    for factor in factors if len(factors) > 1 else ():
         group = [exposed(u.count) for u in wells if u.factor == factor]
         found = estimate([w for w in group if w], "wilson", coverage)
         if found is not None and found.low > 0 and found.high is not None:

@@ -16,8 +16,10 @@ from aavqc.ddpcr.flags import NO_TEMPLATE
 from aavqc.ddpcr.gate import Gate
 from aavqc.ddpcr.integrity import Integrity
 from aavqc.ddpcr.joint import Joint, joint_counts, linked_per_ul
+from aavqc.ddpcr.pipetting import Scatter
 from aavqc.ddpcr.sample import Plate, plate_integrity, sample_result
 from aavqc.ddpcr.samples import Plan, plan
+from aavqc.ddpcr.selection import Selection, selections
 from aavqc.ddpcr.settings import TechniqueSettings
 from aavqc.ddpcr.suitability import with_suitability
 from aavqc.ddpcr.wells import WellCount, count_wells, interval_of, vendor_of, well_document
@@ -27,9 +29,9 @@ from aavqc.records import DropletPlate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ALGORITHMS = ["ddpcr.poisson/2", "ddpcr.titer/3"]
-GATING = ["ddpcr.gate/3", "ddpcr.clusters/1"]
-INTEGRITY = "ddpcr.integrity/2"
+ALGORITHMS = ["ddpcr.poisson/3", "ddpcr.titer/4"]
+GATING = ["ddpcr.gate/3", "ddpcr.clusters/2"]
+INTEGRITY = "ddpcr.integrity/3"
 SURE = 0.9
 """Probability of its cluster from which on a droplet's call is clear."""
 
@@ -77,10 +79,12 @@ def analyze(
         if not any(member in by_well for c in by_well[well] for member in c.merged_from)
     }
     vendor = vendor_of(record)
+    grouped = _grouped(planned)
+    selected = [selections(group, by_well) for group in grouped]
+    scatters = [_scatter(found) for found in selected]
     arrays = _plot_arrays(record, settings, own)
     plate = Plate(
         record=record,
-        counts=by_well,
         joints=alone,
         backgrounds=backgrounds(counts, blanks),
         control=_control(alone, planned),
@@ -88,7 +92,13 @@ def analyze(
         vendor=vendor,
     )
     return Outcome(
-        samples=with_suitability([sample_result(plate, group) for group in _grouped(planned)], settings),
+        samples=with_suitability(
+            [
+                sample_result(plate, group, selected[i], scatters[:i] + scatters[i + 1 :])
+                for i, group in enumerate(grouped)
+            ],
+            settings,
+        ),
         algorithms=[*ALGORITHMS, *(GATING if own else []), *([INTEGRITY] if any(joints.values()) else [])],
         wells=[
             well_document(
@@ -130,10 +140,15 @@ def _grouped(planned: Sequence[Plan]) -> list[list[Plan]]:
     return list(groups.values())
 
 
+def _scatter(selected: Sequence[Selection]) -> Scatter:
+    """Return how much the wells of a sample scatter: by the target that tells it best, as all share them."""
+    return max((s.scatter for s in selected), key=lambda s: s.information, default=Scatter(0.0, 0))
+
+
 def _plot_arrays(
     record: DropletPlate, settings: TechniqueSettings, own: Mapping[tuple[str, str], OwnCall]
 ) -> dict[str, NDArray[Any]]:
-    """Return at most 5000 droplets a well, drawn by the seed and the input's hash.
+    """Return at most 5000 droplets a well, evenly from all of its file, from a start drawn by the seed.
 
     With the names of their channels, the vendor's calls where there are any, and the probability of
     those made here. Amplitudes in single precision: a plate of 96 wells is kept in half of the bytes.
@@ -141,13 +156,13 @@ def _plot_arrays(
     random = generator(settings.seed, record.inputs)
     arrays: dict[str, NDArray[Any]] = {}
     shown: dict[str, NDArray[np.float64]] = {}
+    limits = np.finfo(np.float32)
     for well, droplets in record.droplets.items():
         total = droplets.amplitude.shape[0]
         kept = np.arange(total)
         if total > PLOTTED:
-            kept = np.sort(random.choice(total, PLOTTED, replace=False, shuffle=False))
-        shown[well] = droplets.amplitude[kept]
-        limits = np.finfo(np.float32)
+            kept = ((np.arange(PLOTTED) + random.random()) * (total / PLOTTED)).astype(np.intp)
+        shown[well] = droplets.amplitude.take(kept, axis=0)
         arrays[f"droplets/{well}"] = np.clip(shown[well], limits.min, limits.max).astype(np.float32)
         arrays[f"channels/{well}"] = np.array(droplets.channels, dtype=np.str_)
         if droplets.positive is not None:

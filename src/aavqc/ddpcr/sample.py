@@ -8,7 +8,6 @@ from typing import Any
 
 from aavqc.attributes import Attribute
 from aavqc.ddpcr.background import Background, limits
-from aavqc.ddpcr.chain import dilution_of
 from aavqc.ddpcr.dmiqe import dmiqe
 from aavqc.ddpcr.flags import NO_TEMPLATE, flags_of, target_flags
 from aavqc.ddpcr.integrity import (
@@ -22,12 +21,11 @@ from aavqc.ddpcr.integrity import (
 )
 from aavqc.ddpcr.joint import Joint
 from aavqc.ddpcr.linearity import linearity
+from aavqc.ddpcr.pipetting import Scatter
 from aavqc.ddpcr.poisson import Vendor, copies_per_droplet
 from aavqc.ddpcr.samples import Plan
-from aavqc.ddpcr.selection import Used, cv_of, select
-from aavqc.ddpcr.spread import estimate
+from aavqc.ddpcr.selection import Selection, Used, cv_of
 from aavqc.ddpcr.titer import Outlook, per_genome_factor, preparations, titer_attributes
-from aavqc.ddpcr.wells import WellCount, exposed
 from aavqc.documents import Flag, Sample
 from aavqc.records import DropletPlate
 
@@ -36,13 +34,12 @@ from aavqc.records import DropletPlate
 class Plate:
     """What the wells of a sample are seen against.
 
-    ``counts`` and ``joints`` are those of the whole plate, by well; ``backgrounds`` those without
-    template, by target; ``control`` is the integrity of its linear intact control; ``unclear`` is, by
-    well, the share of droplets whose call is not sure.
+    ``joints`` are those of the whole plate, by well; ``backgrounds`` those without template, by
+    target; ``control`` is the integrity of its linear intact control; ``unclear`` is, by well, the
+    share of droplets whose call is not sure.
     """
 
     record: DropletPlate
-    counts: Mapping[str, Sequence[WellCount]]
     joints: Mapping[str, Sequence[Joint]]
     backgrounds: Mapping[str, Background]
     control: Integrity | None
@@ -50,7 +47,9 @@ class Plate:
     vendor: Vendor
 
 
-def sample_result(plate: Plate, plans: Sequence[Plan]) -> Sample:
+def sample_result(
+    plate: Plate, plans: Sequence[Plan], selected: Sequence[Selection], others: Sequence[Scatter]
+) -> Sample:
     """Return one sample: its attributes by target, diagnostics and flags.
 
     Parameters
@@ -58,8 +57,12 @@ def sample_result(plate: Plate, plans: Sequence[Plan]) -> Sample:
     plate : Plate
     plans : sequence of Plan
         The parts of one sample of one lot in one role; they may differ in dilution.
+    selected : sequence of Selection
+        Of each target.
+    others : sequence of Scatter
+        Of the plate's other samples.
     """
-    pool = _pool(plans, plate.counts)
+    pool = [u for s in selected for u in s.wells]
     role, row = plans[0].role, plans[0].row
     rows = [p.row for p in plans if p.row is not None]
     template = role not in NO_TEMPLATE
@@ -67,13 +70,12 @@ def sample_result(plate: Plate, plans: Sequence[Plan]) -> Sample:
     attributes: list[Attribute] = []
     diagnostics: dict[str, Any] = {}
     table = []
-    for target in [t for _, t in sorted({(u.count.channel, u.count.target) for u in pool})]:
-        wells = [u for u in pool if u.count.target == target]
-        kept, rejected = select(wells)
-        outlook = Outlook(plate.backgrounds.get(target, Background()), plate.vendor)
-        attributes += titer_attributes(target, kept, template, outlook)
-        diagnostics[target] = _diagnostics(kept, outlook) | {"rejected": [asdict(r) for r in rejected]}
-        table.append(dmiqe(target, wells, diagnostics[target], outlook.background, plate.record))
+    for found in selected:
+        target = found.target
+        outlook = Outlook(plate.backgrounds.get(target, Background()), plate.vendor, others)
+        attributes += titer_attributes(target, found.kept, template, outlook)
+        diagnostics[target] = _diagnostics(found, outlook)
+        table.append(dmiqe(target, found.wells, diagnostics[target], outlook.background, plate.record))
         flags += target_flags(target, diagnostics[target], template)
     untold = _without_titer(pool) if template else []
     warnings = [*plate.record.remarks, *untold]
@@ -132,21 +134,6 @@ def _integrity_attributes(
     return attributes
 
 
-def _pool(plans: Sequence[Plan], counts: Mapping[str, Sequence[WellCount]]) -> list[Used]:
-    """Return the sample's counts; a merged row only where none of its members is on the plate."""
-    return [
-        Used(
-            count,
-            part,
-            dilution_of(part.settings, part.row.dilution_rel_sd if part.row else None, count.chain),
-        )
-        for part in plans
-        for well in part.wells
-        for count in counts.get(well, ())
-        if not any(member in counts for member in count.merged_from)
-    ]
-
-
 def _allowed(plans: Sequence[Plan]) -> int:
     return plans[0].settings.max_ntc_positives
 
@@ -184,12 +171,11 @@ def _disagreement(attributes: Sequence[Attribute]) -> list[Flag]:
     ]
 
 
-def _diagnostics(kept: Sequence[Used], outlook: Outlook) -> dict[str, Any]:
-    """Return pooled counts, scatter, limits and linearity of the wells that count."""
+def _diagnostics(found: Selection, outlook: Outlook) -> dict[str, Any]:
+    """Return pooled counts, scatter, limits and linearity of the wells that count, and why others do not."""
+    kept = found.kept
     n, k = sum(u.count.accepted or 0 for u in kept), sum(u.count.positives or 0 for u in kept)
     coverage = kept[0].plan.settings.coverage if kept else 0.95
-    wells = [w for u in kept if (w := exposed(u.count, u.factor or 1.0))]
-    found = estimate(wells, "wilson", coverage)
     scatter = cv_of(kept)
     volume_cv = kept[0].plan.settings.volume_cv if kept else 0.0
     density = copies_per_droplet(k, n, volume_cv)
@@ -201,14 +187,15 @@ def _diagnostics(kept: Sequence[Used], outlook: Outlook) -> dict[str, Any]:
         "lambda": density,
         "lambda_max": max((d for u in kept if (d := u.count.copies_per_droplet) is not None), default=None),
         "cv_percent": None if scatter is None else 100 * scatter,
-        "dispersion": found.dispersion if found else None,
-        "dispersion_p": found.p_value if found else None,
+        "dispersion": found.scatter.dispersion,
+        "dispersion_p": found.scatter.p_value,
         "preparations": preparations(kept),
         "volume_bias_percent": 50 * volume_cv**2 * density if density else None,
         "dilution": asdict(dilution) if dilution else None,
         "limits": asdict(limits(outlook.background, n)),
         "linearity": linearity(kept, coverage) if kept else None,
         "gate": next((asdict(u.count.own.gate) for u in kept if u.count.own), None),
+        "rejected": [asdict(r) for r in found.rejected],
     }
 
 

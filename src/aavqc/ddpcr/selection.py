@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aavqc.ddpcr.chain import Dilution
+from aavqc.ddpcr.chain import Dilution, dilution_of
+from aavqc.ddpcr.pipetting import Scatter
 from aavqc.ddpcr.samples import Plan
-from aavqc.ddpcr.wells import FEWEST, WellCount
+from aavqc.ddpcr.spread import scatter_of
+from aavqc.ddpcr.wells import FEWEST, WellCount, exposed
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,43 @@ class Rejected:
 
     well: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The wells of one sample and target: all, those that count, the others, and how those scatter."""
+
+    target: str
+    wells: Sequence[Used]
+    kept: Sequence[Used]
+    rejected: Sequence[Rejected]
+    scatter: Scatter
+
+
+def selections(plans: Sequence[Plan], counts: Mapping[str, Sequence[WellCount]]) -> list[Selection]:
+    """Return the selection of each target of a sample, by channel.
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+        The parts of one sample.
+    counts : mapping of str to sequence of WellCount
+        By well. A merged row counts only where none of its members is on the plate.
+    """
+    by_target: dict[tuple[str, str], list[Used]] = {}
+    for part in plans:
+        row_rel_sd = part.row.dilution_rel_sd if part.row else None
+        for count in (c for well in part.wells for c in counts.get(well, ())):
+            if not any(member in counts for member in count.merged_from):
+                used = Used(count, part, dilution_of(part.settings, row_rel_sd, count.chain))
+                by_target.setdefault((count.channel, count.target), []).append(used)
+    found = []
+    for target in dict.fromkeys(target for _, target in sorted(by_target)):
+        wells = [u for (_, t), group in by_target.items() if t == target for u in group]
+        kept, rejected = select(wells)
+        scatter = scatter_of([w for u in kept if (w := exposed(u.count, u.factor or 1.0))])
+        found.append(Selection(target, wells, kept, rejected, scatter))
+    return found
 
 
 def select(wells: Sequence[Used]) -> tuple[list[Used], list[Rejected]]:

@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scipy import special
-
+from aavqc.ddpcr.pipetting import Scatter, widening
 from aavqc.ddpcr.poisson import Vendor, copies_per_droplet, density_of, poisson_interval
 from aavqc.ddpcr.settings import IntervalMethod
-from aavqc.intervals import normal_quantile, widening
+from aavqc.intervals import normal_quantile
 
 WIDEST = 100.0
 """Half-width of an interval of the logarithm beyond which the wells tell nothing of the number."""
@@ -49,10 +48,8 @@ class Estimate:
         There are several wells, or preparations.
     volume : float
         Copies in all droplets at unit concentration: what 1 copy amounts to is its inverse.
-    dispersion : float or None
-        Pearson's chi square between wells or preparations, by its degrees of freedom.
-    p_value : float or None
-        Of that chi square under Poisson's law.
+    scatter : Scatter
+        Between wells or preparations.
     """
 
     value: float
@@ -60,8 +57,17 @@ class Estimate:
     high: float | None
     several: bool
     volume: float
-    dispersion: float | None
-    p_value: float | None
+    scatter: Scatter
+
+    def times(self, factor: float) -> Estimate:
+        """Return the same in another unit."""
+        return replace(
+            self,
+            value=self.value * factor,
+            low=self.low * factor,
+            high=None if self.high is None else self.high * factor,
+            volume=self.volume / factor,
+        )
 
 
 def estimate(
@@ -70,6 +76,7 @@ def estimate(
     coverage: float,
     units: Sequence[str] | None = None,
     vendor: Vendor = "bio-rad",
+    others: Sequence[Scatter] = (),
 ) -> Estimate | None:
     """Estimate one concentration from wells, which may differ in dilution or volume.
 
@@ -87,6 +94,8 @@ def estimate(
         What each well belongs to, where preparations scatter: the scatter is that between units.
         Default: each well is a unit.
     vendor : {'bio-rad', 'qiacuity', 'absoluteq'}
+    others : sequence of Scatter
+        How much the wells of the plate's other samples scatter.
 
     Returns
     -------
@@ -101,19 +110,19 @@ def estimate(
     high: float | None
     value = _most_likely(wells)
     if _alike(wells):
-        exposure, scatter = wells[0].exposure, wells[0].volume_cv
-        low, high = poisson_interval(total_k, total_n, method, coverage, vendor, scatter)
+        exposure, volume_cv = wells[0].exposure, wells[0].volume_cv
+        low, high = poisson_interval(total_k, total_n, method, coverage, vendor, volume_cv)
         low, high = low / exposure, None if high is None else high / exposure
     elif total_k == 0:
         low, high = 0.0, -math.log((1 - coverage) / 2) / volume
     else:
         half = normal_quantile(coverage) / math.sqrt(_information(wells, value))
         low, high = around(value, half)
-    chi2, freedom = _dispersion(wells, value, units or [str(i) for i in range(len(wells))])
+    scatter = _scatter(wells, value, units)
     if method == "vendor_total":
         low, high = total_interval(value, (low, high), wells, coverage)
-    elif freedom and value and method != "vendor":
-        low, high = widened(value, low, high, widening(chi2, freedom, coverage))
+    elif value and method != "vendor":
+        low, high = widened(value, low, high, widening(scatter, coverage, others))
     if method not in ("vendor", "vendor_total"):
         low, high = with_hidden(low, high, wells, coverage)
     return Estimate(
@@ -122,9 +131,15 @@ def estimate(
         high=high,
         several=len(wells) > 1,
         volume=volume,
-        dispersion=chi2 / freedom if freedom else None,
-        p_value=float(special.chdtrc(freedom, chi2)) if freedom else None,
+        scatter=scatter,
     )
+
+
+def scatter_of(wells: Sequence[Exposed]) -> Scatter:
+    """Return how much wells of one concentration scatter."""
+    if not wells or sum(w.k for w in wells) == sum(w.n for w in wells):
+        return Scatter(0.0, 0)
+    return _scatter(wells, _most_likely(wells))
 
 
 def widened(
@@ -173,6 +188,10 @@ def with_hidden(
 
 def _shown(wells: Sequence[Exposed], concentration: float) -> float | None:
     """Return the concentration that would be found with the hidden droplets positive, too."""
+    if _alike(wells):
+        odds, _ = _negatives(concentration * wells[0].exposure, wells[0].volume_cv)
+        p = (1 + math.fsum(w.n * w.hidden for w in wells) / sum(w.n for w in wells)) / (1 + odds)
+        return density_of(p, wells[0].volume_cv) / wells[0].exposure if p < 1 else None
     shown = []
     for well in wells:
         odds, _ = _negatives(concentration * well.exposure, well.volume_cv)
@@ -199,20 +218,23 @@ def one_sided_factor(shift: float, coverage: float) -> float:
     return found / both
 
 
-def _dispersion(wells: Sequence[Exposed], value: float, units: Sequence[str]) -> tuple[float, int]:
-    """Return Pearson's chi square of the counts of units, and its degrees of freedom.
+def _scatter(wells: Sequence[Exposed], value: float, units: Sequence[str] | None = None) -> Scatter:
+    """Return Pearson's chi square of the counts of units, by default of wells.
 
     A unit that expects fewer than one positive or negative droplet tells nothing of scatter.
     """
     surplus: dict[str, float] = {}
     variance: dict[str, float] = {}
-    for well, unit in zip(wells, units, strict=True):
+    for well, unit in zip(wells, units or [str(i) for i in range(len(wells))], strict=True):
         odds, _ = _negatives(well.exposure * value, well.volume_cv) if value else (math.inf, 1.0)
         p = 1 / (1 + odds)
         surplus[unit] = surplus.get(unit, 0.0) + well.k - well.n * p
         variance[unit] = variance.get(unit, 0.0) + well.n * p * (1 - p)
     told = [unit for unit in surplus if variance[unit] > 1]
-    return math.fsum(surplus[u] ** 2 / variance[u] for u in told), max(len(told) - 1, 0)
+    if len(told) < 2:
+        return Scatter(0.0, 0)
+    chi2 = math.fsum(surplus[u] ** 2 / variance[u] for u in told)
+    return Scatter(chi2, len(told) - 1, _information(wells, value) / len(surplus))
 
 
 def around(value: float, half: float) -> tuple[float, float | None]:

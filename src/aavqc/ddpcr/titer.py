@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aavqc.attributes import Attribute, Qualifier, Scope
 from aavqc.ddpcr.background import Background, limits
+from aavqc.ddpcr.pipetting import Scatter
 from aavqc.ddpcr.poisson import Vendor
 from aavqc.ddpcr.selection import Used
 from aavqc.ddpcr.settings import TechniqueSettings
@@ -21,10 +22,14 @@ ITR = "itr"
 
 @dataclass(frozen=True)
 class Outlook:
-    """What the plate tells of every sample: the background of a target, and whose formulas apply."""
+    """What the plate tells of a sample.
+
+    The background of a target, whose formulas apply, and how much the wells of other samples scatter.
+    """
 
     background: Background
     vendor: Vendor
+    others: Sequence[Scatter] = ()
 
 
 def titer_attributes(target: str, kept: Sequence[Used], template: bool, outlook: Outlook) -> list[Attribute]:
@@ -47,15 +52,17 @@ def titer_attributes(target: str, kept: Sequence[Used], template: bool, outlook:
     if not kept:
         return []
     settings = kept[0].plan.settings
-    found = []
+    found, reaction = [], None
     if len({u.factor for u in kept}) == 1:
-        reaction = _estimate(kept, [1.0] * len(kept), outlook.vendor)
+        reaction = _estimate(kept, [1.0] * len(kept), outlook)
         if reaction:
             shared = normal_quantile(settings.coverage) * settings.volume_rel_sd
             found.append(_attribute("concentration", "copies/µL", target, reaction, shared, kept, outlook))
     if template and per_genome_factor(target, settings) is not None and None not in {u.factor for u in kept}:
         scale = [_scale(target, u) for u in kept]
-        titer = _estimate(kept, scale, outlook.vendor)
+        titer = (
+            reaction.times(scale[0]) if reaction and len(set(scale)) == 1 else _estimate(kept, scale, outlook)
+        )
         if titer:
             rel_sd = [settings.volume_rel_sd, max(u.dilution.rel_sd for u in kept if u.dilution)]
             if len(preparations(kept)) == 1:
@@ -95,12 +102,18 @@ def _scale(target: str, used: Used) -> float:
     return UL_PER_ML * (used.factor or 1.0) * (factor or 1.0)
 
 
-def _estimate(kept: Sequence[Used], scale: Sequence[float], vendor: Vendor) -> Estimate | None:
+def _estimate(kept: Sequence[Used], scale: Sequence[float], outlook: Outlook) -> Estimate | None:
     settings = kept[0].plan.settings
     wells = [(exposed(u.count, s), u) for u, s in zip(kept, scale, strict=True)]
     several = len(preparations(kept)) > 1
-    units = [_preparation(u) if several else str(i) for i, (w, u) in enumerate(wells) if w]
-    return estimate([w for w, _ in wells if w], settings.interval, settings.coverage, units, vendor)
+    return estimate(
+        [w for w, _ in wells if w],
+        settings.interval,
+        settings.coverage,
+        [_preparation(u) for w, u in wells if w] if several else None,
+        outlook.vendor,
+        () if several else outlook.others,
+    )
 
 
 def _attribute(

@@ -29,7 +29,7 @@ def memberships(
     amplitude : array, shape (n, channels)
     means : array, shape (clusters, channels)
     precisions : array, shape (clusters, channels, channels)
-        Inverse covariances.
+        Inverse covariances; of each pair of channels the one below the diagonal is used.
     log_weights : array, shape (clusters,)
         Logarithm of the weight times the Gaussian's norm.
     log_rain : float
@@ -43,19 +43,18 @@ def memberships(
         Log-likelihood.
     """
     clusters, channels = means.shape
-    total = 0.0
+    total, product = 0.0, 1.0
     for i in range(amplitude.shape[0]):
         highest = log_rain
         out[i, clusters] = log_rain
         for k in range(clusters):
             distance = 0.0
             for a in range(channels):
-                for b in range(channels):
-                    distance += (
-                        (amplitude[i, a] - means[k, a])
-                        * precisions[k, a, b]
-                        * (amplitude[i, b] - means[k, b])
-                    )
+                off = amplitude[i, a] - means[k, a]
+                inner = 0.5 * precisions[k, a, a] * off
+                for b in range(a):
+                    inner += precisions[k, a, b] * (amplitude[i, b] - means[k, b])
+                distance += 2.0 * off * inner
             value = log_weights[k] - 0.5 * distance
             out[i, k] = value
             highest = max(highest, value)
@@ -66,5 +65,9 @@ def memberships(
             norm += out[i, k]
         for k in range(clusters + 1):
             out[i, k] /= norm
-        total += highest + math.log(norm)
-    return total
+        total += highest
+        product *= norm
+        if product > 1e100:  # one logarithm for many droplets
+            total += math.log(product)
+            product = 1.0
+    return total + math.log(product)

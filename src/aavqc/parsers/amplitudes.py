@@ -127,13 +127,14 @@ def _numbers(data: bytes, header: _Header, name: str) -> tuple[FloatArray, NDArr
     """Read amplitudes and calls at once; look closer only where that fails."""
     from aavqc.kernels.decimals import read_droplets
 
-    lines = (data.count(b"\n") or data.count(b"\r")) + 1
+    text = np.frombuffer(data, np.uint8)
+    lines = int(np.count_nonzero(text == ord("\n")) or np.count_nonzero(text == ord("\r"))) + 1
     amplitude = np.empty((lines, len(header.channels)))
     calls = np.empty((lines, len(header.calls)), np.int8)
     ends = itertools.islice(_END.finditer(data), header.line - 1, header.line)
     start = next((end.end() for end in ends), len(data))
     highest = max(_CLUSTERS) if header.clusters else 1
-    read = read_droplets(np.frombuffer(data, np.uint8), start, highest, amplitude, calls)
+    read = read_droplets(text, start, highest, amplitude, calls)
     if read < 0:  # an exponent, a call of -1, a fault
         return _closer(unix_lines(decode(data, name)), header, name)
     return amplitude[:read], calls[:read]

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aavqc.ion_columns import Growing, OfScans
 from aavqc.parsers.formats import Export
 from aavqc.parsers.ion_rows import ions_kept
 from aavqc.records import IonTable
+from aavqc.records.ion_columns import Growing, OfScans
 
 SAMPLE = 200_000
 """Centroids in which the noise band is looked for."""

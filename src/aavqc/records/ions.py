@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aavqc.attributes import Technique
 from aavqc.ion_columns import ScanColumn, column_at, stretches
 from aavqc.records.base import Column, FloatArray, Record
+from aavqc.records.ion_columns import ScanColumn, column_at, stretches
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
