@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aavqc.attributes import Technique
-from aavqc.ion_columns import ScanColumn, column_at, stretches
 from aavqc.records.base import Column, FloatArray, Record
 from aavqc.records.ion_columns import ScanColumn, column_at, stretches
 
