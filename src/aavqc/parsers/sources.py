@@ -73,8 +73,8 @@ class SourceFile:
         POSIX path relative to what the user named.
     sha256, size
         Of the bytes as stored (a gzip is hashed folded).
-    head : bytes
-        The first bytes of the content, unfolded.
+    folded_head : bytes
+        The first bytes of the content, kept deflated: a batch holds those of thousands of files.
     path : Path or None
         Where it lies on disk; with ``member`` the path of the zip that holds it.
     member : str or None
@@ -89,13 +89,18 @@ class SourceFile:
     name: str
     sha256: str
     size: int
-    head: bytes
+    folded_head: bytes
     path: Path | None = None
     member: str | None = None
     data: bytes | None = None
     gzipped: bool = False
     workbook: bool = False
     encoding: str | None = None
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes of the content, unfolded."""
+        return zlib.decompress(self.folded_head)
 
     @property
     def input(self) -> InputFile:
@@ -324,7 +329,7 @@ def _describe(
         name=name,
         sha256=sha256,
         size=size,
-        head=head,
+        folded_head=_folded(head),
         path=path,
         member=member,
         data=data,
@@ -335,20 +340,24 @@ def _describe(
             stored = stream.read()
         if is_workbook(stored):
             object.__setattr__(file, "workbook", True)
-            object.__setattr__(file, "head", _unfold_workbook(stored, name)[:HEAD])
+            object.__setattr__(file, "folded_head", _folded(_unfold_workbook(stored, name)[:HEAD]))
     if not ascii_only and size <= MAX_UNFOLDED and (is_utf16(head) or not is_binary(head)):
         with _open_raw(name, path, member, data) as stream:
             encoding = _encoding(stream.read())
         object.__setattr__(file, "encoding", encoding)
         if encoding == UTF16:
-            object.__setattr__(file, "head", file.read()[:HEAD])
+            object.__setattr__(file, "folded_head", _folded(file.read()[:HEAD]))
     if gzipped:
         try:
             with file.open() as stream:
-                object.__setattr__(file, "head", stream.read(HEAD))
+                object.__setattr__(file, "folded_head", _folded(stream.read(HEAD)))
         except _UNREADABLE as error:
             raise InputError("no readable gzip", file=name, found=str(error)) from error
     return file
+
+
+def _folded(head: bytes) -> bytes:
+    return zlib.compress(head, 1)
 
 
 def _encoding(data: bytes) -> str | None:
