@@ -24,6 +24,8 @@ class Lot:
     overfull: float = 5500.0
     scale: float = 1.0
     drift: float = 0.0
+    sigma_z_slope: float = 0.0
+    full: float = 4700.0
 
 
 def draw(lot: Lot, seed: int) -> IonTable:
@@ -32,7 +34,7 @@ def draw(lot: Lot, seed: int) -> IonTable:
     kind = rng.choice(4, lot.ions, p=lot.shares)
     length = np.select(
         [kind == 1, kind == 2, kind == 3],
-        [rng.uniform(*lot.partial, lot.ions), 4700.0, lot.overfull],
+        [rng.uniform(*lot.partial, lot.ions), lot.full, lot.overfull],
         0.0,
     )
     subunits = rng.multinomial(60, [1 / 12, 1 / 12, 10 / 12], lot.ions)
@@ -41,7 +43,8 @@ def draw(lot: Lot, seed: int) -> IonTable:
     charge = np.rint(rng.normal(mean, 0.022 * mean))
     mz = mass / charge * (1 + rng.normal(0, 8.5e-5, lot.ions))
     time = np.arange(lot.ions) / lot.ions
-    seen = (charge + rng.normal(0, lot.sigma_z, lot.ions)) * lot.scale * (1 + lot.drift * time)
+    noise = np.hypot(lot.sigma_z, lot.sigma_z_slope * charge)
+    seen = (charge + rng.normal(0, noise)) * lot.scale * (1 + lot.drift * time)
     return table(mz + 1.007276467, seen * SLOPE, time=time)
 
 

@@ -84,6 +84,42 @@ def test_own_proteins_win_over_the_serotype_and_stay_in_the_result(tmp_path: Pat
     assert not [f for f in analyze(record, **known).samples[0].flags if f.id == "mass_scale"]
 
 
+GENOME = "ACGT" * 1000 + "G" * 700
+
+
+def test_a_genomes_sequence_gives_its_length_and_its_mass(tmp_path: Path) -> None:
+    """Reference: A 313.207, T 304.193, G 329.206, C 289.182, water 18.015; sodium 329.92 of 308.95."""
+    path = fasta(tmp_path, f">vector\n{GENOME}\n")
+    record = draw(Lot((0.5, 0.0, 0.5, 0.0), 4000), 1)
+    known = {"charge_slope": 112_100.0, "serotype": "AAV2", "sigma_z": 1.0}
+    result = analyze(record, **{**known, "genome.fasta": path})
+    mass = 1000 * (313.207 + 304.193 + 329.206 + 289.182) + 700 * 329.206 + 18.015
+    genome = result.samples[0].diagnostics["genome"]
+    assert genome["source"] == "sequence"
+    assert genome["length_nt"] == 4700
+    assert genome["mass_da"] == pytest.approx(mass, abs=0.01)
+    assert genome["mass_with_sodium_da"] == pytest.approx(mass * 329.92 / 308.95)
+    stated = result.payload.method.settings
+    assert stated["design_length"] == 4700
+    assert stated["genome"]["sha256"] == hashlib.sha256(GENOME.encode()).hexdigest()
+    assert GENOME[:40] not in json.dumps(stated)
+    assert build(TechniqueSettings, stated).model_dump() == stated
+    # lengths count these nucleotides: one weighs 0.9 % more than one of any DNA
+    plain = analyze(record, design_length=4700, **known)
+    assert plain.samples[0].diagnostics["genome"]["source"] == "length"
+    assert plain.samples[0].diagnostics["genome"]["mass_da"] == pytest.approx(4700 * 308.95)
+    ratio = plain.attributes["packaged_length"].value / result.attributes["packaged_length"].value
+    assert ratio == pytest.approx(mass / 4700 / 308.95, rel=2e-3)
+
+
+def test_a_genome_of_another_length_than_the_design_is_refused(tmp_path: Path) -> None:
+    path = fasta(tmp_path, f">vector\n{GENOME}\n")
+    with pytest.raises(UsageError, match="4700 nt"):
+        build(TechniqueSettings, {"genome.fasta": path, "design_length": 4600})
+    with pytest.raises(InputError, match="A, C, G or T"):
+        build(TechniqueSettings, {"genome.fasta": fasta(tmp_path, ">x\nACGTN\n")})
+
+
 def test_a_result_holds_masses_and_hash_and_neither_path_nor_sequence(tmp_path: Path) -> None:
     path = fasta(tmp_path, f">own\n{VP1}\n")
     record = draw(Lot((0.5, 0.0, 0.5, 0.0), 200), 1)

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from aavqc.analysis import read
+from aavqc.cdms.charge import charges
+from aavqc.cdms.funnel import select
+from aavqc.cdms.settings import TechniqueSettings
 from aavqc.errors import InputError
 from aavqc.parsers.centroids import noise_ends
 from aavqc.records import FloatArray, IonTable
@@ -86,6 +89,43 @@ def test_every_encoding_gives_the_same_ions(tmp_path: Path, options: dict[str, b
     assert np.allclose(record.intensity, signal, rtol=1e-3)
     assert record.scan is not None
     assert np.bincount(record.scan).tolist() == [0, 40, 40, 40, 40, 40]
+
+
+def test_selected_ions_are_those_of_a_plain_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole file in memory and plain columns, against scans at a time: the same numbers, bit by bit."""
+    import pyopenms
+
+    monkeypatch.setattr("aavqc.records.ion_columns.PART", 100)
+    rng = np.random.default_rng(8)
+    lists = [(rng.uniform(9_000, 41_000, n), rng.uniform(2e2, 4e4, n)) for n in rng.integers(0, 60, 40)]
+    path = write(tmp_path / "a.mzML", [(*ions, float(rng.uniform(20, 200))) for ions in lists])
+    experiment = pyopenms.MSExperiment()
+    pyopenms.MzMLFile().load(str(path), experiment)
+    mz, intensity, scan, injection = [], [], [], []
+    for number, spectrum in enumerate(experiment):
+        peaks = spectrum.get_peaks()
+        mz.append(peaks[0])
+        intensity.append(peaks[1])
+        scan.append(np.full(peaks[0].size, number))
+        ms = spectrum.getAcquisitionInfo()[0].getMetaValue("MS:1000927")
+        injection.append(np.full(peaks[0].size, ms, np.float32))
+    whole, scans = np.concatenate(mz), np.concatenate(scan)
+    z = np.concatenate(intensity).astype(np.float64) * (np.concatenate(injection) / 1000) / 10.0
+    apart = np.abs(whole[:, None] - whole[None, :])
+    apart[(scans[:, None] != scans[None, :]) | (z < 10)[:, None] | (z < 10)[None, :]] = np.inf
+    np.fill_diagonal(apart, np.inf)
+    kept = (apart.min(axis=1) > 20.0) & (whole >= 15_000) & (whole <= 40_000) & (z >= 10)
+    settings = TechniqueSettings(charge_slope=10.0, mz_range=[15_000, 40_000], neighbour_distance=20.0)
+    record = table(path)
+    charge = charges(record, settings).charge
+    assert charge is not None
+    found = select(record, charge, settings)
+    assert 100 < found.mz.size < whole.size
+    assert found.index.tolist() == np.flatnonzero(kept).tolist()
+    assert found.mz.tolist() == whole[kept].tolist()
+    assert found.charge.tolist() == z[kept].tolist()
+    assert found.mass.tolist() == (z[kept] * (whole[kept] - 1.007276467)).tolist()
+    assert record.at("scan", found.index).tolist() == (scans[kept] + 1).tolist()
 
 
 def test_an_index_that_lies_is_not_trusted(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from aavqc.cdms.replicates import mean_of_replicates
 from aavqc.documents import Sample
 from aavqc.errors import UsageError
 from aavqc.intervals import wilson
+from aavqc.report.cdms_figures import cdms_figures
 from cdms_lists import Lot, draw
 
 AAV = {"charge_slope": 112_100.0, "serotype": "AAV2", "design_length": 4700, "sigma_z": 1.0}
@@ -92,6 +93,12 @@ def test_a_scale_that_all_share_gets_no_better_by_repetition(folder: Path, apart
     for name in ("mass_empty", "mass_full", "genome_mass"):
         halves = [(a.ci_high - a.ci_low) / 2 for a in (s.attribute_set[name] for s in apart.samples[:3])]
         assert (mean[name].ci_high - mean[name].ci_low) / 2 >= np.mean(halves)
+
+
+def test_figures_of_a_mean_say_what_they_can_not_show(folder: Path) -> None:
+    result = analyze(folder, samples=folder / "samples.csv", together=True, **AAV)
+    pictures = cdms_figures(result.samples[0], {})
+    assert {"Ions by m/z and charge", "Distribution of masses"} <= {p.title for p in pictures}
 
 
 def test_an_invalid_replicate_is_left_out_and_said(tmp_path: Path) -> None:

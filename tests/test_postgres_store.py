@@ -19,21 +19,14 @@ from aavqc.documents import Manifest, canonical
 from aavqc.errors import InputError, UsageError
 from aavqc.store import Anchor, Store, migrations
 from postgres_server import PASSWORD, Server
+from test_verify_out import small_lot
 
 TABLES = ("exports", "results", "attributes", "verdicts", "methods", "specifications")
 
 
 @pytest.fixture(scope="module")
 def lot(example_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The plate of the example lot, its method and its specification."""
-    folder = tmp_path_factory.mktemp("postgres") / "lot"
-    shutil.copytree(example_lot / "ddpcr", folder / "ddpcr")
-    for name in ("method_ddpcr.toml", "specification.toml"):
-        shutil.copy(example_lot / name, folder)
-    head, *rows = (example_lot / "samples.csv").read_text().splitlines()
-    kept = [row for row in rows if row.startswith("ddpcr")]
-    (folder / "samples.csv").write_text("\n".join([head, *kept]) + "\n")
-    return folder
+    return small_lot(example_lot, tmp_path_factory.mktemp("postgres"))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 import aavqc
-from aavqc.batch import run
+from aavqc.batch import BatchReport
 from aavqc.cli import app
 from aavqc.documents import Document
 from aavqc.results import Certificate, Specification
@@ -25,8 +25,8 @@ EXAMPLES = sorted(p for p in SPECIFICATIONS.iterdir() if p.suffix in (".toml", "
 
 
 @pytest.fixture(scope="module")
-def out(example_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run(example_lot, tmp_path_factory.mktemp("examples") / "out").out
+def out(example_batch: BatchReport) -> Path:
+    return example_batch.out
 
 
 def check(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:

@@ -16,19 +16,12 @@ from aavqc.batch import BatchReport, run
 from aavqc.documents import canonical
 from aavqc.errors import InputError, UsageError
 from aavqc.store import Store, migrations, tables
+from test_verify_out import small_lot
 
 
 @pytest.fixture(scope="module")
 def lot(example_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("store") / "lot"
-    folder.mkdir()
-    shutil.copytree(example_lot / "ddpcr", folder / "ddpcr")
-    for name in ("method_ddpcr.toml", "specification.toml"):
-        shutil.copy(example_lot / name, folder)
-    head, *rows = (example_lot / "samples.csv").read_text().splitlines()
-    kept = [row for row in rows if row.startswith("ddpcr")]
-    (folder / "samples.csv").write_text("\n".join([head, *kept]) + "\n")
-    return folder
+    return small_lot(example_lot, tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ DEFAULT_METHODS: dict[Technique, str] = {"auc": "aav-sv", "cdms": "aav-cdms", "d
 
 SAMPLE_FACTS = (
     "serotype", "design_length", "genome_form", "dilution_factor", "density", "viscosity", "solvent",
-    "buffer", "calibration", "run_date", "capsid",
+    "buffer", "calibration", "run_date", "capsid", "genome",
 )  # fmt: skip
 """Settings that describe a sample or the instrument's state, not a method: a sample sheet may state
 them in any case."""

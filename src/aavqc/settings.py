@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from aavqc.documents import Document
 from aavqc.errors import SpecificationError, UsageError, nearest
-from aavqc.proteins import read_sequence, weighed
+from aavqc.sequences import read_genome, read_protein, weighed
 from aavqc.textfiles import read_toml
 
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
@@ -135,13 +135,18 @@ def _include_calibration(data: dict[str, Any], cls: type[BaseModel], path: Path)
             raise error.in_file(path.name) from None
 
 
-def _include_sequence(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
-    data.setdefault("capsid", {}).update(read_sequence(path))
+def _include_protein(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
+    data.setdefault("capsid", {}).update(read_protein(path))
+
+
+def _include_genome(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
+    data["genome"] = read_genome(path)
 
 
 DOCUMENTS: dict[str, Callable[[dict[str, Any], type[BaseModel], Path], None]] = {
     "calibration.file": _include_calibration,
-    "capsid.fasta": _include_sequence,
+    "capsid.fasta": _include_protein,
+    "genome.fasta": _include_genome,
 }
 """Settings that name a file: its content takes their place, so that a result holds it."""
 

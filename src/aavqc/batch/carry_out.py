@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -15,23 +16,28 @@ from aavqc.errors import InputError, UsageError
 
 
 def carry_out(
-    jobs: Sequence[Job],
+    jobs: deque[Job],
     changing: frozenset[Path],
     recorder: Recorder,
     executor: Executor | None,
     memory: int | None,
 ) -> Iterator[Done]:
-    """Refuse what is still being written, keep what is finished, run the rest."""
-    waiting = {job.export.name: job for job in jobs}
-    for job in jobs:
+    """Refuse what is still being written, keep what is finished, run the rest; ``jobs`` is emptied."""
+    waiting: dict[str, Job] = {}
+    while jobs:
+        job = jobs.popleft()
         moving = next((f.name for f in job.export.files if f.path in changing), None)
-        if moving is not None:
+        if moving is None:
+            waiting[job.export.name] = job
+        else:
             error = InputError("still being written", file=moving, hint="run the batch again later")
-            yield Done(waiting.pop(job.export.name).export.name, error=error)
+            yield Done(job.export.name, error=error)
     for done in finished(recorder, waiting.values()):
         del waiting[done.record]
         yield done
-    for ended in run_all(list(waiting.values()), executor, memory):
+    jobs.extend(waiting.values())
+    waiting.clear()
+    for ended in run_all(jobs, executor, memory):
         yield from _saved(ended, recorder)
 
 

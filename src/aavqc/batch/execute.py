@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import ExitStack
 from functools import cache
@@ -32,13 +32,14 @@ under way."""
 
 
 def run_all(
-    jobs: Sequence[Job], executor: Executor | None, memory: int | None = None
+    waiting: deque[Job], executor: Executor | None, memory: int | None = None
 ) -> Iterator[list[Done]]:
     """Run jobs, and yield what became of them: those together that can be saved together.
 
     Parameters
     ----------
-    jobs : sequence of Job
+    waiting : deque of Job
+        Emptied on the way.
     executor : Executor, optional
         Default: one after the other in this process.
     memory : int, optional
@@ -51,12 +52,12 @@ def run_all(
     beside the executor: what dies there too is given up, and the rest goes on.
     """
     if executor is None:
-        yield from _in_turn(jobs)
+        yield from _in_turn(waiting)
         return
-    _warm(jobs)
+    _warm(waiting)
     budget = memory or _half_of_memory()
     most = 2 * int(getattr(executor, "workers", SOME_WORKERS))
-    waiting, flying, taken = deque(jobs), dict[Future[Done], Job](), 0
+    flying, taken = dict[Future[Done], Job](), 0
     ended: list[Done] = []
     with ExitStack() as stack:
         lone = cache(lambda: stack.enter_context(local_pool(1)))
@@ -82,10 +83,10 @@ def run_all(
                 yield [_alone(job, lone())]
 
 
-def _in_turn(jobs: Iterable[Job]) -> Iterator[list[Done]]:
+def _in_turn(waiting: deque[Job]) -> Iterator[list[Done]]:
     ended, since = list[Done](), time.monotonic()
-    for job in jobs:
-        ended.append(run_job(job))
+    while waiting:
+        ended.append(run_job(waiting.popleft()))
         if time.monotonic() - since >= HOLD_S:
             yield ended
             ended, since = [], time.monotonic()
@@ -114,7 +115,7 @@ def _alone(job: Job, executor: Executor) -> Done:
     return Done(job.export.name, error=error)
 
 
-def _warm(jobs: Sequence[Job]) -> None:
+def _warm(jobs: Iterable[Job]) -> None:
     """Compile the kernels of scans once where several workers would."""
     scans = [job for job in jobs if job.export.technique == "auc" and job.export.format != SAVED.name]
     if len(scans) > 1:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aavqc.attributes import Technique
 from aavqc.batch.outputs import Results
-from aavqc.documents import Manifest, Payload
+from aavqc.documents import Manifest, MethodUsed, Payload
 from aavqc.errors import EXIT_BUG, EXIT_INCOMPLETE, EXIT_INVALID, AavqcError, worst_exit
 
 if TYPE_CHECKING:
@@ -74,6 +76,13 @@ def light(payload: Payload, linked: bool) -> Payload:
     samples = [s.model_copy(update={"diagnostics": {}, "warnings": []}) for s in payload.samples]
     if linked:
         return payload.model_copy(update={"samples": samples, "wells": None})
-    design = {k: v for k, v in payload.method.settings.items() if k == "design_length"}
-    method = payload.method.model_copy(update={"settings": design, "parts": []})
+    used = payload.method
+    method = _light_method(used.name, used.version, used.technique, used.settings.get("design_length"))
     return payload.model_copy(update={"samples": samples, "method": method, "inputs": [], "wells": None})
+
+
+@cache
+def _light_method(name: str, version: str, technique: Technique, design_length: float | None) -> MethodUsed:
+    """Return the one method for all results of it."""
+    settings = {} if design_length is None else {"design_length": design_length}
+    return MethodUsed(name=name, version=version, technique=technique, settings=settings)

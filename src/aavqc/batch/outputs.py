@@ -89,7 +89,7 @@ def _written(
 def write_outputs(
     out: Path,
     manifest: Manifest,
-    lines: Iterable[tuple[tuple[str, ...], str]],
+    lines: Iterable[tuple[tuple[str, ...], bytes]],
     evaluations: Sequence[Evaluation],
 ) -> None:
     """Write evaluations, tables and, last, the manifest."""
@@ -97,9 +97,8 @@ def write_outputs(
     for evaluation in evaluations:
         verdicts += verdict_rows(evaluation)
         write_bytes(out / lot_file(evaluation, evaluations), canonical(evaluation) + b"\n")
-    ordered = sorted(lines, key=itemgetter(0))  # stable: the attributes of a sample keep their order
-    table = csv_line(RESULT_COLUMNS) + "".join(line for _, line in ordered)
-    write_bytes(out / "results.csv", table.encode())
+    ordered = [line for _, line in sorted(lines, key=itemgetter(0))]
+    write_bytes(out / "results.csv", b"".join([csv_line(RESULT_COLUMNS).encode(), *ordered]))
     write_bytes(out / "verdicts.csv", to_csv(VERDICT_COLUMNS, verdicts).encode())
     write_bytes(out / "manifest.json", canonical(manifest) + b"\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -24,7 +25,7 @@ from aavqc.batch.tables import result_lines
 from aavqc.documents import Method
 from aavqc.errors import InputError, UsageError
 from aavqc.logs import fields
-from aavqc.parsers import survey
+from aavqc.parsers import Survey, survey
 from aavqc.results import Links, load_results
 from aavqc.sheet import assign
 
@@ -104,7 +105,10 @@ def run(
         changing = still_changing(folder)
         found = survey(folder, known=known)
         assignment = assign(plan.rows, found.exports, folder, plan.sheet)
-        jobs = jobs_of(plan, found, assignment, actor, reason)
+        waiting = deque(jobs_of(plan, found, assignment, actor, reason))
+        problems, total = assignment.problems, len(waiting)
+        found = Survey([], found.files)
+        del assignment  # a job is forgotten as it ends: there may be thousands
 
         recorder = Recorder.begin(
             out,
@@ -112,7 +116,7 @@ def run(
             store=store,
             actor=actor,
             reason=reason,
-            regulated=any(regulated(job) for job in jobs),
+            regulated=any(map(regulated, waiting)),
             details={
                 "sample_sheet": file_hash(plan.sheet) if plan.rows else None,
                 "other": [file_hash(Path(path)) for path in other],
@@ -120,10 +124,10 @@ def run(
             },
         )
         report = BatchReport(out)
-        lines: list[tuple[tuple[str, ...], str]] = []
+        lines: list[tuple[tuple[str, ...], bytes]] = []
         job_of: dict[str, str] = {}
         failed: dict[str, str] = {}
-        for n, done in enumerate(carry_out(jobs, changing, recorder, place, memory), start=1):
+        for n, done in enumerate(carry_out(waiting, changing, recorder, place, memory), start=1):
             if done.document is not None:
                 payload = done.document.payload
                 job_of[done.record] = done.job
@@ -136,11 +140,11 @@ def run(
             else:
                 failed[done.record] = "a bug ended the analysis"
                 report.bugs.append(done.bug or "")
-            _log_end(done, job_of.get(done.record), n, len(jobs))
+            _log_end(done, job_of.get(done.record), n, total)
             if on_done is not None:
-                on_done(done, n, len(jobs))
+                on_done(done, n, total)
         report.errors += [row.error for row in found.failures if row.error is not None]
-        if not found.exports and not report.errors:
+        if not total and not report.errors:
             report.errors.append(nothing_found(found, folder))
         report.errors.sort(key=str)
         report.payloads = dict(sorted(report.payloads.items()))
@@ -153,7 +157,7 @@ def run(
             links=linked,
         )
         report.manifest = make_manifest(
-            found.files, assignment.problems, job_of, failed, report.errors, report.evaluations
+            found.files, problems, job_of, failed, report.errors, report.evaluations
         )
         write_outputs(out, report.manifest, lines, report.evaluations)
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from aavqc import __version__
 from aavqc.documents import Payload, digest
 from aavqc.results import Evaluation
@@ -87,10 +89,11 @@ def verdict_rows(evaluation: Evaluation) -> list[dict[str, object]]:
     ]
 
 
-def result_lines(payload: Payload, job: str) -> list[tuple[tuple[str, ...], str]]:
-    """Return a line of ``results.csv`` for each attribute, with what the lines are sorted by."""
+def result_lines(payload: Payload, job: str) -> list[tuple[tuple[str, ...], bytes]]:
+    """Return the lines of ``results.csv`` of each sample, with what samples are sorted by."""
     order = ("lot", "sample_id", "technique", "run_id")
+    keyed = groupby(result_rows(payload, job), key=lambda row: tuple(str(row[c]) for c in order))
     return [
-        (tuple(str(row[c]) for c in order), csv_line([row[c] for c in RESULT_COLUMNS]))
-        for row in result_rows(payload, job)
+        (key, "".join(csv_line([row[c] for c in RESULT_COLUMNS]) for row in rows).encode())
+        for key, rows in keyed
     ]

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from aavqc.attributes import Attribute
-from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS
+from aavqc.capsid import CLASSES
+from aavqc.cdms.expected import SODIUM, nucleotide_mass
 from aavqc.cdms.method import Method, Triple
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.windows import Windows
@@ -21,9 +22,6 @@ LEAST_IONS = 50
 LOD_IONS = 3
 """Ions that a class must be expected to have to be seen with 95 % probability."""
 
-
-COUNTER_IONS = 329.92 / 308.95
-"""Mass of a nucleotide with sodium for its proton over that of the acid."""
 
 BIAS_REL_SD = 0.25
 """To what part of itself a shift across a class bound is known."""
@@ -122,11 +120,8 @@ def _genome(genome: Triple, settings: TechniqueSettings) -> list[Attribute]:
 
     The length's interval goes down to what it would be with sodium for every proton.
     """
-    nt = (
-        genome[0] / NUCLEOTIDE_MASS,
-        genome[1] / NUCLEOTIDE_MASS / COUNTER_IONS,
-        genome[2] / NUCLEOTIDE_MASS,
-    )
+    each = nucleotide_mass(settings)
+    nt = (genome[0] / each, genome[1] / each / SODIUM, genome[2] / each)
     return [_mass("genome_mass", genome, settings), _attribute("packaged_length", nt, "nt", settings)]
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aavqc.capsid import NUCLEOTIDE_MASS, CapsidMass
-from aavqc.cdms.expected import expected_capsid
-from aavqc.cdms.mixture import CLEAR, MOST_PEAKS, Mixture, fit_mixture
+from aavqc.capsid import CapsidMass
+from aavqc.cdms.expected import expected_capsid, nucleotide_mass
+from aavqc.cdms.mixture import MOST_PEAKS, Mixture, fit_mixture
 from aavqc.cdms.noise import (
     ASSUMED,
     ASSUMED_REL_SD,
@@ -39,8 +39,8 @@ NOISE_ROUNDS, NOISE_SETTLED = 8, 0.01
 """Rounds in which the noise is read off the peak, and the relative change at which it has settled."""
 
 
-SEARCHES, MOVED = 3, 0.5
-"""Peaks are looked for again, so often at most, where the noise moved by more than so many SD."""
+SEARCHES, SHARPER = 3, 0.01
+"""Peaks are looked for again, so often at most, where the blur changed by more than this part."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Capsids:
     seen : ChargeNoise or None
         What the sample's own peak shows, for comparison with a noise that was given.
     line : ChargeLine or None
+    told : Witnessed
+        What the mixture was fitted to.
     """
 
     mixture: Mixture
@@ -74,9 +76,9 @@ def fit_capsids(
 ) -> Capsids:
     """Fit the mixture of empty, full and other capsids to single ions.
 
-    In three rounds: peaks at the expected masses by the measured charge alone, which show the noise
-    and the mean charges; the same with the m/z as a second witness; then further peaks, with the
-    bounds where the empty peak puts them.
+    Peaks at the expected masses by the measured charge alone, which show the noise and the mean
+    charges; the same with the m/z as a second witness; then further peaks, with the bounds where the
+    empty peak puts them, and after them the noise by the likelihood of all: in turn until it stays.
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ def fit_capsids(
     Capsids
     """
     capsid = expected_capsid(settings)
-    start = [capsid.mean, capsid.mean + NUCLEOTIDE_MASS * (settings.design_length or 0)]
+    start = [capsid.mean, capsid.mean + nucleotide_mass(settings) * (settings.design_length or 0)]
     nodes = capsid_shape(capsid.sd)
     inside = (mass >= edges[0]) & (mass < edges[-1])
     mass, charge = mass[inside], charge[inside]
@@ -119,11 +121,11 @@ def fit_capsids(
         if anchor is not None:
             bounds = edges.copy()
             bounds[1:-1] += found.state.location[anchor] - capsid.mean
-        before = used
         if most:
+            blur = found.given.blur
             top = learned(ions, found, told, used, line, fixed=given is not None or seen is None)
             found, told, used, line = top.mixture, top.told, top.noise, top.line
-            if abs(used.constant / before.constant - 1) < MOVED * used.rel_sd:
+            if abs(found.given.blur / blur - 1) < SHARPER:
                 break
         else:
             line = ions.line(used, found)

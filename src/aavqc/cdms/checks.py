@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
-from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS
+from aavqc.capsid import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS
-from aavqc.cdms.expected import capsid_source, expected_capsid
+from aavqc.cdms.expected import capsid_source, expected_capsid, nucleotide_mass
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.peaks import Peak
 from aavqc.cdms.settings import TechniqueSettings
@@ -52,7 +53,7 @@ def scale_flag(peaks: Sequence[Peak], settings: TechniqueSettings) -> Flag | Non
         return None
     limit = GENERIC_LIMIT if generic else SCALE_LIMIT
     capsid = expected_capsid(settings).mean
-    full = capsid + NUCLEOTIDE_MASS * (settings.design_length or 0)
+    full = capsid + nucleotide_mass(settings) * (settings.design_length or 0)
     for what, expected in (("empty", capsid), ("full", full)):
         near = [p for p in peaks if abs(p.mass / expected - 1) <= NEAR]
         if near:
@@ -77,7 +78,7 @@ def blur_of(ions: Ions, peaks: Sequence[Peak], settings: TechniqueSettings) -> t
     capsid = expected_capsid(settings)
     if settings.sigma_z is not None:
         return Blur(capsid.sd, settings.sigma_z), "setting"
-    full = capsid.mean + NUCLEOTIDE_MASS * (settings.design_length or 0)
+    full = capsid.mean + nucleotide_mass(settings) * (settings.design_length or 0)
     for what, expected in (("empty", capsid.mean), ("full", full)):
         near = [p for p in peaks if abs(p.mass / expected - 1) <= NEAR and p.ions >= LEAST_IONS]
         if near:
@@ -90,7 +91,7 @@ def blur_of(ions: Ions, peaks: Sequence[Peak], settings: TechniqueSettings) -> t
     return Blur(capsid.sd, 0.0), "unknown"
 
 
-def bias_flag(found: Windows, unfolded: Mapping[str, float], coverage: float) -> Flag | None:
+def bias_flag(found: Windows, unfolded: Mapping[str, float], coverage: float, reported: bool) -> Flag | None:
     """Flag windows where blur shifts a class by more than half the half-width of its counting interval."""
     counts = found.counts
     worst: tuple[float, float, str] | None = None
@@ -103,10 +104,12 @@ def bias_flag(found: Windows, unfolded: Mapping[str, float], coverage: float) ->
         return None
     bias, limit, name = worst
     message = (
-        f"blur of the masses carries ions across the class bounds: percent_{name} is some "
-        f"{abs(bias):.1f} points too {'high' if bias > 0 else 'low'}; the intervals allow for it"
+        f"blur of the masses carries ions across the class bounds: counted in mass windows, percent_{name} "
+        f"{'is' if reported else 'would be'} some {abs(bias):.1f} points too {'high' if bias > 0 else 'low'}"
+        f"{'; the intervals allow for it' if reported else ''}"
     )
-    return Flag(id="windows_biased", severity="warning", message=message, value=abs(bias), limit=limit)
+    severity: Literal["info", "warning"] = "warning" if reported else "info"
+    return Flag(id="windows_biased", severity=severity, message=message, value=abs(bias), limit=limit)
 
 
 def _few(name: str, text: str, value: int) -> Flag:

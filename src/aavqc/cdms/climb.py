@@ -23,7 +23,7 @@ TOLERANCE = 1e-3
 STEPS = 300
 
 FIRST_STEPS = 10
-"""Steps of expectation maximisation before any other, and where no other gains."""
+"""Steps of expectation maximisation before any other (``first``), and where no other gains."""
 
 HALVINGS = 6
 

@@ -13,10 +13,6 @@ from aavqc.kernels import as_input
 from aavqc.kernels.mixture import cell_densities, expectation, peak_densities
 from aavqc.records import FloatArray
 
-CELL, CELL_IONS = 2.0, 3000
-"""Width of a cell of the remainder, in SD of the blur, up to so many ions: finer structure is noise or a
-peak. With more of them it falls by the fourth root, as its bias (by the square) must with the SD of a share."""
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -105,9 +101,9 @@ def problem(points: Points, nodes: FloatArray, edges: FloatArray, free_width: bo
     return Problem(points, as_input(nodes), edges, free_width, cells)
 
 
-def cell_edges(bounds: Sequence[float], blur: float, ions: int) -> FloatArray:
-    """Lay out cells between bounds, none across one, each two SD of the blur wide or less."""
-    width = max(CELL * blur * min((CELL_IONS / ions) ** 0.25, 1.0), (bounds[-1] - bounds[0]) / 60)
+def cell_edges(bounds: Sequence[float], width: float) -> FloatArray:
+    """Lay out cells of about a width between bounds, none across one, some sixty at most."""
+    width = max(width, (bounds[-1] - bounds[0]) / 60)
     edges: list[float] = []
     for low, high in pairwise(bounds):
         cells = max(1, round((high - low) / width))

@@ -1,4 +1,4 @@
-"""The empty capsid that a sample should hold: its mass, and how far chance in assembly spreads it."""
+"""What a sample should hold: the empty capsid's mass, its spread by chance in assembly, and the genome's."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from aavqc.capsid import CapsidMass, capsid_mass
+from aavqc.capsid import NUCLEOTIDE_MASS, CapsidMass, capsid_mass
 from aavqc.cdms.settings import TechniqueSettings
 
 SUBUNITS = 60
+
+SODIUM = 329.92 / 308.95
+"""Mass of a nucleotide with sodium for its proton over that of the acid."""
 
 
 def expected_capsid(settings: TechniqueSettings) -> CapsidMass:
@@ -36,6 +39,28 @@ def capsid_document(settings: TechniqueSettings) -> dict[str, Any]:
     """Return what the diagnostics say of it, in Da."""
     capsid = expected_capsid(settings)
     return {"source": capsid_source(settings), "mass_da": capsid.mean, "assembly_sd_da": capsid.sd}
+
+
+def nucleotide_mass(settings: TechniqueSettings) -> float:
+    """Return the mean mass of a nucleotide in Da, acid form: of the genome's sequence, else of any DNA."""
+    genome = settings.genome
+    if genome.length is None or genome.mass_da is None:
+        return NUCLEOTIDE_MASS
+    return genome.mass_da / genome.length
+
+
+def genome_document(settings: TechniqueSettings) -> dict[str, Any] | None:
+    """Return the expected mass of the designed genome: as acid, and with sodium for every proton, Da."""
+    if settings.design_length is None:
+        return None
+    mass = nucleotide_mass(settings) * settings.design_length
+    return {
+        "source": "length" if settings.genome.length is None else "sequence",
+        "length_nt": settings.design_length,
+        "nucleotide_da": nucleotide_mass(settings),
+        "mass_da": mass,
+        "mass_with_sodium_da": SODIUM * mass,
+    }
 
 
 def assembled(masses: Sequence[float], stoichiometry: Sequence[float]) -> CapsidMass:

@@ -87,24 +87,27 @@ def select(record: IonTable, charge: ByStretch, settings: TechniqueSettings) -> 
     limits = _limits(record, settings, flags)
     taken: dict[str, int] = {}
     n = int(record.mz.size)
-    columns = (
-        Growing(np.float64, n),
-        Growing(np.float64, n),
-        Growing(np.int32 if n < 2**31 else np.int64, n),
-    )
+    counting = np.int32 if n < 2**31 else np.int64
+    columns = (Growing(np.float64, n), Growing(np.float64, n), Growing(counting, n))
     for part in [*record.stretches()] or [slice(0, 0)]:
         z, mz = charge[part], record.mz[part]
         keep = np.ones(z.size, bool)
+        left = z.size
         for reason, bad in _reasons(record, part, z, mz, limits, settings):
-            before = int(np.count_nonzero(keep))
             keep &= ~bad
-            taken[reason] = taken.get(reason, 0) + before - int(np.count_nonzero(keep))
+            before, left = left, int(np.count_nonzero(keep))
+            taken[reason] = taken.get(reason, 0) + before - left
         kept = np.flatnonzero(keep)
         for column, values in zip(columns, (mz[kept], z[kept], kept + part.start), strict=True):
             column.append(values)
     mz, used, chosen = (column.close() for column in columns)
-    mass = mz - PROTON_MASS
-    mass *= used
+    with np.errstate(over="ignore", invalid="ignore"):
+        mass = mz - PROTON_MASS
+        mass *= used
+    heavy = np.isfinite(mass) & (mass > 0)
+    taken[MASSLESS] = int(np.count_nonzero(~heavy))
+    if taken[MASSLESS]:
+        mz, used, mass, chosen = (column[heavy] for column in (mz, used, mass, chosen))
     flags += _implausible(taken, used.size)
     steps = [{"step": "read", "ions": record.rows_read}]
     steps += [{"step": f"dropped: {reason}", "ions": n} for reason, n in sorted(record.dropped.items())]
@@ -182,9 +185,6 @@ def _reasons(
     yield IMPLAUSIBLE, mz < z
     if settings.z_range is not None:
         yield OUTSIDE_Z, _outside(z, settings.z_range, "z_range")
-    with np.errstate(over="ignore", invalid="ignore"):
-        mass = z * (mz - PROTON_MASS)
-    yield MASSLESS, ~(np.isfinite(mass) & (mass > 0))
 
 
 def _implausible(taken: Mapping[str, int], used: int) -> list[Flag]:

@@ -2,7 +2,8 @@
 
 Each ion's score is the gradient of its log-density in the parameters: shares, locations, widths,
 and the variances of its two witnesses, the measured charge and the m/z. The inverse of the summed
-products is the covariance of the estimates.
+products, with what is known of widths from elsewhere as a prior, is the covariance of the estimates:
+so the overlap of neighbours, and not counting alone, makes an interval.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from aavqc.kernels.mixture import information
 from aavqc.records import FloatArray
 
 NUDGE = 1e-3
-"""Step of numerical derivatives, in SD of the blur and relative to a variance."""
+"""Step of numerical derivatives, in SD of the blur, and of its square."""
 
 HELD = 1e-7
 """Share from which a cell is a parameter."""
@@ -63,7 +64,7 @@ class Basis:
     def total(self) -> FloatArray:
         """Density in all."""
         # einsum: no BLAS, whose sums depend on the number of threads
-        return np.maximum(np.einsum("na,a->n", self.density, self.share), 1e-300)
+        return np.asarray(np.maximum(np.einsum("na,a->n", self.density, self.share), 1e-300))
 
     def ascent(self, fixed: bool) -> tuple[FloatArray, FloatArray]:
         """Return steps to the maximum of the likelihood in the widths and the noises, all else following.
@@ -97,7 +98,9 @@ class Basis:
         by_variance = np.einsum("na,a->n", self.by_variance, share) / total
         return np.asarray(told.agree + by_mass[of] * told.moved + by_variance[of] * told.wider)
 
-    def information(self, gone: NDArray[np.bool_] | None = None, extra: FloatArray | None = None) -> FloatArray:
+    def information(
+        self, gone: NDArray[np.bool_] | None = None, extra: FloatArray | None = None
+    ) -> FloatArray:
         """Return the information on shares, locations, width and noises.
 
         Parameters
@@ -110,9 +113,7 @@ class Basis:
         """
         points, k = self.found.given.points, self.found.state.share.size
         keep = np.ones(self.share.size, bool) if gone is None else ~gone
-        total = np.maximum(
-            np.einsum("na,a->n", self.density, self.share * keep), 1e-9 * self.total
-        )
+        total = np.maximum(np.einsum("na,a->n", self.density, self.share * keep), 1e-9 * self.total)
         weight = points.weight * total / self.total
         first = np.empty((total.size, 0)) if extra is None else extra[:, None]
         columns = np.hstack([first, self.density[:, keep], self.others[:, np.tile(keep[:k], 2)]])
@@ -141,12 +142,12 @@ def basis(found: Mixture, told: Witnessed) -> Basis:
     at = slopes(given, state)
     step = NUDGE * given.blur
     density = at.density[:, which]
+    further = replace(points, mass=points.mass + step)
+    noisier = replace(points, variance=points.variance + step * given.blur)
     by_mass, by_variance = (
-        (slopes(problem(p, given.nodes, given.edges, given.free_width), state).density[:, which] - density) / size
-        for p, size in (
-            (replace(points, mass=points.mass + step), step),
-            (replace(points, variance=points.variance + step * given.blur), step * given.blur),
-        )
+        (slopes(problem(p, given.nodes, given.edges, given.free_width), state).density[:, which] - density)
+        / size
+        for p, size in ((further, step), (noisier, step * given.blur))
     )
     share = np.concatenate([state.share, state.cells[some]])
     # locations in units of the blur: numbers of one size, so that none is taken for nothing

@@ -12,7 +12,7 @@ from aavqc.attributes import Attribute
 from aavqc.capsid import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS, composition, masses, other_material
 from aavqc.cdms.efficiency import corrected
-from aavqc.cdms.expected import capsid_document, expected_capsid
+from aavqc.cdms.expected import capsid_document, expected_capsid, genome_document
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.peaks import Peak, distribution
@@ -81,6 +81,7 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
                 "funnel": _funnel(record, used),
                 "calibration": calibration,
                 "capsid": capsid_document(settings),
+                "genome": genome_document(settings),
                 "distribution": None if spread is None else spread.document(),
                 "peaks": [peak_row(p.mass, p.sd, p.ions, used) for p in peaks],
                 "methods": {

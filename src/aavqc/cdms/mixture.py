@@ -19,10 +19,13 @@ from aavqc.cdms.points import gather, moved
 from aavqc.records import FloatArray
 
 CLEAR, BESIDE = 4.0, 2.0
-"""Cells nearer than this to a peak of the start, or to an added one, in SD of the blur, are empty: they
-can't be told from it."""
+"""Cells nearer than this, in SD of the blur, can't be told from a peak, and are empty: beyond the outer
+peaks of the start, and between these (partial genomes come in any length) or beside an added one."""
 
-INNER = 2.0
+CELL, CELL_IONS = 2.0, 3000
+"""Width of a cell of the remainder, in SD of the blur, up to so many ions: finer structure is noise or a
+peak. Beside peaks of a known shape it falls by the fourth root of their number: its bias, by the square,
+then falls with counting. Beside others finer cells would take the peak's own tails."""
 
 TRIED = 3
 """Places for a further peak that are tried each time; the best after a few steps is followed."""
@@ -106,7 +109,7 @@ def fit_mixture(
     most_peaks : int
         No peak is added beyond so many.
     clear : float
-        Cells nearer than this to a peak of the start, in SD of the blur, are empty.
+        Cells nearer than this to an outer peak of the start, in SD of the blur, are empty.
 
     Returns
     -------
@@ -114,7 +117,8 @@ def fit_mixture(
     """
     blur = math.sqrt(shape_variance(nodes) + float(np.median(sd)) ** 2)
     points = gather(mass, sd, float(nodes[:, 2].min()))
-    given = problem(points, nodes, cell_edges(bounds, blur, points.ions), further_width is None)
+    finer = 1.0 if further_width is None else min((CELL_IONS / points.ions) ** 0.25, 1.0)
+    given = problem(points, nodes, cell_edges(bounds, finer * CELL * blur), further_width is None)
     k, c = len(start), given.edges.size - 1
     width2 = np.zeros(k) if further_width is not None else np.full(k, (0.03 * np.array(start)) ** 2)
     state = State(np.full(k, 0.8 / k), np.array(start, float), width2, np.full(c, 0.2 / c))
@@ -139,7 +143,7 @@ def _cleared(given: Problem, state: State, first: int, clear: float) -> State:
     away = np.abs(given.centres[:, None] - state.location) / blur
     between = (given.centres > state.location[:first].min()) & (given.centres < state.location[:first].max())
     limit = np.full(away.shape, BESIDE)
-    limit[:, :first] = np.where(between, min(INNER, clear), clear)[:, None]
+    limit[:, :first] = np.where(between, min(BESIDE, clear), clear)[:, None]
     near = (away < limit).any(axis=1)
     return replace(state, cells=np.where(near, 0.0, np.maximum(state.cells, 1e-4))).scaled()
 

@@ -1,8 +1,9 @@
 """The charge noise as the likelihood of all ions has it, peaks and remainder following.
 
 Read off a peak's width, the noise is too small where the remainder takes part of its tails, and too
-large where neighbours pass for tails. So the variances of both witnesses, the measured charge and the
-m/z, are parameters of the fit like any other.
+large where neighbours pass for tails. So the variances of both witnesses, the measured charge and
+the m/z, are parameters of the fit, and so is the width of each further peak, which would else pass
+for noise. The likelihood is that of the masses and of the agreement of the witnesses.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Learned:
-    """A mixture with its noises at the maximum: what it was fitted to, and whether they moved far."""
+    """A mixture with its noises at the maximum, and what it was fitted to."""
 
     mixture: Mixture
     told: Witnessed
@@ -63,7 +64,7 @@ class Learned:
 def learned(
     seen: Seen, found: Mixture, told: Witnessed, noise: ChargeNoise, line: ChargeLine | None, fixed: bool
 ) -> Learned:
-    """Climb in the noises, with the mixture following, from where it was found.
+    """Climb in noises and widths, with the mixture following, from where it was found.
 
     Parameters
     ----------

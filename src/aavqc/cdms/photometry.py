@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS
-from aavqc.cdms.expected import expected_capsid
+from aavqc.capsid import CLASSES
+from aavqc.cdms.expected import expected_capsid, nucleotide_mass
 from aavqc.cdms.peaks import Peak
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.windows import MONOMER, Windows
@@ -51,7 +51,7 @@ def photometry_windows(
     """
     capsid = expected_capsid(settings).mean
     length = settings.design_length or 0.0
-    expected = {"empty": capsid, "full": capsid + NUCLEOTIDE_MASS * length}
+    expected = {"empty": capsid, "full": capsid + nucleotide_mass(settings) * length}
     seen = {}
     for name, centre in expected.items():
         near = [p for p in peaks if abs(p.mass / centre - 1) <= NEAR]

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aavqc.attributes import Attribute
-from aavqc.capsid import NUCLEOTIDE_MASS
 from aavqc.cdms import checks
 from aavqc.cdms.attributes import composition, estimated, estimated_masses, masses, other_material
 from aavqc.cdms.by_deconvolution import by_deconvolution
@@ -19,7 +18,7 @@ from aavqc.cdms.charge import Charges, charges
 from aavqc.cdms.comb import by_comb
 from aavqc.cdms.drift import drifts
 from aavqc.cdms.efficiency import corrected
-from aavqc.cdms.expected import capsid_document, capsid_source
+from aavqc.cdms.expected import capsid_document, capsid_source, genome_document, nucleotide_mass
 from aavqc.cdms.funnel import Ions, select
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.noise import GIVEN_REL_SD, LEAST_NOISE, ChargeNoise
@@ -30,7 +29,7 @@ from aavqc.cdms.windows import Windows, expected_masses, windows
 from aavqc.documents import Flag, Outcome, Sample, generator, plain
 from aavqc.records import IonTable
 
-ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/2", "cdms.peaks/1", "cdms.window/1"]
+ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/3", "cdms.peaks/1", "cdms.window/1"]
 PLOTTED_IONS = 5000
 
 
@@ -91,6 +90,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
                     "standards": _standards(peaks, settings),
                 },
                 "capsid": capsid_document(settings),
+                "genome": genome_document(settings),
                 "distribution": spread.document(),
                 "peaks": _rows(ions, peaks),
                 "methods": counted.methods,
@@ -132,7 +132,7 @@ def _methods(
     blur, source = checks.blur_of(ions, peaks, settings)
     unfolded = unfolded_shares(ions, found, blur)
     attributes = composition(found, unfolded, settings)
-    window = _window(found, unfolded, attributes, peaks, ions)
+    window = _window(found, unfolded, attributes, peaks, ions, settings)
     noise = {"sigma_z": blur.sigma_z or None, "assembly_sd_da": blur.assembly_sd, "sigma_z_source": source}
     fitted = by_mixture(ions, found.edges, calibrated.rel_sd, settings)
     mixture = deconvolution = None
@@ -149,9 +149,9 @@ def _methods(
         deconvolution = by_deconvolution(ions, capsids.noise.at, edges, peaks, settings, record.inputs)
         flags += mixture.flags
         unfolded = {name: share.value for name, share in mixture.shares.items()}
-    bias = checks.bias_flag(found, unfolded, settings.coverage)
-    flags += [] if bias is None else [bias]
     chosen = {"mixture": mixture, "deconvolution": deconvolution}.get(settings.report_by)
+    bias = checks.bias_flag(found, unfolded, settings.coverage, reported=chosen is None)
+    flags += [] if bias is None else [bias]
     mass_attributes = masses(found, settings)
     if chosen is not None:
         attributes = estimated(chosen, found.monomers, settings)
@@ -236,12 +236,13 @@ def _window(
     attributes: Sequence[Attribute],
     peaks: Sequence[Peak],
     ions: Ions,
+    settings: TechniqueSettings,
 ) -> dict[str, Any]:
     return {
         "peaks": _rows(ions, peaks),
         "edges_mda": [edge / 1e6 for edge in found.edges],
         "ions": found.counts,
-        "nucleotide_da": NUCLEOTIDE_MASS,
+        "nucleotide_da": nucleotide_mass(settings),
         "unfolded_percent": {name: 100 * share for name, share in unfolded.items()},
         **{a.name: a.value for a in attributes},
     }

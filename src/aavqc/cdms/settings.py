@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,15 @@ class CapsidProteins(Document):
         return self
 
 
+class Genome(Document):
+    """Sequence of the designed genome; ``genome.fasta`` names its FASTA file, and these take its place."""
+
+    name: str | None = None
+    sha256: str | None = Field(None, description="of the sequence, upper case without line ends")
+    length: int | None = Field(None, ge=100, le=100_000, description="nt; design_length where none is set")
+    mass_da: float | None = Field(None, gt=0, description="of the strand with free acids, Da")
+
+
 class Efficiency(Document):
     """Detection efficiency of each class, relative to that of empty capsids; off unless it is given."""
 
@@ -58,6 +67,15 @@ class Efficiency(Document):
 class TechniqueSettings(Settings):
     """Settings of CDMS; every name is part of the contract."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _length_of_genome(cls, data: Any) -> Any:
+        """Take the length of the sequence where no other is stated."""
+        length = (data.get("genome") or {}).get("length") if isinstance(data, dict) else None
+        if length is None or data.get("design_length") is not None:
+            return data
+        return {**data, "design_length": length}
+
     charge_slope: float | None = Field(
         None, gt=0, description="intensity a charge; for flux-scaled spectra intensity × s a charge"
     )
@@ -71,6 +89,7 @@ class TechniqueSettings(Settings):
     sigma_z: float | None = Field(None, gt=0, le=100, description="SD of the measured charge, e")
     sigma_z_slope: float = Field(0.0, ge=0, le=0.5, description="b of sigma_z² + b² z², beside sigma_z given")
     capsid: CapsidProteins = CapsidProteins()
+    genome: Genome = Genome()
     efficiency: Efficiency = Efficiency()
     mz_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
         None, description="m/z to use, Th"
@@ -102,3 +121,11 @@ class TechniqueSettings(Settings):
         None, gt=0, description="mass photometry: contrast a kDa, instead of the instrument's calibration"
     )
     contrast_intercept: float = Field(0.0, description="mass photometry: contrast at mass 0")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.genome.length is None) != (self.genome.mass_da is None):
+            raise ValueError("genome.length and genome.mass_da, both or none")
+        if self.genome.length is not None and self.design_length != self.genome.length:
+            raise ValueError(f"design_length of the genome's sequence, {self.genome.length} nt, or none")
+        return self

@@ -1,10 +1,4 @@
-"""How well the shares of a mixture are known: the information in the ions' scores.
-
-Each ion's score is the gradient of its log-density in the parameters: shares, locations, charge
-noise, widths. The inverse of the summed squares is the covariance of the estimates, with what is
-known of noise and widths from elsewhere added as a prior: so the overlap of neighbours, and not
-counting alone, makes an interval.
-"""
+"""How well the shares of a mixture are known, from the information in the ions' scores."""
 
 from __future__ import annotations
 
@@ -23,6 +17,7 @@ from aavqc.records import FloatArray
 
 LEAST_WIDTH = 10e3
 """Da by which the membership of a peak near a bound passes from one class to the next."""
+
 
 @dataclass(frozen=True)
 class Shares:
@@ -60,10 +55,12 @@ def class_shares(
     Parameters
     ----------
     found : Mixture
+    told : Witnessed
+        What it was fitted to.
     edges : array, shape (5,)
         Ends and bounds of the classes, Da; cells of the mixture do not cross them.
     noise_rel_sd, scale_rel_sd : float
-        Relative SD of the ions' errors, and of the scale of masses.
+        Relative SD of the charge noise, and of the scale of masses.
     anchor : int or None
         The peak from which the bounds are counted: they move with it.
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS, length_bounds
-from aavqc.cdms.expected import expected_capsid
+from aavqc.capsid import CLASSES, length_bounds
+from aavqc.cdms.expected import expected_capsid, nucleotide_mass
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.errors import UsageError
 from aavqc.records import FloatArray
@@ -70,13 +70,13 @@ def windows(mass: FloatArray, settings: TechniqueSettings) -> Windows | None:
     capsid = expected_capsid(settings).mean
     edges = (
         MONOMER * capsid,
-        *(capsid + NUCLEOTIDE_MASS * length for length in lengths),
+        *(capsid + nucleotide_mass(settings) * length for length in lengths),
         2 * MONOMER * capsid,
     )
     if edges[-2] >= edges[-1]:
         raise UsageError(
             "setting design_length",
-            expected=f"overfull below {(edges[-1] - capsid) / NUCLEOTIDE_MASS:.0f} nt",
+            expected=f"overfull below {(edges[-1] - capsid) / nucleotide_mass(settings):.0f} nt",
             found=f"{lengths[-1]:g} nt",
             hint="more does not fit into a capsid",
         )
@@ -99,4 +99,4 @@ def expected_masses(settings: TechniqueSettings) -> dict[str, FloatArray]:
     if settings.design_length is None:
         return {}
     capsid = expected_capsid(settings).mean
-    return {"expected_da": np.array([capsid, capsid + NUCLEOTIDE_MASS * settings.design_length])}
+    return {"expected_da": np.array([capsid, capsid + nucleotide_mass(settings) * settings.design_length])}

@@ -229,10 +229,10 @@ def _sort_out(
 
 def _recognise(file: SourceFile, known: Sequence[Format]) -> tuple[Format | None, InputError | None]:
     """Return the format of a file, and the error of a plug-in whose process died on it."""
-    died = None
+    died, head = None, file.head
     for format_ in known:
         try:
-            if format_.sniff(file.head, file.basename):
+            if format_.sniff(head, file.basename):
                 return format_, died
         except InputError as error:
             error.file, died = file.name, error

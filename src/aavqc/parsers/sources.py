@@ -73,8 +73,8 @@ class SourceFile:
         POSIX path relative to what the user named.
     sha256, size
         Of the bytes as stored (a gzip is hashed folded).
-    head : bytes
-        The first bytes of the content, unfolded.
+    folded_head : bytes
+        The first bytes of the content, kept deflated: a batch holds those of thousands of files.
     path : Path or None
         Where it lies on disk; with ``member`` the path of the zip that holds it.
     member : str or None
@@ -89,13 +89,18 @@ class SourceFile:
     name: str
     sha256: str
     size: int
-    head: bytes
+    folded_head: bytes
     path: Path | None = None
     member: str | None = None
     data: bytes | None = None
     gzipped: bool = False
     workbook: bool = False
     encoding: str | None = None
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes of the content, unfolded."""
+        return zlib.decompress(self.folded_head)
 
     @property
     def input(self) -> InputFile:
@@ -319,24 +324,28 @@ def _describe(
     name: str, path: Path | None = None, member: str | None = None, data: bytes | None = None
 ) -> SourceFile:
     sha256, size, head, ascii_only = _hashed(name, path, member, data)
-    file = SourceFile(name, sha256, size, head, path, member, data, gzipped=head[:2] == b"\x1f\x8b")
+    file = SourceFile(name, sha256, size, _folded(head), path, member, data, gzipped=head[:2] == b"\x1f\x8b")
     if head[:4] == _ZIP and not name.lower().endswith(".zip") and size <= MAX_UNFOLDED:
         with _open_raw(name, path, member, data) as stream:
             stored = stream.read()
         if is_workbook(stored):
-            file = replace(file, workbook=True, head=_unfold_workbook(stored, name)[:HEAD])
+            file = replace(file, workbook=True, folded_head=_folded(_unfold_workbook(stored, name)[:HEAD]))
     if not ascii_only and size <= MAX_UNFOLDED and (is_utf16(head) or not is_binary(head)):
         with _open_raw(name, path, member, data) as stream:
             file = replace(file, encoding=_encoding(stream.read()))
         if file.encoding == UTF16:
-            file = replace(file, head=file.read()[:HEAD])
+            file = replace(file, folded_head=_folded(file.read()[:HEAD]))
     if file.gzipped:
         try:
             with file.open() as stream:
-                file = replace(file, head=stream.read(HEAD))
+                file = replace(file, folded_head=_folded(stream.read(HEAD)))
         except _UNREADABLE as error:
             raise InputError("no readable gzip", file=name, found=str(error)) from error
     return file
+
+
+def _folded(head: bytes) -> bytes:
+    return zlib.compress(head, 1)
 
 
 def _encoding(data: bytes) -> str | None:

@@ -8,20 +8,7 @@ from typing import Any
 from aavqc.attributes import Attribute, Technique
 from aavqc.documents import ResultDocument, Sample, Well, natural
 from aavqc.report.arrays import Arrays
-from aavqc.report.content import (
-    Block,
-    Cell,
-    Image,
-    Row,
-    Section,
-    Table,
-    Text,
-    cells,
-    interval,
-    number,
-    short,
-    words,
-)  # fmt: skip
+from aavqc.report.content import Block, Cell, Image, Row, Section, Table, Text, cells, interval, number, words
 from aavqc.report.pictures import Picture
 from aavqc.report.plots import figures
 
@@ -122,7 +109,7 @@ def _attribute(a: Attribute) -> Row:
     value = number(a.value)
     if a.qualifier is not None and a.bound is not None:
         sign = "ND, <" if a.qualifier == "ND" else a.qualifier
-        value = Cell(f"{sign}{short(a.bound)}", "number", sort=value.sort)
+        value = Cell(f"{sign}{words(a.bound)}", "number", sort=value.sort)
     return (
         Cell(a.key),
         value,

@@ -192,7 +192,7 @@ _COVERS = {
 
 
 def interval_note(attributes: Sequence[Attribute]) -> str:
-    """Say what the intervals of some attributes cover, in one sentence; empty without any."""
+    """Say what the intervals of some attributes cover, in one sentence."""
     scopes = [a.scope for a in attributes if a.scope is not None and a.ci_low is not None]
     if not scopes:
         return "No interval is stated."

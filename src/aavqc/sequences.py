@@ -1,10 +1,10 @@
-"""Masses of a capsid's proteins from the sequence of VP1: a FASTA file as setting ``capsid.fasta``."""
+"""Masses from sequences in FASTA files: of a capsid's proteins by VP1's, of a genome by its own."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,41 +26,62 @@ RESIDUES = {
 WATER, ACETYL = (0, 2, 0, 1, 0), (2, 2, 0, 1, 0)
 """Atoms that complete a chain, and that acetylation adds."""
 
-MOST_RESIDUES = 2000
+NUCLEOTIDES = {"A": 313.207, "C": 289.182, "G": 329.206, "T": 304.193}
+"""Average masses of ssDNA residues, acid form, Da."""
+
+MOST_RESIDUES, MOST_NUCLEOTIDES = 2000, 100_000
 
 
-def read_sequence(path: Path) -> dict[str, str]:
-    """Read the one protein sequence of a FASTA file.
-
-    Returns
-    -------
-    dict
-        ``name`` (the header's first word) and ``sequence``.
+def read_protein(path: Path) -> dict[str, str]:
+    """Read the name and the sequence of the one protein of a FASTA file.
 
     Raises
     ------
     InputError
         No FASTA, several sequences, a letter that is no amino acid (with its line).
     """
+    return _read(path, RESIDUES, "one-letter codes of the 20 amino acids", MOST_RESIDUES)
+
+
+def read_genome(path: Path) -> dict[str, Any]:
+    """Read the one strand of a FASTA file: its name, length, hash, and its mass with free acids, Da.
+
+    Raises
+    ------
+    InputError
+        No FASTA, several sequences, a letter that is no nucleotide (with its line).
+    """
+    found = _read(path, NUCLEOTIDES, "A, C, G or T", MOST_NUCLEOTIDES)
+    sequence = found["sequence"]
+    mass = math.fsum(sequence.count(letter) * each for letter, each in NUCLEOTIDES.items()) + _mass([WATER])
+    return {
+        "name": found["name"],
+        "sha256": _hash(sequence),
+        "length": len(sequence),
+        "mass_da": round(mass, 3),
+    }
+
+
+def _read(path: Path, alphabet: Container[str], letters: str, most: int) -> dict[str, str]:
     name: str | None = None
     parts: list[str] = []
     for number, line in enumerate(read_text(path).splitlines(), 1):
         text = line.strip()
         if text.startswith(">"):
             if name is not None:
-                raise _wrong(path, number, "one sequence, VP1", "a second header")
+                raise _wrong(path, number, "one sequence", "a second header")
             name = (text[1:].split() or ["unnamed"])[0]
         elif text and name is None:
             raise _wrong(path, number, "a header that begins with >", repr(text[:20]))
         else:
             residues = text.upper().removesuffix("*")
-            strange = next((letter for letter in residues if letter not in RESIDUES), None)
+            strange = next((letter for letter in residues if letter not in alphabet), None)
             if strange is not None:
-                raise _wrong(path, number, "one-letter codes of the 20 amino acids", repr(strange))
+                raise _wrong(path, number, letters, repr(strange))
             parts.append(residues)
     sequence = "".join(parts)
-    if name is None or not 0 < len(sequence) <= MOST_RESIDUES:
-        raise _wrong(path, None, f"a sequence of up to {MOST_RESIDUES} residues", f"{len(sequence)}")
+    if name is None or not 0 < len(sequence) <= most:
+        raise _wrong(path, None, f"a sequence of up to {most} letters", f"{len(sequence)}")
     return {"name": name, "sequence": sequence}
 
 
@@ -98,7 +119,7 @@ def weighed(capsid: Mapping[str, Any]) -> dict[str, Any]:
         round(_mass(groups[1]), 4),
         round(_mass([*groups[2], ACETYL]), 4),
     ]
-    settings["sha256"] = hashlib.sha256(sequence.encode()).hexdigest()
+    settings["sha256"] = _hash(sequence)
     return settings
 
 
@@ -122,5 +143,11 @@ def _start(settings: Mapping[str, Any], name: str, length: int) -> int:
     return start
 
 
+def _hash(sequence: str) -> str:
+    return hashlib.sha256(sequence.encode()).hexdigest()
+
+
 def _wrong(path: Path, line: int | None, expected: str, found: str) -> InputError:
-    return InputError("not a protein's FASTA", file=path.name, line=line, expected=expected, found=found)
+    return InputError(
+        "not the FASTA that is needed", file=path.name, line=line, expected=expected, found=found
+    )
