@@ -40,6 +40,10 @@ def test_formats_and_schema() -> None:
     done = call("formats", "--json")
     names = [f["name"] for f in only_document(done.stdout)["formats"]]  # type: ignore[attr-defined]
     assert {"beckman-xl", "quantasoft", "ion-list", "mzml"} <= set(names)
+    shown = [line.split() for line in call("formats").stdout.splitlines()[::2]]
+    assert [line[0] for line in shown] == names
+    techniques = [line[1] for line in shown]
+    assert techniques == sorted(techniques)
     assert only_document(call("schema", "result").stdout)["$id"] == "aavqc.result/1"
     wrong = call("schema", "resutl")
     assert wrong.returncode == 2

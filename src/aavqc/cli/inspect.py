@@ -35,15 +35,16 @@ def formats(
             "reads": f.reads,
             "unread": f.unread,
         }
-        for f in known()
+        for f in sorted(known(), key=lambda f: f.technique)
     ]
     with data_channel() as out:
         if as_json:
             out.write(json.dumps({"schema": "aavqc.formats/1", "formats": rows}, ensure_ascii=False) + "\n")
         else:
+            width = max(len(str(row["name"])) for row in rows)
             for row in rows:
-                out.write(f"{row['name']:<14} {row['technique']:<6} {row['support']:<12} {row['title']}\n")
-                out.write(f"{'':<34} reads: {row['reads']}\n")
+                said = f"{row['name']:<{width}} {row['technique']:<5} {row['support']:<12} "
+                out.write(f"{said}{row['title']}\n{'':<{len(said)}}reads: {row['reads']}\n")
     return EXIT_OK
 
 
