@@ -33,6 +33,8 @@ def test_help_lists_the_commands_of_the_contract() -> None:
     assert done.returncode == 0
     for name in COMMANDS:
         assert f"  {name} " in done.stdout
+    assert "aavqc demo" in done.stdout
+    assert "..." not in done.stdout.partition("Commands:")[2], "a summary is cut off"
     assert call("--version").stdout.strip() == f"aavqc {aavqc.__version__}"
 
 

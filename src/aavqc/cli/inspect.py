@@ -53,7 +53,7 @@ def inspect(
     path: Annotated[str, typer.Argument(help="File, folder or zip.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
-    """What an export is: its records, their metadata, every file's fate, and problems."""
+    """What an export is: records, metadata and the fate of every file."""
     with data_channel() as out:
         from aavqc.documents import plain
         from aavqc.parsers import read_export, survey

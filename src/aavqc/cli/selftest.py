@@ -32,7 +32,10 @@ def selftest(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
-    """Compute reference vectors on this machine and compare: 0 all as expected, 6 not."""
+    """Compare what this machine computes with reference values.
+
+    Ends with 0 where all is as expected, else with 6.
+    """
     if report is not None and not report.endswith((".html", ".json")):
         raise UsageError("--report", expected="a name that ends in .html or .json", found=report)
     with data_channel() as channel:
