@@ -84,7 +84,7 @@ MAY_IMPORT = {
     },
     "batch": {
         "", "store", "signing", "results", "analysis", "parsers", "sheet", "methods", "settings", "kernels",
-        "fingerprint", "documents", "textfiles", "logs", "errors",
+        "fingerprint", "attributes", "documents", "textfiles", "logs", "errors",
     },
     "exchange": {"", "batch", "results", "documents", "attributes", "textfiles", "errors"},
     "signing": {"documents", "textfiles", "errors"},

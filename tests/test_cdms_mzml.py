@@ -95,7 +95,7 @@ def test_selected_ions_are_those_of_a_plain_reader(tmp_path: Path, monkeypatch: 
     """The whole file in memory and plain columns, against scans at a time: the same numbers, bit by bit."""
     import pyopenms
 
-    monkeypatch.setattr("aavqc.ion_columns.PART", 100)
+    monkeypatch.setattr("aavqc.records.ion_columns.PART", 100)
     rng = np.random.default_rng(8)
     lists = [(rng.uniform(9_000, 41_000, n), rng.uniform(2e2, 4e4, n)) for n in rng.integers(0, 60, 40)]
     path = write(tmp_path / "a.mzML", [(*ions, float(rng.uniform(20, 200))) for ions in lists])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def blur_of(ions: Ions, peaks: Sequence[Peak], settings: TechniqueSettings) -> t
     return Blur(capsid.sd, 0.0), "unknown"
 
 
-def bias_flag(found: Windows, unfolded: Mapping[str, float], coverage: float) -> Flag | None:
+def bias_flag(found: Windows, unfolded: Mapping[str, float], coverage: float, reported: bool) -> Flag | None:
     """Flag windows where blur shifts a class by more than half the half-width of its counting interval."""
     counts = found.counts
     worst: tuple[float, float, str] | None = None
@@ -103,10 +104,12 @@ def bias_flag(found: Windows, unfolded: Mapping[str, float], coverage: float) ->
         return None
     bias, limit, name = worst
     message = (
-        f"blur of the masses carries ions across the class bounds: percent_{name} is some "
-        f"{abs(bias):.1f} points too {'high' if bias > 0 else 'low'}; the intervals allow for it"
+        f"blur of the masses carries ions across the class bounds: counted in mass windows, percent_{name} "
+        f"{'is' if reported else 'would be'} some {abs(bias):.1f} points too {'high' if bias > 0 else 'low'}"
+        f"{'; the intervals allow for it' if reported else ''}"
     )
-    return Flag(id="windows_biased", severity="warning", message=message, value=abs(bias), limit=limit)
+    severity: Literal["info", "warning"] = "warning" if reported else "info"
+    return Flag(id="windows_biased", severity=severity, message=message, value=abs(bias), limit=limit)
 
 
 def _few(name: str, text: str, value: int) -> Flag:

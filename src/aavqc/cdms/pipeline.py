@@ -149,9 +149,9 @@ def _methods(
         deconvolution = by_deconvolution(ions, capsids.noise.at, edges, peaks, settings, record.inputs)
         flags += mixture.flags
         unfolded = {name: share.value for name, share in mixture.shares.items()}
-    bias = checks.bias_flag(found, unfolded, settings.coverage)
-    flags += [] if bias is None else [bias]
     chosen = {"mixture": mixture, "deconvolution": deconvolution}.get(settings.report_by)
+    bias = checks.bias_flag(found, unfolded, settings.coverage, reported=chosen is None)
+    flags += [] if bias is None else [bias]
     mass_attributes = masses(found, settings)
     if chosen is not None:
         attributes = estimated(chosen, found.monomers, settings)

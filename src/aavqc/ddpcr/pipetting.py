@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from aavqc import intervals
+from aavqc.intervals import widening as by_scatter
 
 KNOWN_LEAST = 2
 """Degrees of freedom of the quantile beyond those observed: scatter is never below Poisson's."""
@@ -75,7 +75,7 @@ def widening(own: Scatter, coverage: float, others: Sequence[Scatter] = ()) -> f
     ratio, freedom = _expected(own, others)
     if freedom and special.fdtrc(own.freedom, freedom, own.chi2 / own.freedom / ratio) < ODD:
         freedom = 0.0
-    return intervals.widening(own.chi2, own.freedom, coverage, KNOWN_LEAST, ratio, freedom)
+    return by_scatter(own.chi2, own.freedom, coverage, KNOWN_LEAST, ratio, freedom)
 
 
 def _expected(own: Scatter, others: Sequence[Scatter]) -> tuple[float, float]:
