@@ -29,7 +29,8 @@ from aavqc.parsers.sources import (
     safe_name,
     walk,
 )
-from aavqc.records import Record
+from aavqc.parsers.well_table import no_wells
+from aavqc.records import DropletPlate, Record
 from aavqc.textfiles import is_utf16, utf16_error
 
 __all__ = ["Export", "FileRow", "Format", "Grouping", "Survey", "formats", "read_export", "survey"]
@@ -104,6 +105,8 @@ def read_export(export: Export) -> Record:
     """Read one export into its record, which says where text was not UTF-8."""
     reader = next(f for f in formats() if f.name == export.format)
     record = reader.read(export)
+    if isinstance(record, DropletPlate) and not (record.rows or record.droplets):
+        raise no_wells(export.files[0].name)
     told = [
         f"{file.name} is read as {file.encoding}"
         for file in export.files
