@@ -113,8 +113,10 @@ def test_batch_takes_the_layout(plate: Path, tmp_path: Path) -> None:
 def test_a_layout_may_name_its_export(plate: Path, tmp_path: Path) -> None:
     text = "export,EX24-001.csv\n" + LAYOUT
     assert len(analyze(plate, samples=written(plate, text)).samples) == 2
-    with pytest.raises(SpecificationError, match="none of the exports"):
+    with pytest.raises(SpecificationError, match="none of the exports") as refused:
         analyze(plate, samples=written(plate, text.replace("EX24-001", "other")))
+    assert refused.value.line == 5
+    assert (refused.value.expected, refused.value.found) == ("a row of EX24-001.csv", "'other.csv' A01;B01")
 
 
 @pytest.mark.parametrize(

@@ -202,11 +202,13 @@ def _sheet_rows(
     names = {name for technique in TECHNIQUES for name in settings_class(technique).model_fields}
     assigned = assign(load_sheet(samples, names), list(exports), folder, samples)
     if not assigned.rows:
+        row = next((p.row for p in assigned.problems if p.row is not None), None)
         raise SpecificationError(
             "the sample sheet names none of the exports",
             file=samples.name,
-            expected=", ".join(e.name for e in exports[:4]),
-            found=assigned.problems[0] if assigned.problems else "no rows",
+            line=row.line if row else None,
+            expected=f"a row of {' or '.join(e.name for e in exports[:4])}",
+            found=f"{row.export!r} {row.part}".rstrip() if row else "no rows",
         )
     return assigned.rows
 

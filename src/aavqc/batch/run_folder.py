@@ -106,7 +106,7 @@ def run(
         found = survey(folder, known=known)
         assignment = assign(plan.rows, found.exports, folder, plan.sheet)
         waiting = deque(jobs_of(plan, found, assignment, actor, reason))
-        problems, total = assignment.problems, len(waiting)
+        problems, of_lots, total = [p.text for p in assignment.problems], assignment.of_lots(), len(waiting)
         found = Survey([], found.files)
         del assignment  # a job is forgotten as it ends: there may be thousands
 
@@ -155,9 +155,10 @@ def run(
             without_sheet=None if plan.rows else folder.resolve().name,
             other=elsewhere,
             links=linked,
+            problems=of_lots,
         )
         report.manifest = make_manifest(
-            found.files, problems, job_of, failed, report.errors, report.evaluations
+            found.files, problems, of_lots, job_of, failed, report.errors, report.evaluations
         )
         write_outputs(out, report.manifest, lines, report.evaluations)
         try:
