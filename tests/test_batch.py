@@ -212,6 +212,19 @@ def test_sheet_columns_set_settings_and_others_are_kept(tmp_path: Path) -> None:
     assert row.other == {"operator": "NN"}
 
 
+def test_a_column_that_is_all_but_a_known_one_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "samples.csv"
+    path.write_text("export,lot,sample_id,dilution_fctor,Density,cell,operator,well\na,b,c,1e7,1,2,NN,A1\n")
+    (row,) = load_sheet(path, {"density", "extinction"})
+    assert row.dilution_factor is None
+    assert caplog.messages == [
+        "samples.csv: column 'dilution_fctor' sets nothing: did you mean dilution_factor?",
+        "samples.csv: column 'Density' sets nothing: did you mean density?",
+    ]
+
+
 @pytest.mark.parametrize(
     "again",
     [

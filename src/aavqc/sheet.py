@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
 import re
 from collections.abc import Collection, Iterator
@@ -17,7 +18,12 @@ from aavqc.parsers.workbook import is_workbook, workbook_csv
 from aavqc.plate_layout import ANY_PLATE, is_layout, layout_rows
 from aavqc.textfiles import decode, read_bytes, validate
 
+log = logging.getLogger("aavqc.sheet")
+
 REQUIRED = ("export", "lot", "sample_id")
+PASSED_ON = ("instrument", "rotor", "cell", "channel", "well")
+"""Columns that sheets have and that set nothing by themselves."""
+
 FEW = 20
 """Problems for which the nearest export is looked for: with thousands of each it takes minutes."""
 
@@ -46,10 +52,28 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
         raise error.in_file(path.name) from error
     found = list(_lines(text, path.name))
     if is_layout(found):
-        return [
+        rows = [
             _row(dict(row.cells), 0, [], path.name, row.line, setting_names)
             for row in layout_rows(found, path.name)
         ]
+    else:
+        rows = _listed(found, path, setting_names)
+    _tell_slips(rows, path.name, setting_names)
+    return rows
+
+
+def _tell_slips(rows: list[SheetRow], name: str, setting_names: Collection[str]) -> None:
+    """Warn of columns that are passed on, and are all but named as one that says something."""
+    from difflib import get_close_matches
+
+    known = {*KNOWN, *setting_names}
+    for column in dict.fromkeys(c for row in rows for c in row.other if c not in PASSED_ON):
+        close = get_close_matches(column.split(".")[0].lower().replace(" ", "_"), known, n=1, cutoff=0.85)
+        if close:
+            log.warning("%s: column %r sets nothing: did you mean %s?", name, column, close[0])
+
+
+def _listed(found: list[tuple[int, list[str]]], path: Path, setting_names: Collection[str]) -> list[SheetRow]:
     lines = iter(found)
     _, header = next(lines, (1, []))
     header = [cell.strip() for cell in header]
