@@ -144,7 +144,7 @@ def analyze_all(
             raise UsageError(
                 "the path holds exports of several techniques",
                 file=str(source),
-                expected="one of auc, cdms, ddpcr",
+                expected="exports of one technique",
                 found=", ".join(techniques),
                 hint="'aavqc batch' takes a folder of all",
             )

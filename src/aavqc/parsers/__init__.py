@@ -147,7 +147,11 @@ def survey(
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
-            "no such file or folder", file=str(source), hint="check the spelling of the path"
+            "no such file or folder",
+            file=str(source),
+            expected="a file, folder or zip",
+            found="nothing there",
+            hint="check the spelling of the path",
         ) from error
     except (OSError, ValueError) as error:  # too long, a loop of links, a NUL in it
         reason = getattr(error, "strerror", None) or str(error)
@@ -298,7 +302,7 @@ def _unrecognised(file: SourceFile, known: Sequence[Format]) -> FileRow:
             file=file.name,
             line=1,
             expected=expected,
-            found=repr(file.head[:40])[1:],
+            found="binary data" if is_binary(file.head) else repr(file.head[:40])[1:],
         )
         return _failed(file, error)
     return _row(file, "ignored", _UNKNOWN)
