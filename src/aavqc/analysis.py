@@ -24,6 +24,7 @@ from aavqc.attributes import Technique
 from aavqc.documents import Method, MethodUsed, Outcome, PartUsed, Payload, Sample, SheetRow, natural, plain
 from aavqc.errors import InputError, SeveralRecords, SpecificationError, UsageError
 from aavqc.methods import load_method
+from aavqc.overruled import told_overruled
 from aavqc.parsers import Export, Survey, read_export, survey
 from aavqc.records import Record, VelocityGroup, VelocityScans
 from aavqc.result import Result
@@ -259,6 +260,9 @@ def analyze_record(
         outcome = technique.analyze(record, settings)
         if whole:
             outcome = replace(outcome, samples=[labelled(s, whole[0]) for s in outcome.samples])
+    if overrides and rows:
+        stated = [(row, row_settings(row, cls)) for row in rows]
+        outcome = replace(outcome, samples=[told_overruled(s, stated, overrides) for s in outcome.samples])
     payload = Payload(
         technique=record.technique,
         inputs=sorted(record.inputs, key=lambda i: os.fsencode(i.name)),
