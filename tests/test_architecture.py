@@ -80,8 +80,8 @@ MAY_IMPORT = {
     "overruled": {"documents"},
     "result": {"", "fingerprint", "documents", "attributes", "errors"},
     "analysis": {
-        "result", "auc", "cdms", "ddpcr", "parsers", "sheet", "overruled", "methods", "settings", "documents", "records",
-        "attributes", "errors",
+        "result", "auc", "cdms", "ddpcr", "parsers", "sheet", "overruled", "methods", "settings", "documents",
+        "records", "attributes", "errors",
     },
     "batch": {
         "", "store", "signing", "results", "analysis", "parsers", "sheet", "methods", "settings", "kernels",

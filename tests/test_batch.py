@@ -61,6 +61,8 @@ def test_every_file_has_a_row(done: BatchReport, example_lot: Path) -> None:
     assert set(rows) == {p.relative_to(example_lot).as_posix() for p in example_lot.rglob("*") if p.is_file()}
     assert all(entry.sha256 for entry in rows.values())
     assert rows["samples.csv"].reason == "sample sheet"
+    assert rows["method_auc.toml"].reason == "read as a method"
+    assert rows["specification.toml"].reason == "read as a specification"
     assert rows["auc/00001.RA1"].record == "auc#cell1"
 
 

@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 
 from aavqc.analysis import nothing_found
@@ -107,7 +108,8 @@ def run(
         assignment = assign(plan.rows, found.exports, folder, plan.sheet)
         waiting = deque(jobs_of(plan, found, assignment, actor, reason))
         problems, of_lots, total = [p.text for p in assignment.problems], assignment.of_lots(), len(waiting)
-        found = Survey([], found.files)
+        told = [replace(row, reason=plan.read.get(row.name, row.reason)) for row in found.files]
+        found = Survey([], told)
         del assignment  # a job is forgotten as it ends: there may be thousands
 
         recorder = Recorder.begin(
