@@ -87,7 +87,7 @@ def _files(documents: Mapping[str, ResultDocument], manifest: Manifest) -> Itera
     )
     left = [entry for entry in manifest.files if entry.status != "used"]
     yield Table(
-        "Files in the lot's folders that were ignored or failed, each with the reason",
+        "Files in the lot's folders that are no exports or failed, each with what it is or why",
         ("File", "Fate", "Reason", "SHA-256"),
         tuple((*cells(e.path, e.status, e.reason), Cell(e.sha256 or "–", "code")) for e in left[:MOST_LEFT]),
     )

@@ -36,7 +36,7 @@ def index_page(manifest: Manifest, evaluations: Sequence[Evaluation]) -> Page:
         table = Table("What of the sample sheet does not fit the exports", ("Problem",), rows)
         sections.append(Section("problems", "Sample sheet", (table,)))
     table = Table(
-        "Files that were ignored or failed, each with the reason",
+        "Files that are no exports or failed, each with what it is or why",
         ("File", "Fate", "Reason"),
         tuple(cells(e.path, e.status, e.reason) for e in left),
     )
