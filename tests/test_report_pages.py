@@ -297,6 +297,32 @@ def test_pdf_says_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
         assert text in said
 
 
+def test_pdf_breaks_no_word_and_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As fpdf2 itself lays the cells out, of more columns than a page is wide."""
+    from aavqc.report import pdf
+
+    seen: list[str] = []
+    original = pdf._Writer._table
+
+    def listen(writer: pdf._Writer, rows: Any, widths: Any, size: float, **more: Any) -> None:
+        original(writer, rows, widths, size, **more)
+        for i, row in enumerate(rows):
+            writer._pdf.set_font(pdf.FONT, "B" if i == 0 else "", size)
+            for text, width in zip(row, widths, strict=True):
+                lines = writer._pdf.multi_cell(
+                    width, text=text, dry_run=True, output="LINES", padding=(0.4, 1, 0.4, 0)
+                )
+                assert " ".join(line.rstrip() for line in lines) == text
+                seen.append(text)
+
+    monkeypatch.setattr(pdf._Writer, "_table", listen)
+    columns = ("Well", *("Undiluted, /mL" for _ in range(20)), "packaged-length-cdms", "SHA-256")
+    row = (Cell("A01"), *(Cell("9.705E12", "number") for _ in range(20)), Cell("Coverage"), Cell("a" * 64))
+    pdf.to_pdf(Page("t", (Table("Wells", columns, (row, row)),), (), ""))
+    assert seen.count("A01") > 2  # each part names its rows
+    assert seen.count("9.705E12") == 40
+
+
 def test_without_the_library_pdf_is_refused_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from aavqc.report.pdf import to_pdf
 
