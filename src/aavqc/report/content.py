@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from aavqc.report.pictures import Picture
 
-CellKind = Literal["text", "number", "code", "verdict"]
+CellKind = Literal["number", "code", "verdict", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,12 @@ class Table:
     rows: tuple[Row, ...]
     empty: str = "None."
     filtered: bool = False
+
+    @property
+    def kinds(self) -> tuple[CellKind, ...]:
+        """Of the columns; one of numbers may hold dashes and words for what can't be had."""
+        columns = [{cell.kind for cell in column} for column in zip(*self.rows, strict=True)]
+        return tuple(next((k for k in get_args(CellKind) if k in kinds), "text") for kinds in columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,8 +164,7 @@ def _(block: Image, ids: Iterator[int], level: int) -> Markup:
     caption = element("figcaption", element("strong", picture.title), " ", picture.caption, id=name)
     source = f"data:image/svg+xml;base64,{base64.b64encode(picture.svg()).decode()}"
     image = _void("img", src=source, alt=picture.alt)
-    around = element("div", image, class_="scroll", tabindex="0", role="group", aria_labelledby=name)
-    return element("figure", around, caption)
+    return element("figure", image, caption, aria_labelledby=name)
 
 
 @_html.register
@@ -174,7 +173,7 @@ def _(block: Table, ids: Iterator[int], level: int) -> Markup:
     if not block.rows:
         return element("p", element("strong", block.caption), " ", block.empty)
     name = f"t{next(ids)}"
-    head = element("tr", *(element("th", title, scope="col") for title in block.columns))
+    head = element("tr", *map(_heading, block.columns, block.kinds))
     table = element(
         "table",
         element("caption", element("span", block.caption), id=name),
@@ -184,6 +183,10 @@ def _(block: Table, ids: Iterator[int], level: int) -> Markup:
         data_filter="" if block.filtered else None,
     )
     return element("div", table, class_="scroll", tabindex="0", role="group", aria_labelledby=name)
+
+
+def _heading(title: str, kind: str) -> Markup:
+    return element("th", title, scope="col", class_="number" if kind == "number" else None)
 
 
 def _cells(row: tuple[Cell, ...]) -> Iterator[Markup]:

@@ -104,14 +104,15 @@ def _samples(document: ResultDocument, lot: str | None) -> list[Sample]:
 def _certificate(evaluation: Evaluation) -> Table:
     rows = [
         (
-            *cells(row.test, _measured(v), row.procedure or "–", row.limit, row.result or "–"),
-            *(Cell(row.verdict, "verdict"), Cell(v.reason)),
+            *cells(row.test, row.result or "–"),
+            Cell(row.verdict, "verdict"),
+            *cells(row.limit, v.reason, _measured(v), row.procedure or "–"),
         )
         for row, v in zip(evaluation.certificate.rows, evaluation.verdicts, strict=True)
     ]
     return Table(
         "Tests of the specification, with results as reported and the verdicts on them",
-        ("Test", "Attribute", "Procedure", "Limit", "Result", "Verdict", "Reason"),
+        ("Test", "Result", "Verdict", "Limit", "Reason", "Attribute", "Procedure"),
         tuple(rows),
     )
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 MARGIN_MM = 14
 BODY_PT = 9
-TABLE_PT = (7, 6)
-"""The second where a table does not fit in the first."""
+TABLE_PT = (7, 6, 5.5)
+"""The smaller ones where a table does not fit."""
 LINE_MM = 3.6
 GAP_MM = 2.4
 LONGEST_MM = 100
@@ -27,7 +27,6 @@ KEPT_MM = 70
 """A table that may be so high is not parted between pages."""
 SMALLEST = 0.75
 """Of its size, a figure that ends a page."""
-RANK = ("number", "text", "code", "verdict")
 HEADING_PT = {1: 16, 2: 13, 3: 11}
 FONT = "DejaVu"
 
@@ -134,14 +133,14 @@ class _Writer:
             [self._text(t) for t in block.columns],
             *([self._text(_cell(c)) for c in r] for r in block.rows),
         ]
-        kinds = [max((row[i].kind for row in block.rows), key=RANK.index) for i in range(len(block.columns))]
+        right = [kind == "number" for kind in block.kinds]
         size, parts = self._columns(texts)
         if self._pdf.will_page_break(min(12 + LINE_MM * 1.4 * len(texts), KEPT_MM)):
             self._pdf.add_page()
         self._paragraph(block.caption, BODY_PT - 0.5, "B", before=1)
         for part in parts:
             rows = [[row[i] for i in part] for row in texts]
-            self._table(rows, list(part.values()), size, right=[kinds[i] == "number" for i in part])
+            self._table(rows, list(part.values()), size, right=[right[i] for i in part])
 
     def _columns(self, rows: list[list[str]]) -> tuple[float, list[dict[int, float]]]:
         """Return a size, and columns with widths in mm that break no word; those that do not fit go below.
