@@ -108,7 +108,24 @@ def test_the_certificate_has_every_test_with_its_result_and_reason(lot: Reader) 
         "titer-ddpcr", "9.85E12 vg/mL", "✓ PASS", "8.00E12 – 1.30E13 vg/mL",
         "9.85E12 vg/mL conforms to 8.00E12 – 1.30E13 vg/mL", "vg_titer[CAG] by ddpcr", "EX-TP-003 v1",
     ]  # fmt: skip
+    row = next(row for row in lot.rows if row[0] == "full-cdms")
+    assert row[1] == "79.6 % (n = 2)"
     assert sum(row[2:3] == ["✓ PASS"] for row in lot.rows) == 7
+
+
+def test_one_result_is_written_one_way(lot: Reader) -> None:
+    rows = [row for row in lot.rows if row[0] == "overfull-auc"]
+    written = [text for row in rows for text in row if "0.65" in text and "reported" not in text]
+    assert [text.removesuffix(" %") for text in written] == ["ND, <0.65"] * 3
+    assert any(row[:2] == ["percent_overfull", "ND, <0.65"] for row in lot.rows)
+
+
+def test_the_one_of_two_results_that_decides_has_its_interval(lot: Reader) -> None:
+    deciding = [row[1:5] for row in lot.rows if row[0] == "full-cdms" and row[6:8] == ["NLT 70.0 %", "2"]]
+    measured = [[row[1], *row[3:6]] for row in lot.rows if row[0] == "percent_full" and len(row) == 8]
+    assert len(deciding) == 1
+    assert deciding[0][1] != "not stated"
+    assert deciding[0] in measured
 
 
 def test_the_audit_page_has_hashes_versions_settings_and_what_was_left_out(lot: Reader, out: Path) -> None:

@@ -6,6 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from aavqc.attributes import figures_apart
+
 if TYPE_CHECKING:
     from aavqc.report.pictures import Picture
 
@@ -158,8 +160,21 @@ def cells(*texts: str) -> Row:
 
 def interval(low: float | None, high: float | None) -> Cell:
     """Return an interval, or that it is not stated."""
-    stated = low is not None and high is not None
-    return Cell(f"{words(low)} – {words(high)}" if stated else "not stated")
+    if low is None or high is None:
+        return Cell("not stated")
+    figures = figures_apart(low, high)
+    return Cell(f"{short(low, figures)} – {short(high, figures)}")
+
+
+def censored(qualifier: str, bound: str) -> str:
+    """Return how a value below or above a bound is written, everywhere.
+
+    Examples
+    --------
+    >>> censored("ND", "0.65 %")
+    'ND, <0.65 %'
+    """
+    return f"{'ND, <' if qualifier == 'ND' else qualifier}{bound}"
 
 
 def number(value: object) -> Cell:
@@ -169,7 +184,7 @@ def number(value: object) -> Cell:
     return Cell(short(value), "number", sort=repr(value))
 
 
-def short(value: float) -> str:
+def short(value: float, figures: int = 4) -> str:
     """Return a number to four significant digits, with a power of ten where it is long.
 
     Examples
@@ -180,9 +195,9 @@ def short(value: float) -> str:
     if isinstance(value, int) and abs(value) < 10**7:
         return str(value)
     if value and not 1e-3 <= abs(value) < 1e6:
-        mantissa, _, power = f"{value:.3E}".partition("E")
+        mantissa, _, power = f"{value:.{figures - 1}E}".partition("E")
         return f"{mantissa}E{int(power)}"
-    text = f"{value:.4g}"
+    text = f"{value:.{figures}g}"
     return f"{value:.0f}" if "e" in text else text
 
 

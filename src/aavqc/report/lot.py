@@ -22,11 +22,12 @@ from aavqc.report.content import (
     Table,
     Text,
     cells,
+    censored,
     interval,
     number,
     words,
 )  # fmt: skip
-from aavqc.report.lot_figures import lot_figures
+from aavqc.report.lot_figures import deciding, lot_figures, reported
 from aavqc.report.measurements import COVERS, measurements
 from aavqc.results import Evaluation, Verdict
 
@@ -66,7 +67,7 @@ def lot_page(
             Section(
                 "limits",
                 "Attributes on their limits",
-                (*figures.get("lot-limits", ()), _values(evaluation), *_behind(evaluation)),
+                (*figures.get("lot-limits", ()), _values(evaluation, documents), *_behind(evaluation)),
             ),
             *measurements(documents, own, arrays),
             Section(
@@ -104,7 +105,7 @@ def _samples(document: ResultDocument, lot: str | None) -> list[Sample]:
 def _certificate(evaluation: Evaluation) -> Table:
     rows = [
         (
-            *cells(row.test, row.result or "–"),
+            *cells(row.test, _result(v)),
             Cell(row.verdict, "verdict"),
             *cells(row.limit, v.reason, _measured(v), row.procedure or "–"),
         )
@@ -117,17 +118,21 @@ def _certificate(evaluation: Evaluation) -> Table:
     )
 
 
+def _result(v: Verdict) -> str:
+    return f"{reported(v) or '–'}{f' (n = {v.n})' if v.n > 1 else ''}"
+
+
 def _measured(verdict: Verdict) -> str:
     target = f"[{verdict.target}]" if verdict.target else ""
     technique = f" by {verdict.technique}" if verdict.technique else ""
     return f"{verdict.attribute}{target}{technique}"
 
 
-def _values(evaluation: Evaluation) -> Table:
+def _values(evaluation: Evaluation, documents: Mapping[str, ResultDocument]) -> Table:
     return Table(
         "Deciding values before rounding, with their intervals and what these cover",
         ("Test", "Value", "Interval", "Coverage", "Covers", "Unit", "Limit", "Results", "CV, %", "Risk"),
-        tuple(_value(v) for v in evaluation.verdicts),
+        tuple(_value(deciding(v, documents)) for v in evaluation.verdicts),
     )
 
 
@@ -136,7 +141,7 @@ def _value(v: Verdict) -> Row:
         Cell(v.test),
         number(v.aggregated)
         if v.aggregated is not None
-        else Cell(v.rounded or "–", "number" if v.unit else "text", sort=""),
+        else Cell((reported(v) or "–").removesuffix(f" {v.unit}"), "number" if v.unit else "text", sort=""),
         interval(v.ci_low, v.ci_high),
         Cell(f"{v.coverage:.4g}" if v.coverage is not None else "–", "number"),
         *cells(COVERS[v.scope] if v.scope else "–", v.unit or "–", v.limit),
@@ -173,7 +178,7 @@ def _behind(evaluation: Evaluation) -> Iterator[Block]:
 def _source(verdict: Verdict, source: Mapping[str, object]) -> Row:
     value = number(source["value"])
     if source["qualifier"]:
-        value = Cell(f"{source['qualifier']} {words(source['bound'])}", "number", sort=value.sort)
+        value = Cell(censored(str(source["qualifier"]), words(source["bound"])), "number", sort=value.sort)
     elif source["text"]:
         value = Cell(str(source["text"]))
     return (

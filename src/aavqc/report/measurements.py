@@ -8,7 +8,20 @@ from typing import Any
 from aavqc.attributes import Attribute, Technique
 from aavqc.documents import ResultDocument, Sample, Well, natural
 from aavqc.report.arrays import Arrays
-from aavqc.report.content import Block, Cell, Image, Row, Section, Table, Text, cells, interval, number, words
+from aavqc.report.content import (
+    Block,
+    Cell,
+    Image,
+    Row,
+    Section,
+    Table,
+    Text,
+    cells,
+    censored,
+    interval,
+    number,
+    words,
+)
 from aavqc.report.pictures import Picture
 from aavqc.report.plots import figures
 
@@ -108,8 +121,7 @@ def _attributes(sample: Sample) -> Table:
 def _attribute(a: Attribute) -> Row:
     value = number(a.value)
     if a.qualifier is not None and a.bound is not None:
-        sign = "ND, <" if a.qualifier == "ND" else a.qualifier
-        value = Cell(f"{sign}{words(a.bound)}", "number", sort=value.sort)
+        value = Cell(censored(a.qualifier, words(a.bound)), "number", sort=value.sort)
     return (
         Cell(a.key),
         value,
