@@ -94,7 +94,7 @@ def test_the_report_says_first_what_was_judged(lot: Reader) -> None:
     text = lot.text
     assert "Evaluation against specification EX-DP version 1 (approved); not a batch disposition." in text
     titles = [
-        "Certificate table", "Attributes on their limits", "Analytical ultracentrifugation",
+        "Certificate table", "Attributes on their limits", "All warnings", "Analytical ultracentrifugation",
         "Charge-detection mass spectrometry", "Droplet digital PCR", "Agreement of the methods",
         "Manual changes", "Audit page", "Review",
     ]  # fmt: skip
@@ -103,14 +103,32 @@ def test_the_report_says_first_what_was_judged(lot: Reader) -> None:
 
 
 def test_the_certificate_has_every_test_with_its_result_and_reason(lot: Reader) -> None:
+    warned = sum(row[:2] == ["EX24-001 vial 4", "warning"] for row in lot.rows)
+    assert warned > 0
     row = next(row for row in lot.rows if row[0] == "titer-ddpcr")
     assert row == [
-        "titer-ddpcr", "9.85E12 vg/mL", "✓ PASS", "8.00E12 – 1.30E13 vg/mL",
+        "titer-ddpcr", "9.85E12 vg/mL", "✓ PASS", "8.00E12 – 1.30E13 vg/mL", str(warned),
         "9.85E12 vg/mL conforms to 8.00E12 – 1.30E13 vg/mL", "vg_titer[CAG] by ddpcr", "EX-TP-003 v1",
     ]  # fmt: skip
     row = next(row for row in lot.rows if row[0] == "full-cdms")
     assert row[1] == "79.6 % (n = 2)"
     assert sum(row[2:3] == ["✓ PASS"] for row in lot.rows) == 7
+
+
+def test_the_first_page_says_what_it_is_of_and_that_there_are_warnings(lot: Reader, out: Path) -> None:
+    assert "Product: Example AAV vector, drug product (fictitious); purpose: release" in lot.text
+    said = [row for row in lot.rows if len(row) == 4 and row[1] in ("warning", "invalid")]
+    results = len({row[3] for row in said})
+    assert f"{len(said)} warnings in {results} results" in lot.texts
+    assert "#warnings" in lot.values("a", "href")
+    page = (out / "report" / "EX24-001.html").read_text(encoding="utf-8")
+    assert 'content: "Lot\\20 EX24\\2D 001\\2C \\20 specification' in page
+
+
+def test_a_lot_s_name_ends_no_rule_of_style() -> None:
+    page = to_html(Page("t", (), (), "", identity='</style>"; }')).decode()
+    assert page.count("</style>") == 1
+    assert '"\\3C \\2F style\\3E \\22 \\3B \\20 \\7D "' in page
 
 
 def test_one_result_is_written_one_way(lot: Reader) -> None:

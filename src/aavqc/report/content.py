@@ -70,10 +70,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A paragraph; a warning is set apart."""
+    """A paragraph; a warning is set apart, a link leads to a section."""
 
     text: str
     warning: bool = False
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,8 @@ class Page:
     summary : tuple of Block
         Before the contents.
     sections : tuple of Section
+    identity : str
+        What each printed page says of what it is a page of.
     source : str
         SHA-256 of all that the page is made of; equal to that of an earlier page, it is the same.
     """
@@ -128,6 +131,7 @@ class Page:
     summary: tuple[Block, ...]
     sections: tuple[Section, ...]
     source: str
+    identity: str = ""
 
 
 _REPLACED = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -199,6 +203,17 @@ def short(value: float, figures: int = 4) -> str:
         return f"{mantissa}E{int(power)}"
     text = f"{value:.{figures}g}"
     return f"{value:.0f}" if "e" in text else text
+
+
+def counted(n: int, what: str) -> str:
+    """Return how many there are.
+
+    Examples
+    --------
+    >>> counted(1, "test"), counted(8, "warning")
+    ('1 test', '8 warnings')
+    """
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def words(value: object) -> str:

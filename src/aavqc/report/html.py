@@ -61,7 +61,7 @@ def element(tag: str, *children: str, **attributes: str | None) -> Markup:
 def to_html(page: Page) -> bytes:
     """Return a page as a UTF-8 HTML document."""
     ids = count(1)
-    style, script = _part("style.css"), _part("script.js")
+    style, script = _part("style.css") + _running(page.identity), _part("script.js")
     policy = (
         f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
@@ -89,6 +89,12 @@ def to_html(page: Page) -> bytes:
 @cache
 def _part(name: str) -> str:
     return (files("aavqc.report") / name).read_text(encoding="utf-8")
+
+
+def _running(identity: str) -> str:
+    """Return the rule that heads each printed page; letters and digits apart, all is escaped."""
+    escaped = "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):X} " for c in shown(identity))
+    return f'@page {{ @top-left {{ content: "{escaped}"; font: 8pt sans-serif; }} }}\n' if identity else ""
 
 
 def _hash(text: str) -> str:
@@ -137,7 +143,7 @@ def _(block: Text, ids: Iterator[int], level: int) -> Markup:
     del ids, level
     if block.warning:
         return element("p", element("strong", "Warning: "), block.text, class_="warning")
-    return element("p", block.text)
+    return element("p", element("a", block.text, href=block.link) if block.link else block.text)
 
 
 @_html.register

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -124,8 +125,10 @@ def reported(verdict: Verdict) -> str | None:
 
 def deciding(verdict: Verdict, documents: Mapping[str, ResultDocument]) -> Verdict:
     """Return the verdict with the interval of the one among several results that decides it."""
-    same = [a for a in _attributes(verdict, documents) if a.value == verdict.aggregated]
-    if verdict.n < 2 or len(same) != 1 or same[0].unit != verdict.unit:
+    if verdict.n < 2 or verdict.aggregated is None:
+        return verdict
+    same = [a for a in _attributes(verdict, documents) if math.isclose(a.value, verdict.aggregated)]
+    if len(same) != 1 or same[0].unit != verdict.unit:
         return verdict
     (a,) = same
     return replace(verdict, ci_low=a.ci_low, ci_high=a.ci_high, coverage=a.coverage, scope=a.scope)

@@ -81,7 +81,6 @@ def measurements(
 def _sample(name: str, sample: Sample, document: ResultDocument, drawn: Sequence[Picture]) -> Section:
     technique = document.payload.technique
     blocks: list[Block] = [Text(_identity(sample))]
-    blocks += [Text(warning, warning=True) for warning in sample.warnings]
     blocks.append(_flags(sample))
     blocks.append(_attributes(sample))
     blocks += map(Image, drawn)
@@ -103,10 +102,25 @@ def _identity(sample: Sample) -> str:
 
 def _flags(sample: Sample) -> Table:
     return Table(
-        "Flags: what a reviewer must know of this sample",
+        "Flags and warnings of this sample",
         ("Severity", "Flag", "What it means", "Value", "Limit"),
-        tuple((*cells(f.severity, f.id, f.message), number(f.value), number(f.limit)) for f in sample.flags),
+        (
+            *((*cells(f.severity, f.id, f.message), number(f.value), number(f.limit)) for f in sample.flags),
+            *((*cells("warning", "–", text), number(None), number(None)) for text in sample.warnings),
+        ),
     )
+
+
+def said_of(samples: Sequence[Sample]) -> list[tuple[str, str, str]]:
+    """Return sample, severity and words of what a reviewer is warned of."""
+    return [
+        (sample.sample_id, *said)
+        for sample in samples
+        for said in (
+            *((f.severity, f.message) for f in sample.flags if f.severity != "info"),
+            *(("warning", text) for text in sample.warnings),
+        )
+    ]
 
 
 def _attributes(sample: Sample) -> Table:

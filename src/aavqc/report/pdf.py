@@ -25,6 +25,7 @@ LONGEST_MM = 100
 """A column's width at most, so a word is broken only where it is longer; a SHA-256 has 95 mm."""
 KEPT_MM = 70
 """A table that may be so high is not parted between pages."""
+BLANKS_MM = 80
 SMALLEST = 0.75
 """Of its size, a figure that ends a page."""
 HEADING_PT = {1: 16, 2: 13, 3: 11}
@@ -49,6 +50,8 @@ class _Writer:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._pdf, self._known = _empty(shown(page.title))
+        self._pdf.set_subject(self._text(page.identity))
+        self._pdf.add_page()
 
     def bytes(self) -> bytes:
         pdf = self._pdf
@@ -86,6 +89,8 @@ class _Writer:
 
     @_write.register
     def _(self, block: Section, level: int) -> None:
+        if any(isinstance(inner, Blanks) for inner in block.blocks) and self._pdf.will_page_break(BLANKS_MM):
+            self._pdf.add_page()
         self._heading(block.title, level)
         for inner in block.blocks:
             self._write(inner, level + 1)
@@ -104,7 +109,7 @@ class _Writer:
     def _(self, block: Blanks, level: int) -> None:
         del level
         rows = [(self._text(label), "") for label in block.labels]
-        self._table(rows, (50, self._pdf.epw - 50), BODY_PT, right=(False, False), line=9, heading=False)
+        self._table(rows, (85, self._pdf.epw - 85), BODY_PT, right=(False, False), line=9, heading=False)
 
     @_write.register
     def _(self, block: Image, level: int) -> None:
@@ -171,7 +176,7 @@ class _Writer:
         return {i: needed[i] + share * (wanted[i] - needed[i]) for i in part}
 
     def _table(
-        self, rows: Iterable[Iterable[str]], widths: Sequence[float], size: float, *, right: Sequence[bool],
+        self, rows: Iterable[Sequence[str]], widths: Sequence[float], size: float, *, right: Sequence[bool],
         line: float = LINE_MM, heading: bool = True,
     ) -> None:  # fmt: skip
         from fpdf.fonts import FontFace
@@ -204,6 +209,12 @@ def _empty(title: str) -> tuple[FPDF, frozenset[int]]:
     import matplotlib as mpl
 
     class Document(FPDF):
+        def header(self) -> None:
+            self.set_font(FONT, "", 7)
+            self.set_y(7)
+            self.cell(0, 4, self.subject or "", new_x="LMARGIN", new_y="NEXT")
+            self.set_y(MARGIN_MM)
+
         def footer(self) -> None:
             self.set_y(-12)
             self.set_font(FONT, "", 7)
@@ -218,7 +229,6 @@ def _empty(title: str) -> tuple[FPDF, frozenset[int]]:
     pdf.set_title(title)
     pdf.set_lang("en")
     pdf.set_creation_date(datetime(2000, 1, 1, tzinfo=UTC))  # the bytes must not know the day
-    pdf.add_page()
     font = pdf.fonts[FONT.lower()]
     return pdf, frozenset(font.cmap) if isinstance(font, TTFFont) else frozenset()
 
