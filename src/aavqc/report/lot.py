@@ -249,6 +249,11 @@ def _agreement(evaluation: Evaluation) -> Iterator[Block]:
         yield Text("No quantity of this lot was measured by two methods or more.")
         return
     yield Text(f"Information, no verdict ({found.algorithm}).")
+    if any(c.answer == "not assessable" for c in found.comparisons):
+        yield Text(
+            "To make a question assessable, state the intermediate precision of the methods' procedures: "
+            'precision = "SD 2.5 %" or "RSD 8 %" with their tests in the specification.'
+        )
     yield Table(
         "What methods that measure the same thing say about each other",
         ("Question", "Methods", "Answer", "p", "Statement"),

@@ -226,9 +226,32 @@ def _facts(caption: str, found: Mapping[str, Diagnostics]) -> Table:
     return Table(caption, ("Item", *found), rows)
 
 
+UNITS = {
+    "c": "°C", "nm": "nm", "nl": "nL", "ul": "µL", "da": "Da", "mda": "MDa", "nt": "nt", "percent": "%",
+}  # fmt: skip
+"""By how names of facts end."""
+CENTIMETRES = ("meniscus", "meniscus_sd", "bottom", "fit_range")
+
+
+def _named(key: str) -> str:
+    """Return the name of a fact in words, with its unit.
+
+    Examples
+    --------
+    >>> _named("temperature_c"), _named("time_percent_se"), _named("bottom")
+    ('temperature, °C', 'time se, %', 'bottom, cm')
+    """
+    unit = "cm" if key in CENTIMETRES else None
+    parts = key.split("_")
+    for part in parts[1:]:
+        unit = UNITS.get(part, unit)
+    name = " ".join(part for i, part in enumerate(parts) if i == 0 or part not in UNITS)
+    return f"{name}, {unit}" if unit else name
+
+
 def _flat(facts: Diagnostics) -> Iterator[tuple[str, object]]:
     for key, value in facts.items():
-        name = key.replace("_", " ")
+        name = _named(key)
         if isinstance(value, Mapping):
             yield from ((f"{name}, {inner}", v) for inner, v in _flat(value))
         elif value is not None:
