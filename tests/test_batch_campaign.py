@@ -61,17 +61,18 @@ def killed_batches(tmp: Path, lot: Path, kills: int, seed: int, exports: int = E
     whole = tmp / "whole"
     started = time.monotonic()
     running = begun(command(tmp / "exports", whole))
-    wait_for_result(running, whole)
-    first = time.monotonic() - started
+    wait_for_results(running, whole, 1)
+    until_first = time.monotonic() - started
     assert running.wait() == 0
-    spans = (time.monotonic() - started, time.monotonic() - started - first)
     wanted, rng = equal_parts(whole), random.Random(seed)
     names = ("kills", "without a result", "with some", "with all", "batches")
     count = dict.fromkeys((*names, *WRONG), 0)
     while count["kills"] < kills:
         out = tmp / f"out{count['batches']}"
         count["batches"] += 1
-        while count["kills"] < kills and killed(command(tmp / "exports", out), out, spans, rng):
+        while count["kills"] < kills and killed(
+            command(tmp / "exports", out), out, until_first, exports, rng
+        ):
             count["kills"] += 1
             count["broken"] += len(broken_files(out))
             n = saved(out)
@@ -87,25 +88,27 @@ def begun(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(arguments, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
-def wait_for_result(running: subprocess.Popen[bytes], out: Path) -> None:
-    """Wait until a batch has saved a result that was not there, or has ended."""
-    before = saved(out)
-    while running.poll() is None and saved(out) == before:
+def wait_for_results(running: subprocess.Popen[bytes], out: Path, number: int) -> None:
+    """Wait until a batch has saved so many results, or has ended."""
+    while running.poll() is None and saved(out) < number:
         time.sleep(0.01)
 
 
-def killed(arguments: Sequence[str], out: Path, spans: tuple[float, float], rng: random.Random) -> bool:
+def killed(arguments: Sequence[str], out: Path, until_first: float, exports: int, rng: random.Random) -> bool:
     """Kill a batch, at times with its workers; False where it had ended before that.
 
-    The moment is drawn from the uninterrupted duration, or, as start and listing take most of that, half
-    of the times from the duration after the first result. ``spans`` holds both.
+    The moment is drawn from the time until the first result, or, half of the times, from the results still to
+    come and what follows the last: a time alone would miss these, as start and listing take most of it and no
+    two runs are of one length.
     """
-    late = rng.random() < 0.5
     running = begun(arguments)
-    if late:
-        wait_for_result(running, out)
+    span = until_first
+    if rng.random() < 0.5:
+        before = saved(out)
+        wait_for_results(running, out, rng.randint(min(before + 1, exports), exports))
+        span = max(until_first / exports, 0.5 if before == exports else 0.05)
     try:
-        running.wait(rng.uniform(0, spans[late]))
+        running.wait(rng.uniform(0, span))
     except subprocess.TimeoutExpired:
         if rng.random() < 0.5:
             running.kill()

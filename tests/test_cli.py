@@ -33,6 +33,8 @@ def test_help_lists_the_commands_of_the_contract() -> None:
     assert done.returncode == 0
     for name in COMMANDS:
         assert f"  {name} " in done.stdout
+    assert "aavqc demo" in done.stdout
+    assert "..." not in done.stdout.partition("Commands:")[2], "a summary is cut off"
     assert call("--version").stdout.strip() == f"aavqc {aavqc.__version__}"
 
 
@@ -40,6 +42,10 @@ def test_formats_and_schema() -> None:
     done = call("formats", "--json")
     names = [f["name"] for f in only_document(done.stdout)["formats"]]  # type: ignore[attr-defined]
     assert {"beckman-xl", "quantasoft", "ion-list", "mzml"} <= set(names)
+    shown = [line.split() for line in call("formats").stdout.splitlines()[::2]]
+    assert [line[0] for line in shown] == names
+    techniques = [line[1] for line in shown]
+    assert techniques == sorted(techniques)
     assert only_document(call("schema", "result").stdout)["$id"] == "aavqc.result/1"
     wrong = call("schema", "resutl")
     assert wrong.returncode == 2

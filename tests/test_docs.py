@@ -169,3 +169,21 @@ def test_validation_names_no_test_that_is_gone() -> None:
     named = set(re.findall(r"`(test_\w+)`", page))
     assert named
     assert named - set(re.findall(r"^def (test_\w+)\(", written, flags=re.M)) == set()
+
+
+def test_the_table_of_the_sample_sheet_is_whole() -> None:
+    from aavqc.documents import SheetRow
+    from aavqc.sheet import KNOWN
+
+    page = (
+        (DOCS / "batch.md")
+        .read_text(encoding="utf-8")
+        .partition("## The sample sheet")[2]
+        .partition("\n## ")[0]
+    )
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)", page, flags=re.M))
+    assert sorted(rows) == sorted(KNOWN)
+    roles = SheetRow.model_json_schema()["properties"]["role"]["enum"]
+    assert sorted(re.findall(r"`(\w+)`", rows["role"])) == sorted(
+        [*roles, "sample"]
+    )  # named, and the default

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
 import re
@@ -35,16 +36,33 @@ def test_links_of_the_page_lead_somewhere() -> None:
     assert [link for link in linked if link and not (ROOT / "docs" / link).exists()] == []
 
 
-def test_ten_lines_give_rows(example_lot: Path) -> None:
-    code = (ROOT / "examples" / "ten_lines.py").read_text().partition('"""\n')[2]
-    assert len([line for line in code.splitlines() if line]) <= 10
-    done = call("ten_lines.py", example_lot / "ddpcr" / "EX24-001.csv")
+def test_ten_lines_give_rows_by_the_sample_sheet(example_lot: Path) -> None:
+    body = ast.parse((ROOT / "examples" / "ten_lines.py").read_text())
+    steps = [n for n in ast.walk(body) if isinstance(n, ast.stmt) and not isinstance(n, ast.Import)]
+    assert len(steps) - 1 <= 10  # the docstring is one
+    method, sheet = example_lot / "method_ddpcr.toml", example_lot / "samples.csv"
+    done = call("ten_lines.py", example_lot / "ddpcr" / "EX24-001.csv", method, sheet)
     assert done.returncode == 0, done.stderr
-    table = list(csv.reader(done.stdout.splitlines()))
-    titers = [row for row in table if row[:3] == ["EX24-001 1e7", "vg_titer", "CAG"]]
-    assert [row[-1] for row in titers] == ["vg/mL"]
-    value, low, high = map(float, titers[0][4:7])
+    rows = [row for row in csv.reader(done.stdout.splitlines()) if row[4].endswith("[CAG]")]
+    (titer,) = [row for row in rows if row[2:5] == ["sample", "valid", "vg_titer[CAG]"]]
+    value, low, high = map(float, titer[6:9])
     assert low < value < high
+    truth = json.loads((example_lot / "ddpcr" / "truth.json").read_text())["samples"]
+    assert low < float(next(iter(truth.values()))["vg_per_ml"]) < high  # of both dilutions
+    (blank,) = [row for row in rows if row[2] == "ntc"]
+    assert blank[5] == "ND"
+    assert float(blank[6]) > 0
+
+
+def test_ten_lines_end_with_the_code_of_what_is_wrong(example_lot: Path, tmp_path: Path) -> None:
+    method, sheet = example_lot / "method_cdms.toml", tmp_path / "samples.csv"
+    few = tmp_path / "few.csv"
+    few.write_text("\n".join((example_lot / "cdms" / "run1.csv").read_text().splitlines()[:20]))
+    sheet.write_text("export,lot,sample_id\nfew.csv,L,S\nnone.csv,L,S\n")
+    for export, code in (("none.csv", 3), ("few.csv", 4)):
+        done = call("ten_lines.py", tmp_path / export, method, sheet)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_the_script_gives_the_codes_of_the_page(example_lot: Path, tmp_path: Path) -> None:

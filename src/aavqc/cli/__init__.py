@@ -25,7 +25,8 @@ from aavqc.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 
 app = typer.Typer(
     name="aavqc",
-    help="AAV vector quality control: from AUC, CDMS and ddPCR exports to verdicts with uncertainty.",
+    help="AAV vector quality control: from AUC, CDMS and ddPCR exports to verdicts with uncertainty. "
+    "Begin with: aavqc demo",
     epilog="Exit codes: 0 pass, 1 OOS, 2 usage, 3 unreadable input, 4 invalid assay, 5 incomplete, "
     "6 not verified, 70 bug.",
     no_args_is_help=True,

@@ -21,11 +21,11 @@ def analyze(
     path: Annotated[str, typer.Argument(help="File, folder or zip of one technique.")],
     method: Annotated[
         Optional[str],  # noqa: UP045 (typer below 0.20 reads no X | None here)
-        typer.Option("--method", help="Name of a built-in method, or a TOML file."),
+        typer.Option("--method", help="A TOML file, or one of aav-sv (AUC), aav-cdms, aav-ddpcr."),
     ] = None,
     settings: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--set", help="key=value; overrides the method. Repeatable."),
+        typer.Option("--set", help="key=value; wins over method and sample sheet. Repeatable."),
     ] = None,
     samples: Annotated[
         Optional[str],  # noqa: UP045
@@ -35,7 +35,11 @@ def analyze(
     as_csv: Annotated[bool, typer.Option("--csv", help="A long table on stdout.")] = False,
     log_json: LogJson = False,
 ) -> int:
-    """Analyze an export: attributes with intervals, flags, warnings."""
+    """Analyze an export: attributes with intervals, flags, warnings.
+
+    With --json the settings in force stand under payload.method.settings; each is a key for --set
+    (nested ones dotted: extinction.rel_sd=0.03). The reference of the documentation explains them.
+    """
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other")
     with data_channel() as out:

@@ -73,7 +73,7 @@ def batch(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
     log_json: LogJson = False,
 ) -> int:
-    """Analyze and judge everything below a folder; a bad file does not stop the rest."""
+    """Analyze and judge all exports below a folder. A bad file does not stop the rest."""
     narrowed = narrowed_to(fail_on)
     if watched and as_json:
         raise UsageError("--watch", expected="without --json, which prints one document at the end")

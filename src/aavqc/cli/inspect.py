@@ -35,15 +35,16 @@ def formats(
             "reads": f.reads,
             "unread": f.unread,
         }
-        for f in known()
+        for f in sorted(known(), key=lambda f: f.technique)
     ]
     with data_channel() as out:
         if as_json:
             out.write(json.dumps({"schema": "aavqc.formats/1", "formats": rows}, ensure_ascii=False) + "\n")
         else:
+            width = max(len(str(row["name"])) for row in rows)
             for row in rows:
-                out.write(f"{row['name']:<14} {row['technique']:<6} {row['support']:<12} {row['title']}\n")
-                out.write(f"{'':<34} reads: {row['reads']}\n")
+                said = f"{row['name']:<{width}} {row['technique']:<5} {row['support']:<12} "
+                out.write(f"{said}{row['title']}\n{'':<{len(said)}}reads: {row['reads']}\n")
     return EXIT_OK
 
 
@@ -52,7 +53,7 @@ def inspect(
     path: Annotated[str, typer.Argument(help="File, folder or zip.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
-    """What an export is: its records, their metadata, every file's fate, and problems."""
+    """What an export is: records, metadata and the fate of every file."""
     with data_channel() as out:
         from aavqc.documents import plain
         from aavqc.parsers import read_export, survey

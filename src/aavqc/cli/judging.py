@@ -26,7 +26,10 @@ LinksFile = Annotated[
 ]
 FailOn = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--fail-on", help="Comma list of oos, invalid, input, incomplete."),
+    typer.Option(
+        "--fail-on",
+        help="Which of oos,invalid,input,incomplete set the exit code; default all. Others always do.",
+    ),
 ]
 
 

@@ -17,7 +17,10 @@ def register(app: typer.Typer) -> None:
 
 @command
 def report(out: Annotated[str, typer.Argument(help="Output folder of a batch.")]) -> int:
-    """Make the index and the report of each lot anew, as HTML and PDF, in OUT/report."""
+    """Make the reports of a batch anew: HTML and, with fpdf2, PDF.
+
+    They are OUT/report/index.html, and of each lot a .html and a .pdf beside it.
+    """
     with data_channel() as channel:
         from aavqc.report.write import can_write_pdf, write_reports
 
@@ -25,6 +28,7 @@ def report(out: Annotated[str, typer.Argument(help="Output folder of a batch.")]
         if not pdf:
             talk("no PDF: that needs pip install 'aavqc[pdf]'")
         written = write_reports(out, pdf=pdf)
-        talk(f"reports of lots: {written.made}")
+        kinds = "HTML and PDF" if pdf else "HTML"
+        talk(f"reports of lots: {written.made}, as {kinds}, in {written.index.parent}")
         channel.write(f"{printable(str(written.index))}\n")
     return EXIT_OK

@@ -31,7 +31,7 @@ def sign(
     ] = None,
     log_json: LogJson = False,
 ) -> int:
-    """Sign the output folder of a batch; nobody is authenticated by that."""
+    """Sign a batch's output folder; nobody is authenticated by that."""
     with data_channel() as channel:
         from aavqc.batch.signatures import sign as write
         from aavqc.signing.ed25519 import Ed25519Signer

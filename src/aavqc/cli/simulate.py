@@ -22,7 +22,7 @@ def simulate(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same bytes.")] = 0,
     settings: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--set", help="key=value. Repeatable."),
+        typer.Option("--set", help="key=value; truth.json lists the keys. Repeatable."),
     ] = None,
 ) -> int:
     """Write simulated exports and, beside them, their truth.json."""

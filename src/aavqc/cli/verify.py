@@ -39,7 +39,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
     log_json: LogJson = False,
 ) -> int:
-    """Check raw files, results, audit trail and store of a batch, and analyze again."""
+    """Check files, results, trail and store of a batch; analyze again."""
     with data_channel() as channel:
         from aavqc.batch.summary import VerificationDocument
         from aavqc.batch.verify import verify as check

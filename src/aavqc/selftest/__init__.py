@@ -75,10 +75,8 @@ def _all(folder: Path | None) -> Iterator[Check]:
         yield from _survived(vector.__name__, vector)
     for real in REAL:
         if folder is None:
-            says = "no folder of real exports was given"
-            yield Check(
-                name=_said(real.__name__), source="real exports", expected="", found=says, status="skipped"
-            )
+            name, needs = _said(real.__name__), "needs --reference-data, a folder of real exports"
+            yield Check(name=name, source="real exports", expected="", found=needs, status="skipped")
         else:
             yield from _survived(real.__name__, partial(real, folder))
 
