@@ -111,7 +111,7 @@ def test_the_certificate_has_every_test_with_its_result_and_reason(lot: Reader) 
         "9.85E12 vg/mL conforms to 8.00E12 – 1.30E13 vg/mL", "vg_titer[CAG] by ddpcr", "EX-TP-003 v1",
     ]  # fmt: skip
     row = next(row for row in lot.rows if row[0] == "full-cdms")
-    assert row[1] == "79.6 % (n = 2)"
+    assert row[1] == "79.6 % (n\u00a0=\u00a02)"
     assert sum(row[2:3] == ["✓ PASS"] for row in lot.rows) == 7
 
 

@@ -173,7 +173,8 @@ def _warned(v: Verdict, documents: Mapping[str, ResultDocument]) -> Cell:
 
 
 def _result(v: Verdict) -> str:
-    return f"{reported(v) or '–'}{f' (n = {v.n})' if v.n > 1 else ''}"
+    several = f" (n\u00a0=\u00a0{v.n})" if v.n > 1 else ""
+    return (reported(v) or "–") + several
 
 
 def _measured(verdict: Verdict) -> str:
