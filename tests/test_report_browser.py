@@ -161,6 +161,16 @@ def test_anchors_lead_to_their_sections(browser: Browser, example: Path) -> None
         assert end or 0 <= at < 60, anchor
 
 
+def test_a_narrow_screen_shows_results_verdicts_and_whole_figures(browser: Browser, example: Path) -> None:
+    browser.width(360)
+    browser.go(address(example / "EX24-001.html"))
+    ends = "Math.max(...[...document.querySelectorAll('%s')].map(e => e.getBoundingClientRect().right))"
+    for shown in ("#certificate + div tr > :nth-child(3)", "img"):
+        assert browser.run(ends % shown) <= 360
+    cue = "getComputedStyle(document.querySelector('#certificate + div'), '::before').content"
+    assert "scroll" in browser.run(cue)
+
+
 def test_sorting_goes_by_value_and_back(browser: Browser, example: Path) -> None:
     browser.go(address(example / "EX24-001.html"))
     before = column(browser, "Test")

@@ -94,7 +94,7 @@ def test_the_report_says_first_what_was_judged(lot: Reader) -> None:
     text = lot.text
     assert "Evaluation against specification EX-DP version 1 (approved); not a batch disposition." in text
     titles = [
-        "Certificate table", "Attributes on their limits", "Analytical ultracentrifugation",
+        "Certificate table", "Attributes on their limits", "All warnings", "Analytical ultracentrifugation",
         "Charge-detection mass spectrometry", "Droplet digital PCR", "Agreement of the methods",
         "Manual changes", "Audit page", "Review",
     ]  # fmt: skip
@@ -103,12 +103,47 @@ def test_the_report_says_first_what_was_judged(lot: Reader) -> None:
 
 
 def test_the_certificate_has_every_test_with_its_result_and_reason(lot: Reader) -> None:
+    warned = sum(row[:2] == ["EX24-001 vial 4", "warning"] for row in lot.rows)
+    assert warned > 0
     row = next(row for row in lot.rows if row[0] == "titer-ddpcr")
     assert row == [
-        "titer-ddpcr", "vg_titer[CAG] by ddpcr", "EX-TP-003 v1", "8.00E12 – 1.30E13 vg/mL", "9.85E12 vg/mL",
-        "✓ PASS", "9.85E12 vg/mL conforms to 8.00E12 – 1.30E13 vg/mL",
+        "titer-ddpcr", "9.85E12 vg/mL", "✓ PASS", "8.00E12 – 1.30E13 vg/mL", str(warned),
+        "9.85E12 vg/mL conforms to 8.00E12 – 1.30E13 vg/mL", "vg_titer[CAG] by ddpcr", "EX-TP-003 v1",
     ]  # fmt: skip
-    assert sum(row[-2:-1] == ["✓ PASS"] for row in lot.rows) == 7
+    row = next(row for row in lot.rows if row[0] == "full-cdms")
+    assert row[1] == "79.6 % (n\u00a0=\u00a02)"
+    assert sum(row[2:3] == ["✓ PASS"] for row in lot.rows) == 7
+
+
+def test_the_first_page_says_what_it_is_of_and_that_there_are_warnings(lot: Reader, out: Path) -> None:
+    assert "Product: Example AAV vector, drug product (fictitious); purpose: release" in lot.text
+    said = [row for row in lot.rows if len(row) == 4 and row[1] in ("warning", "invalid")]
+    results = len({row[3] for row in said})
+    assert f"{len(said)} warnings in {results} results" in lot.texts
+    assert "#warnings" in lot.values("a", "href")
+    page = (out / "report" / "EX24-001.html").read_text(encoding="utf-8")
+    assert 'content: "Lot\\20 EX24\\2D 001\\2C \\20 specification' in page
+
+
+def test_a_lot_s_name_ends_no_rule_of_style() -> None:
+    page = to_html(Page("t", (), (), "", identity='</style>"; }')).decode()
+    assert page.count("</style>") == 1
+    assert '"\\3C \\2F style\\3E \\22 \\3B \\20 \\7D "' in page
+
+
+def test_one_result_is_written_one_way(lot: Reader) -> None:
+    rows = [row for row in lot.rows if row[0] == "overfull-auc"]
+    written = [text for row in rows for text in row if "0.65" in text and "reported" not in text]
+    assert [text.removesuffix(" %") for text in written] == ["ND, <0.65"] * 3
+    assert any(row[:2] == ["percent_overfull", "ND, <0.65"] for row in lot.rows)
+
+
+def test_the_one_of_two_results_that_decides_has_its_interval(lot: Reader) -> None:
+    deciding = [row[1:5] for row in lot.rows if row[0] == "full-cdms" and row[6:8] == ["NLT 70.0 %", "2"]]
+    measured = [[row[1], *row[3:6]] for row in lot.rows if row[0] == "percent_full" and len(row) == 8]
+    assert len(deciding) == 1
+    assert deciding[0][1] != "not stated"
+    assert deciding[0] in measured
 
 
 def test_the_audit_page_has_hashes_versions_settings_and_what_was_left_out(lot: Reader, out: Path) -> None:
@@ -295,6 +330,32 @@ def test_pdf_says_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "[U+1F9EC]" in " ".join(said)
     for text in ("title", f"✓ PASS: {LONG}", TAG, "names", "Other", "✗ OOS", FORMULA, "Signature"):
         assert text in said
+
+
+def test_pdf_breaks_no_word_and_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As fpdf2 itself lays the cells out, of more columns than a page is wide."""
+    from aavqc.report import pdf
+
+    seen: list[str] = []
+    original = pdf._Writer._table
+
+    def listen(writer: pdf._Writer, rows: Any, widths: Any, size: float, **more: Any) -> None:
+        original(writer, rows, widths, size, **more)
+        for i, row in enumerate(rows):
+            writer._pdf.set_font(pdf.FONT, "B" if i == 0 else "", size)
+            for text, width in zip(row, widths, strict=True):
+                lines = writer._pdf.multi_cell(
+                    width, text=text, dry_run=True, output="LINES", padding=(0.4, 1, 0.4, 0)
+                )
+                assert " ".join(line.rstrip() for line in lines) == text
+                seen.append(text)
+
+    monkeypatch.setattr(pdf._Writer, "_table", listen)
+    columns = ("Well", *("Undiluted, /mL" for _ in range(20)), "packaged-length-cdms", "SHA-256")
+    row = (Cell("A01"), *(Cell("9.705E12", "number") for _ in range(20)), Cell("Coverage"), Cell("a" * 64))
+    pdf.to_pdf(Page("t", (Table("Wells", columns, (row, row)),), (), ""))
+    assert seen.count("A01") > 2  # each part names its rows
+    assert seen.count("9.705E12") == 40
 
 
 def test_without_the_library_pdf_is_refused_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

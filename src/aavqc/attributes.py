@@ -91,12 +91,25 @@ class Attribute:
         text = f"{self.key} {_short(self.value)}{unit}"
         if self.ci_low is None or self.ci_high is None:
             return text + " (interval not stated)"
-        interval = f"{_short(self.ci_low)}–{_short(self.ci_high)}"
+        figures = figures_apart(self.ci_low, self.ci_high)
+        interval = f"{_short(self.ci_low, figures)}–{_short(self.ci_high, figures)}"
         return f"{text} ({(self.coverage or 0) * 100:g} % CI {interval}, scope: {self.scope})"
 
 
-def _short(value: float) -> str:
-    return f"{value:.3E}" if value and not 1e-3 <= abs(value) < 1e6 else f"{value:.4g}"
+def _short(value: float, figures: int = 4) -> str:
+    long = value and not 1e-3 <= abs(value) < 1e6
+    return f"{value:.{figures - 1}E}" if long else f"{value:.{figures}g}"
+
+
+def figures_apart(low: float, high: float, figures: int = 4) -> int:
+    """Return how many figures the ends of an interval are shown in: one more where they would coincide.
+
+    Examples
+    --------
+    >>> figures_apart(107.46, 107.53), figures_apart(107.4, 107.5), figures_apart(0.0, 0.0)
+    (5, 4, 4)
+    """
+    return figures + (low != high and f"{low:.{figures}g}" == f"{high:.{figures}g}")
 
 
 class AttributeSet(Mapping[str, Attribute]):

@@ -251,5 +251,5 @@ def _last_boundary(profiles: Profiles, keep: NDArray[np.bool_]) -> tuple[int, Ch
     stop = gone + BASELINE_SCANS - 1
     if gone == 0 or stop >= last:
         return last, Choice("last_scan", last + 1, "the last taken: boundaries move up to it")
-    reason = f"boundaries have gone by scan {gone + 1}; {BASELINE_SCANS} after that fix the baseline"
+    reason = f"boundaries have gone by scan {gone + 1}; {BASELINE_SCANS} scans from it on fix the baseline"
     return stop, Choice("last_scan", stop + 1, reason)

@@ -96,7 +96,7 @@ def find_column(record: VelocityScans, selection: Selection, settings: Technique
             "bottom",
             bottom,
             _reason(
-                settings.bottom, seen.bottom, "where the base's artefact is strongest; the fit begins there"
+                settings.bottom, seen.bottom, "where the base's artefact is strongest; the column ends there"
             ),
         ),
         Choice(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from aavqc.documents import Manifest, ResultDocument, Sample, digest
-from aavqc.report.content import Block, Cell, Row, Table, Text, cells, words
+from aavqc.documents import Manifest, ResultDocument, digest
+from aavqc.report.content import Block, Cell, Table, Text, cells, words
 from aavqc.report.methods_used import methods_used
 from aavqc.results import Evaluation
 
@@ -17,7 +17,6 @@ MOST_LEFT = 200
 def audit(
     evaluation: Evaluation,
     documents: Mapping[str, ResultDocument],
-    samples: Mapping[str, Sequence[Sample]],
     manifest: Manifest,
 ) -> Iterator[Block]:
     """Yield the tables of the audit page; nothing in them depends on when it was written."""
@@ -39,7 +38,6 @@ def audit(
     )
     yield _versions(documents)
     yield from methods_used(documents)
-    yield _warnings(documents, samples)
     yield from _files(documents, manifest)
 
 
@@ -54,20 +52,16 @@ def _versions(documents: Mapping[str, ResultDocument]) -> Table:
         rows.append(cells(*row, platform, said))
     return Table(
         "Versions that the results were computed with",
-        ("Result", "Library", "Algorithms", "Python", "Numerical libraries", "Platform", "Actor and reason"),
+        (
+            "Result",
+            "Library",
+            "Algorithms",
+            "Python",
+            "Numerical libraries",
+            "Platform",
+            "Actor and reason, when computed",
+        ),
         tuple(rows),
-    )
-
-
-def _warnings(documents: Mapping[str, ResultDocument], samples: Mapping[str, Sequence[Sample]]) -> Table:
-    rows: list[Row] = []
-    for job in documents:
-        for sample in samples[job]:
-            said = [(f.severity, f.message) for f in sample.flags if f.severity != "info"]
-            said += [("warning", text) for text in sample.warnings]
-            rows += [(*cells(sample.sample_id, kind, text), Cell(job, "code")) for kind, text in said]
-    return Table(
-        "Flags and warnings of all samples", ("Sample", "Severity", "What was said", "Result"), tuple(rows)
     )
 
 
@@ -87,8 +81,8 @@ def _files(documents: Mapping[str, ResultDocument], manifest: Manifest) -> Itera
     )
     left = [entry for entry in manifest.files if entry.status != "used"]
     yield Table(
-        "Files in the lot's folders that are no exports or failed, each with what it is or why",
-        ("File", "Fate", "Reason", "SHA-256"),
+        "Other files in the lot's folders: what they were taken for, or why they failed",
+        ("File", "Fate", "What it was taken for", "SHA-256"),
         tuple((*cells(e.path, e.status, e.reason), Cell(e.sha256 or "–", "code")) for e in left[:MOST_LEFT]),
     )
     if len(left) > MOST_LEFT:

@@ -85,6 +85,10 @@ def draw_methods(axes: Sequence[Axes], sample: Sample) -> None:
 # ---------------------------------------------------------------- funnel
 
 
+NOISE = "dropped: charge below"
+"""So begins the step of the funnel that takes what is no signal."""
+
+
 def funnel_picture(sample: Sample) -> Picture:
     """Return the funnel from what was read to what is used."""
     name, title = "cdms-funnel", "Which ions are used"
@@ -93,10 +97,14 @@ def funnel_picture(sample: Sample) -> Picture:
         return missing(name, title, "no row was read")
     figure = new_figure(0.75 + 0.27 * len(funnel))
     draw_funnel(panels(figure, 1)[0][0], sample)
-    caption = (
+    noise = next((r["step"] for r in funnel if r["step"].startswith(NOISE) and r["ions"]), None)
+    caption = together(
         f"From {funnel[0]['ions']:,} rows or peaks that were read to {ions_used(sample):,} "
         f"{particle_name(sample)} in use, each reason with what it took (hatched); what several reasons take "
-        "counts under the first."
+        "counts under the first.",
+        f"{noise.removeprefix('dropped: ').capitalize()}: noise peaks of the spectra, not ions."
+        if noise
+        else "",
     )
     alt = "; ".join(f"{row['step']}: {row['ions']:,}" for row in funnel)
     return Picture(name, title, caption, f"{alt}.", figure)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
+
+from aavqc.attributes import figures_apart
 
 if TYPE_CHECKING:
     from aavqc.report.pictures import Picture
 
-CellKind = Literal["text", "number", "code", "verdict"]
+CellKind = Literal["number", "code", "verdict", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,20 @@ class Table:
     empty: str = "None."
     filtered: bool = False
 
+    @property
+    def kinds(self) -> tuple[CellKind, ...]:
+        """Of the columns; one of numbers may hold dashes and words for what can't be had."""
+        columns = [{cell.kind for cell in column} for column in zip(*self.rows, strict=True)]
+        return tuple(next((k for k in get_args(CellKind) if k in kinds), "text") for kinds in columns)
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A paragraph; a warning is set apart."""
+    """A paragraph; a warning is set apart, a link leads to a section."""
 
     text: str
     warning: bool = False
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +121,8 @@ class Page:
     summary : tuple of Block
         Before the contents.
     sections : tuple of Section
+    identity : str
+        What each printed page says of what it is a page of.
     source : str
         SHA-256 of all that the page is made of; equal to that of an earlier page, it is the same.
     """
@@ -120,6 +131,7 @@ class Page:
     summary: tuple[Block, ...]
     sections: tuple[Section, ...]
     source: str
+    identity: str = ""
 
 
 _REPLACED = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -152,8 +164,21 @@ def cells(*texts: str) -> Row:
 
 def interval(low: float | None, high: float | None) -> Cell:
     """Return an interval, or that it is not stated."""
-    stated = low is not None and high is not None
-    return Cell(f"{words(low)} – {words(high)}" if stated else "not stated")
+    if low is None or high is None:
+        return Cell("not stated")
+    figures = figures_apart(low, high)
+    return Cell(f"{short(low, figures)} – {short(high, figures)}")
+
+
+def censored(qualifier: str, bound: str) -> str:
+    """Return how a value below or above a bound is written, everywhere.
+
+    Examples
+    --------
+    >>> censored("ND", "0.65 %")
+    'ND, <0.65 %'
+    """
+    return f"{'ND, <' if qualifier == 'ND' else qualifier}{bound}"
 
 
 def number(value: object) -> Cell:
@@ -163,7 +188,7 @@ def number(value: object) -> Cell:
     return Cell(short(value), "number", sort=repr(value))
 
 
-def short(value: float) -> str:
+def short(value: float, figures: int = 4) -> str:
     """Return a number to four significant digits, with a power of ten where it is long.
 
     Examples
@@ -174,10 +199,21 @@ def short(value: float) -> str:
     if isinstance(value, int) and abs(value) < 10**7:
         return str(value)
     if value and not 1e-3 <= abs(value) < 1e6:
-        mantissa, _, power = f"{value:.3E}".partition("E")
+        mantissa, _, power = f"{value:.{figures - 1}E}".partition("E")
         return f"{mantissa}E{int(power)}"
-    text = f"{value:.4g}"
+    text = f"{value:.{figures}g}"
     return f"{value:.0f}" if "e" in text else text
+
+
+def counted(n: int, what: str) -> str:
+    """Return how many there are.
+
+    Examples
+    --------
+    >>> counted(1, "test"), counted(8, "warning")
+    ('1 test', '8 warnings')
+    """
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def words(value: object) -> str:

@@ -22,11 +22,13 @@ def integrity_picture(sample: Sample) -> Picture:
     figure = new_figure(2.9)
     draw_integrity(panels(figure, 1, 2, width_ratios=(1.7, 1))[0], sample)
     stated = _integrities(sample)
+    relative = any(a.name == "genome_integrity_normalised" for a in stated)
     caption = together(
         "Left: molecules by the targets that they bear, in percent of all with any "
         f"({', '.join(found['targets'])}; λ of all {found['lambda_any']:.3g} a droplet).",
-        "Right: naive, droplets positive for all of those positive for any; raw and normalised, molecules "
-        "with chance co-occurrence taken out.",
+        "Right: naive, droplets positive for all of those positive for any; raw, molecules with chance "
+        "co-occurrence taken out.",
+        "Normalised: raw in percent of the linear control's." if relative else "",
         interval_note(stated) if stated else "Lysis is not stated: an estimate, and no attribute.",
         flag_note(sample, ["integrity_lambda_high", "detection_failure"]),
     )
@@ -81,6 +83,7 @@ def draw_integrity(axes: Sequence[Axes], sample: Sample) -> None:
         if a is not None and a.ci_low is not None and a.ci_high is not None:
             error = [[max(value - a.ci_low, 0.0)], [max(a.ci_high - value, 0.0)]]
             right.errorbar(i, value, yerr=error, fmt="none", color=BLACK, capsize=3, lw=1.0)
-        right.text(i, 2, f"{value:.1f}", ha="center", fontsize=8, color="white" if reported else BLACK)
+        top = max(value, a.ci_high or value) if a is not None else value
+        right.text(i, top + 1, f"{value:.1f}", ha="center", va="bottom", fontsize=8)
     right.set_xticks(range(len(rows)), [label for label, *_ in rows])
-    right.set(ylabel="complete molecules / %", ylim=(0, max(105.0, 1.05 * max(v for _, v, _ in rows))))
+    right.set(ylabel="complete molecules / %", ylim=(0, max(112.0, 1.12 * max(v for _, v, _ in rows))))

@@ -63,7 +63,7 @@ def replicates_picture(sample: Sample, rows: Sequence[Well]) -> Picture:
         "used, open: rejected.",
         "Line and band: the reported titer and its interval, where a genome is one copy." if titers else "",
         interval_note(titers) if titers else "",
-        "Right: concentration in the reaction against the dilution; the line has slope 1."
+        "Right: concentration in the reaction of the wells in use against the dilution; the line has slope 1."
         if dilutions
         else "",
         f"{'; '.join(verdicts)}." if verdicts else "",
@@ -146,7 +146,7 @@ def draw_linearity(ax: Axes, sample: Sample, rows: Sequence[Well], target: str) 
         return
     x = np.array([1.0 / f for f, _ in points])
     y = np.array([r.copies_per_ul or 0.0 for _, r in points])
-    ax.plot(x, y, "o", mfc="none", color=BLUE, ms=4.5)
+    ax.plot(x, y, "o", color=BLUE, ms=4.5)
     middle = math.exp(float(np.mean(np.log(y / x))))
     ends = np.array([x.min() / 1.3, x.max() * 1.3])
     ax.plot(ends, middle * ends, "-", color=BLACK, lw=0.8, zorder=0)

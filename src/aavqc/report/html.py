@@ -61,7 +61,7 @@ def element(tag: str, *children: str, **attributes: str | None) -> Markup:
 def to_html(page: Page) -> bytes:
     """Return a page as a UTF-8 HTML document."""
     ids = count(1)
-    style, script = _part("style.css"), _part("script.js")
+    style, script = _part("style.css") + _running(page.identity), _part("script.js")
     policy = (
         f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
@@ -89,6 +89,12 @@ def to_html(page: Page) -> bytes:
 @cache
 def _part(name: str) -> str:
     return (files("aavqc.report") / name).read_text(encoding="utf-8")
+
+
+def _running(identity: str) -> str:
+    """Return the rule that heads each printed page; letters and digits apart, all is escaped."""
+    escaped = "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):X} " for c in shown(identity))
+    return f'@page {{ @top-left {{ content: "{escaped}"; font: 8pt sans-serif; }} }}\n' if identity else ""
 
 
 def _hash(text: str) -> str:
@@ -137,7 +143,7 @@ def _(block: Text, ids: Iterator[int], level: int) -> Markup:
     del ids, level
     if block.warning:
         return element("p", element("strong", "Warning: "), block.text, class_="warning")
-    return element("p", block.text)
+    return element("p", element("a", block.text, href=block.link) if block.link else block.text)
 
 
 @_html.register
@@ -164,8 +170,7 @@ def _(block: Image, ids: Iterator[int], level: int) -> Markup:
     caption = element("figcaption", element("strong", picture.title), " ", picture.caption, id=name)
     source = f"data:image/svg+xml;base64,{base64.b64encode(picture.svg()).decode()}"
     image = _void("img", src=source, alt=picture.alt)
-    around = element("div", image, class_="scroll", tabindex="0", role="group", aria_labelledby=name)
-    return element("figure", around, caption)
+    return element("figure", image, caption, aria_labelledby=name)
 
 
 @_html.register
@@ -174,7 +179,7 @@ def _(block: Table, ids: Iterator[int], level: int) -> Markup:
     if not block.rows:
         return element("p", element("strong", block.caption), " ", block.empty)
     name = f"t{next(ids)}"
-    head = element("tr", *(element("th", title, scope="col") for title in block.columns))
+    head = element("tr", *map(_heading, block.columns, block.kinds))
     table = element(
         "table",
         element("caption", element("span", block.caption), id=name),
@@ -184,6 +189,10 @@ def _(block: Table, ids: Iterator[int], level: int) -> Markup:
         data_filter="" if block.filtered else None,
     )
     return element("div", table, class_="scroll", tabindex="0", role="group", aria_labelledby=name)
+
+
+def _heading(title: str, kind: str) -> Markup:
+    return element("th", title, scope="col", class_="number" if kind == "number" else None)
 
 
 def _cells(row: tuple[Cell, ...]) -> Iterator[Markup]:

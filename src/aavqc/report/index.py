@@ -9,7 +9,7 @@ from typing import get_args
 from urllib.parse import quote
 
 from aavqc.documents import EvaluationEntry, Manifest, digest
-from aavqc.report.content import Block, Cell, Page, Section, Table, Text, cells
+from aavqc.report.content import Block, Cell, Page, Section, Table, Text, cells, counted
 from aavqc.results import Evaluation
 from aavqc.results.verdict import Outcome
 
@@ -36,15 +36,15 @@ def index_page(manifest: Manifest, evaluations: Sequence[Evaluation]) -> Page:
         table = Table("What of the sample sheet does not fit the exports", ("Problem",), rows)
         sections.append(Section("problems", "Sample sheet", (table,)))
     table = Table(
-        "Files that are no exports or failed, each with what it is or why",
-        ("File", "Fate", "Reason"),
+        "Other files: what they were taken for, or why they failed",
+        ("File", "Fate", "What it was taken for"),
         tuple(cells(e.path, e.status, e.reason) for e in left),
     )
     sections.append(Section("files", "Files without a result", (table,)))
     return Page(
         title="Lots of this batch",
         summary=(
-            Text(f"{len(evaluations)} evaluations: {told or 'none'}. {files}"),
+            Text(f"{counted(len(evaluations), 'evaluation')}: {told or 'none'}. {files}"),
             Text("Evaluations against specifications; a person decides a batch's disposition."),
         ),
         sections=tuple(sections),

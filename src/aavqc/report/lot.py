@@ -22,13 +22,16 @@ from aavqc.report.content import (
     Table,
     Text,
     cells,
+    censored,
+    counted,
     interval,
     number,
     words,
 )  # fmt: skip
-from aavqc.report.lot_figures import lot_figures
-from aavqc.report.measurements import COVERS, measurements
+from aavqc.report.lot_figures import deciding, lot_figures, reported
+from aavqc.report.measurements import COVERS, measurements, said_of
 from aavqc.results import Evaluation, Verdict
+from aavqc.results.certificate import SpecificationUsed
 
 
 def lot_page(
@@ -51,23 +54,32 @@ def lot_page(
     """
     figures = {picture.id: (Image(picture),) for picture in lot_figures(evaluation, documents)}
     own = {job: _samples(document, evaluation.lot) for job, document in documents.items()}
+    warnings = {job: said_of(samples) for job, samples in own.items()}
+    warned, results = sum(map(len, warnings.values())), sum(map(bool, warnings.values()))
     counts = Counter(v.verdict for v in evaluation.verdicts)
     told = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
     summary: list[Block] = [
         Headline(evaluation.overall, evaluation.statement),
-        Text(f"{len(evaluation.verdicts)} tests: {told}."),
+        Text(_subject(evaluation.specification)),
+        Text(f"{counted(len(evaluation.verdicts), 'test')}: {told}."),
+        *(
+            [Text(f"{counted(warned, 'warning')} in {counted(results, 'result')}", link="#warnings")]
+            if warned
+            else []
+        ),
         *(Text(warning, warning=True) for warning in evaluation.warnings),
     ]
     return Page(
         title=f"Lot report {evaluation.lot or ''}".strip(),
         summary=tuple(summary),
         sections=(
-            Section("certificate", "Certificate table", (_certificate(evaluation),)),
+            Section("certificate", "Certificate table", (_certificate(evaluation, documents),)),
             Section(
                 "limits",
                 "Attributes on their limits",
-                (*figures.get("lot-limits", ()), _values(evaluation), *_behind(evaluation)),
+                (*figures.get("lot-limits", ()), _values(evaluation, documents), *_behind(evaluation)),
             ),
+            Section("warnings", "All warnings", (_warnings(warnings),)),
             *measurements(documents, own, arrays),
             Section(
                 "agreement",
@@ -75,17 +87,46 @@ def lot_page(
                 (*figures.get("lot-agreement", ()), *_agreement(evaluation)),
             ),
             Section("changes", "Manual changes", tuple(_changes(evaluation))),
-            Section("audit", "Audit page", tuple(audit(evaluation, documents, own, manifest))),
+            Section("audit", "Audit page", tuple(audit(evaluation, documents, manifest))),
             Section(
                 "review",
                 "Review",
                 (
                     Text("An evaluation against a specification; a person decides the batch's disposition."),
-                    Blanks(("Head of the audit trail at review", "Name", "Signature", "Date", "Comment")),
+                    Blanks(
+                        (
+                            "Head of the audit trail (aavqc verify), first 12",
+                            "Name",
+                            "Signature",
+                            "Date",
+                            "Comment",
+                        )
+                    ),
                 ),
             ),
         ),
         source=source(evaluation, documents, manifest),
+        identity=_identity(evaluation),
+    )
+
+
+def _identity(evaluation: Evaluation) -> str:
+    used = evaluation.specification
+    lot = f"Lot {evaluation.lot}, " if evaluation.lot else ""
+    return f"{lot}specification {used.id} version {used.version}, evaluation {digest(evaluation)[:12]}"
+
+
+def _subject(used: SpecificationUsed) -> str:
+    since = f"; effective from {used.effective_from}" if used.effective_from else ""
+    return f"Product: {used.product or 'not stated'}; purpose: {used.purpose}{since}."
+
+
+def _warnings(warnings: Mapping[str, list[tuple[str, str, str]]]) -> Table:
+    rows = [(*cells(*said), Cell(job, "code")) for job, found in warnings.items() for said in found]
+    return Table(
+        "Of all samples of this lot and the controls beside them",
+        ("Sample", "Severity", "What was said", "Result"),
+        tuple(rows),
     )
 
 
@@ -101,19 +142,39 @@ def _samples(document: ResultDocument, lot: str | None) -> list[Sample]:
     return [s for s in document.samples if s.role != "sample" or without_sheet or s.lot == lot]
 
 
-def _certificate(evaluation: Evaluation) -> Table:
+def _certificate(evaluation: Evaluation, documents: Mapping[str, ResultDocument]) -> Table:
     rows = [
         (
-            *cells(row.test, _measured(v), row.procedure or "–", row.limit, row.result or "–"),
-            *(Cell(row.verdict, "verdict"), Cell(v.reason)),
+            *cells(row.test, _result(v)),
+            Cell(row.verdict, "verdict"),
+            Cell(row.limit),
+            _warned(v, documents),
+            *cells(v.reason, _measured(v), row.procedure or "–"),
         )
         for row, v in zip(evaluation.certificate.rows, evaluation.verdicts, strict=True)
     ]
     return Table(
         "Tests of the specification, with results as reported and the verdicts on them",
-        ("Test", "Attribute", "Procedure", "Limit", "Result", "Verdict", "Reason"),
+        ("Test", "Result", "Verdict", "Limit", "Warnings", "Reason", "Attribute", "Procedure"),
         tuple(rows),
     )
+
+
+def _warned(v: Verdict, documents: Mapping[str, ResultDocument]) -> Cell:
+    """Return how many warnings there are of the samples that a verdict rests on."""
+    rests = {(s.result_id, s.sample_id) for s in v.sources}
+    n = sum(
+        len(said_of([sample]))
+        for job, document in documents.items()
+        for sample in document.samples
+        if (job, sample.sample_id) in rests and sample.role == "sample"
+    )
+    return Cell(str(n), "number", link="#warnings") if n else Cell("–", "number", sort="0")
+
+
+def _result(v: Verdict) -> str:
+    several = f" (n\u00a0=\u00a0{v.n})" if v.n > 1 else ""
+    return (reported(v) or "–") + several
 
 
 def _measured(verdict: Verdict) -> str:
@@ -122,11 +183,11 @@ def _measured(verdict: Verdict) -> str:
     return f"{verdict.attribute}{target}{technique}"
 
 
-def _values(evaluation: Evaluation) -> Table:
+def _values(evaluation: Evaluation, documents: Mapping[str, ResultDocument]) -> Table:
     return Table(
         "Deciding values before rounding, with their intervals and what these cover",
         ("Test", "Value", "Interval", "Coverage", "Covers", "Unit", "Limit", "Results", "CV, %", "Risk"),
-        tuple(_value(v) for v in evaluation.verdicts),
+        tuple(_value(deciding(v, documents)) for v in evaluation.verdicts),
     )
 
 
@@ -135,7 +196,7 @@ def _value(v: Verdict) -> Row:
         Cell(v.test),
         number(v.aggregated)
         if v.aggregated is not None
-        else Cell(v.rounded or "–", "number" if v.unit else "text", sort=""),
+        else Cell((reported(v) or "–").removesuffix(f" {v.unit}"), "number" if v.unit else "text", sort=""),
         interval(v.ci_low, v.ci_high),
         Cell(f"{v.coverage:.4g}" if v.coverage is not None else "–", "number"),
         *cells(COVERS[v.scope] if v.scope else "–", v.unit or "–", v.limit),
@@ -172,7 +233,7 @@ def _behind(evaluation: Evaluation) -> Iterator[Block]:
 def _source(verdict: Verdict, source: Mapping[str, object]) -> Row:
     value = number(source["value"])
     if source["qualifier"]:
-        value = Cell(f"{source['qualifier']} {words(source['bound'])}", "number", sort=value.sort)
+        value = Cell(censored(str(source["qualifier"]), words(source["bound"])), "number", sort=value.sort)
     elif source["text"]:
         value = Cell(str(source["text"]))
     return (
@@ -189,6 +250,11 @@ def _agreement(evaluation: Evaluation) -> Iterator[Block]:
         yield Text("No quantity of this lot was measured by two methods or more.")
         return
     yield Text(f"Information, no verdict ({found.algorithm}).")
+    if any(c.answer == "not assessable" for c in found.comparisons):
+        yield Text(
+            "To make a question assessable, state the intermediate precision of the methods' procedures: "
+            'precision = "SD 2.5 %" or "RSD 8 %" with their tests in the specification.'
+        )
     yield Table(
         "What methods that measure the same thing say about each other",
         ("Question", "Methods", "Answer", "p", "Statement"),

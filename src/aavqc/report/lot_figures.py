@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aavqc.attributes import Attribute
 from aavqc.documents import ResultDocument
 from aavqc.errors import AavqcError
 from aavqc.quantities import UNITS
+from aavqc.report.content import censored
 from aavqc.report.pictures import Picture, missing, together
 from aavqc.report.style import (
     BLACK,
@@ -108,9 +110,28 @@ def _limits_picture(evaluation: Evaluation, documents: Mapping[str, ResultDocume
         f"Tests without a number, or more than can be shown: {left_out}." if left_out else "",
         evaluation.statement,
     )
-    told = [(r.verdict, result_text(r.verdict) or "no result") for r in drawn]
+    told = [(r.verdict, reported(r.verdict) or "no result") for r in drawn]
     alt = "; ".join(f"{v.test}: {result}, limit {v.limit}, {v.verdict}" for v, result in told)
     return Picture(name, title, caption, f"{alt}.", figure)
+
+
+def reported(verdict: Verdict) -> str | None:
+    """Return the result as it is reported, with the bound of what is not detected."""
+    text = result_text(verdict)
+    if text is not None and text.startswith("<") and {s.qualifier for s in verdict.sources} == {"ND"}:
+        return censored("ND", text.removeprefix("<"))
+    return verdict.detection or text
+
+
+def deciding(verdict: Verdict, documents: Mapping[str, ResultDocument]) -> Verdict:
+    """Return the verdict with the interval of the one among several results that decides it."""
+    if verdict.n < 2 or verdict.aggregated is None:
+        return verdict
+    same = [a for a in _attributes(verdict, documents) if math.isclose(a.value, verdict.aggregated)]
+    if len(same) != 1 or same[0].unit != verdict.unit:
+        return verdict
+    (a,) = same
+    return replace(verdict, ci_low=a.ci_low, ci_high=a.ci_high, coverage=a.coverage, scope=a.scope)
 
 
 def rows_of(evaluation: Evaluation, documents: Mapping[str, ResultDocument]) -> list[Row]:
@@ -281,5 +302,5 @@ def _words(ax: Axes, i: int, row: Row) -> None:
 
 
 def _result(row: Row) -> str:
-    text = result_text(row.verdict)
+    text = reported(row.verdict)
     return text or "; ".join(number(p.value) for p in row.points[:3])

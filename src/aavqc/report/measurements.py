@@ -8,7 +8,20 @@ from typing import Any
 from aavqc.attributes import Attribute, Technique
 from aavqc.documents import ResultDocument, Sample, Well, natural
 from aavqc.report.arrays import Arrays
-from aavqc.report.content import Block, Cell, Image, Row, Section, Table, Text, cells, interval, number, words
+from aavqc.report.content import (
+    Block,
+    Cell,
+    Image,
+    Row,
+    Section,
+    Table,
+    Text,
+    cells,
+    censored,
+    interval,
+    number,
+    words,
+)
 from aavqc.report.pictures import Picture
 from aavqc.report.plots import figures
 
@@ -68,7 +81,6 @@ def measurements(
 def _sample(name: str, sample: Sample, document: ResultDocument, drawn: Sequence[Picture]) -> Section:
     technique = document.payload.technique
     blocks: list[Block] = [Text(_identity(sample))]
-    blocks += [Text(warning, warning=True) for warning in sample.warnings]
     blocks.append(_flags(sample))
     blocks.append(_attributes(sample))
     blocks += map(Image, drawn)
@@ -90,10 +102,25 @@ def _identity(sample: Sample) -> str:
 
 def _flags(sample: Sample) -> Table:
     return Table(
-        "Flags: what a reviewer must know of this sample",
+        "Flags and warnings of this sample",
         ("Severity", "Flag", "What it means", "Value", "Limit"),
-        tuple((*cells(f.severity, f.id, f.message), number(f.value), number(f.limit)) for f in sample.flags),
+        (
+            *((*cells(f.severity, f.id, f.message), number(f.value), number(f.limit)) for f in sample.flags),
+            *((*cells("warning", "–", text), number(None), number(None)) for text in sample.warnings),
+        ),
     )
+
+
+def said_of(samples: Sequence[Sample]) -> list[tuple[str, str, str]]:
+    """Return sample, severity and words of what a reviewer is warned of."""
+    return [
+        (sample.sample_id, *said)
+        for sample in samples
+        for said in (
+            *((f.severity, f.message) for f in sample.flags if f.severity != "info"),
+            *(("warning", text) for text in sample.warnings),
+        )
+    ]
 
 
 def _attributes(sample: Sample) -> Table:
@@ -108,8 +135,7 @@ def _attributes(sample: Sample) -> Table:
 def _attribute(a: Attribute) -> Row:
     value = number(a.value)
     if a.qualifier is not None and a.bound is not None:
-        sign = "ND, <" if a.qualifier == "ND" else a.qualifier
-        value = Cell(f"{sign}{words(a.bound)}", "number", sort=value.sort)
+        value = Cell(censored(a.qualifier, words(a.bound)), "number", sort=value.sort)
     return (
         Cell(a.key),
         value,
@@ -200,9 +226,32 @@ def _facts(caption: str, found: Mapping[str, Diagnostics]) -> Table:
     return Table(caption, ("Item", *found), rows)
 
 
+UNITS = {
+    "c": "°C", "nm": "nm", "nl": "nL", "ul": "µL", "da": "Da", "mda": "MDa", "nt": "nt", "percent": "%",
+}  # fmt: skip
+"""By how names of facts end."""
+CENTIMETRES = ("meniscus", "meniscus_sd", "bottom", "fit_range")
+
+
+def _named(key: str) -> str:
+    """Return the name of a fact in words, with its unit.
+
+    Examples
+    --------
+    >>> _named("temperature_c"), _named("time_percent_se"), _named("bottom")
+    ('temperature, °C', 'time se, %', 'bottom, cm')
+    """
+    unit = "cm" if key in CENTIMETRES else None
+    parts = key.split("_")
+    for part in parts[1:]:
+        unit = UNITS.get(part, unit)
+    name = " ".join(part for i, part in enumerate(parts) if i == 0 or part not in UNITS)
+    return f"{name}, {unit}" if unit else name
+
+
 def _flat(facts: Diagnostics) -> Iterator[tuple[str, object]]:
     for key, value in facts.items():
-        name = key.replace("_", " ")
+        name = _named(key)
         if isinstance(value, Mapping):
             yield from ((f"{name}, {inner}", v) for inner, v in _flat(value))
         elif value is not None:

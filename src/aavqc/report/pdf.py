@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import singledispatchmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 
 MARGIN_MM = 14
 BODY_PT = 9
-TABLE_PT = 7
-NARROWEST_MM = 9
+TABLE_PT = (7, 6, 5.5)
+"""The smaller ones where a table does not fit."""
+LINE_MM = 3.6
+GAP_MM = 2.4
+LONGEST_MM = 100
+"""A column's width at most, so a word is broken only where it is longer; a SHA-256 has 95 mm."""
+KEPT_MM = 70
+"""A table that may be so high is not parted between pages."""
+BLANKS_MM = 80
+SMALLEST = 0.75
+"""Of its size, a figure that ends a page."""
 HEADING_PT = {1: 16, 2: 13, 3: 11}
 FONT = "DejaVu"
 
@@ -41,6 +50,8 @@ class _Writer:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._pdf, self._known = _empty(shown(page.title))
+        self._pdf.set_subject(self._text(page.identity))
+        self._pdf.add_page()
 
     def bytes(self) -> bytes:
         pdf = self._pdf
@@ -78,6 +89,8 @@ class _Writer:
 
     @_write.register
     def _(self, block: Section, level: int) -> None:
+        if any(isinstance(inner, Blanks) for inner in block.blocks) and self._pdf.will_page_break(BLANKS_MM):
+            self._pdf.add_page()
         self._heading(block.title, level)
         for inner in block.blocks:
             self._write(inner, level + 1)
@@ -95,8 +108,8 @@ class _Writer:
     @_write.register
     def _(self, block: Blanks, level: int) -> None:
         del level
-        rows = [(label, "") for label in block.labels]
-        self._table(rows, (1, 2.4), BODY_PT, line=9)
+        rows = [(self._text(label), "") for label in block.labels]
+        self._table(rows, (85, self._pdf.epw - 85), BODY_PT, right=(False, False), line=9, heading=False)
 
     @_write.register
     def _(self, block: Image, level: int) -> None:
@@ -107,8 +120,11 @@ class _Writer:
             return
         width, height = picture.figure.get_size_inches() * 25.4
         scale = min(1, pdf.epw / width, 0.75 * pdf.eph / height)
-        if pdf.will_page_break(height * scale + 14):
+        left = (pdf.page_break_trigger - pdf.y - 14) / height
+        if left < SMALLEST * scale:
             pdf.add_page()
+        else:
+            scale = min(scale, left)
         pdf.image(io.BytesIO(picture.png()), w=width * scale, alt_text=shown(picture.alt))
         self._paragraph(f"{picture.title}. {picture.caption}", BODY_PT - 1)
 
@@ -118,33 +134,64 @@ class _Writer:
         if not block.rows:
             self._paragraph(f"{block.caption}: {block.empty}")
             return
-        if self._pdf.will_page_break(25):
+        texts = [
+            [self._text(t) for t in block.columns],
+            *([self._text(_cell(c)) for c in r] for r in block.rows),
+        ]
+        right = [kind == "number" for kind in block.kinds]
+        size, parts = self._columns(texts)
+        if self._pdf.will_page_break(min(12 + LINE_MM * 1.4 * len(texts), KEPT_MM)):
             self._pdf.add_page()
         self._paragraph(block.caption, BODY_PT - 0.5, "B", before=1)
-        rows = [[_cell(cell) for cell in row] for row in block.rows]
-        texts = [list(block.columns), *rows]
-        self._table(texts, _widths(texts, self._pdf.epw), TABLE_PT, line=3.6, heading=True, cells=block.rows)
+        for part in parts:
+            rows = [[row[i] for i in part] for row in texts]
+            self._table(rows, list(part.values()), size, right=[right[i] for i in part])
+
+    def _columns(self, rows: list[list[str]]) -> tuple[float, list[dict[int, float]]]:
+        """Return a size, and columns with widths in mm that break no word; those that do not fit go below.
+
+        Each further part begins with the first column, which names the row.
+        """
+        for size in TABLE_PT:
+            self._pdf.set_font(FONT, "B", size)
+            needed, wanted = [], []
+            for column in zip(*rows, strict=True):
+                words = {word for text in column for word in text.split(" ")}
+                needed.append(min(max(map(self._pdf.get_string_width, words)), LONGEST_MM) + GAP_MM)
+                whole = max(map(self._pdf.get_string_width, set(column))) + GAP_MM
+                wanted.append(max(min(whole, LONGEST_MM), needed[-1]))
+            if sum(needed) <= self._pdf.epw:
+                break
+        parts: list[list[int]] = [[0]]
+        for i in range(1, len(needed)):
+            if sum(needed[j] for j in (*parts[-1], i)) > self._pdf.epw:
+                parts.append([0])
+            parts[-1].append(i)
+        return size, [self._spread(part, needed, wanted) for part in parts]
+
+    def _spread(self, part: list[int], needed: list[float], wanted: list[float]) -> dict[int, float]:
+        """Return widths in mm: what is needed, and of what is left as much as is wanted."""
+        more = sum(wanted[i] - needed[i] for i in part)
+        share = min(1.0, (self._pdf.epw - sum(needed[i] for i in part)) / more) if more else 0.0
+        return {i: needed[i] + share * (wanted[i] - needed[i]) for i in part}
 
     def _table(
-        self, rows: Iterable[Iterable[str]], widths: Iterable[float], size: float, *, line: float,
-        heading: bool = False, cells: tuple[tuple[Cell, ...], ...] = (),
+        self, rows: Iterable[Sequence[str]], widths: Sequence[float], size: float, *, right: Sequence[bool],
+        line: float = LINE_MM, heading: bool = True,
     ) -> None:  # fmt: skip
         from fpdf.fonts import FontFace
 
         pdf = self._pdf
         pdf.set_font(FONT, "", size)
-        options: dict[str, Any] = {"headings_style": FontFace(emphasis="BOLD")} if heading else {}
-        kinds = [[c.kind for c in row] for row in cells]
+        head = {"headings_style": FontFace(emphasis="BOLD"), "borders_layout": "HORIZONTAL_LINES"}
+        options: dict[str, Any] = head if heading else {}
         with pdf.table(
-            col_widths=tuple(widths), first_row_as_headings=heading, line_height=line,
-            borders_layout="HORIZONTAL_LINES", text_align="LEFT", width=pdf.epw, padding=(0.4, 1, 0.4, 0),
-            **options,
+            col_widths=tuple(widths), width=min(sum(widths), pdf.epw), align="LEFT", line_height=line,
+            first_row_as_headings=heading, padding=(0.4, 1, 0.4, 0),
+            text_align=tuple("RIGHT" if r else "LEFT" for r in right), **options,
         ) as table:  # fmt: skip
-            for i, texts in enumerate(rows):
-                row = table.row()
-                for j, text in enumerate(texts):
-                    number = heading and i > 0 and kinds[i - 1][j] == "number"
-                    row.cell(self._text(text), align="RIGHT" if number else None)
+            for texts in rows:
+                table.row(texts)
         pdf.ln(2)
 
 
@@ -162,6 +209,12 @@ def _empty(title: str) -> tuple[FPDF, frozenset[int]]:
     import matplotlib as mpl
 
     class Document(FPDF):
+        def header(self) -> None:
+            self.set_font(FONT, "", 7)
+            self.set_y(7)
+            self.cell(0, 4, self.subject or "", new_x="LMARGIN", new_y="NEXT")
+            self.set_y(MARGIN_MM)
+
         def footer(self) -> None:
             self.set_y(-12)
             self.set_font(FONT, "", 7)
@@ -176,7 +229,6 @@ def _empty(title: str) -> tuple[FPDF, frozenset[int]]:
     pdf.set_title(title)
     pdf.set_lang("en")
     pdf.set_creation_date(datetime(2000, 1, 1, tzinfo=UTC))  # the bytes must not know the day
-    pdf.add_page()
     font = pdf.fonts[FONT.lower()]
     return pdf, frozenset(font.cmap) if isinstance(font, TTFFont) else frozenset()
 
@@ -187,10 +239,3 @@ def _cell(cell: Cell) -> str:
 
 def _sign(verdict: str) -> str:
     return f"{SIGNS[verdict]} {verdict}" if verdict in SIGNS else verdict
-
-
-def _widths(rows: list[list[str]], whole: float) -> list[float]:
-    """Return widths of columns in mm by what they hold: long texts wrap, short ones do not."""
-    wanted = [min(max(len(row[i]) for row in rows), 46) for i in range(len(rows[0]))]
-    rest = whole - NARROWEST_MM * len(wanted)
-    return [NARROWEST_MM + rest * width / sum(wanted) for width in wanted]

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from aavqc.attributes import Attribute
+from aavqc.attributes import Attribute, figures_apart
+from aavqc.report.content import censored
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -176,11 +177,11 @@ def value_text(a: Attribute) -> str:
     unit = "" if a.unit == "1" else f" {a.unit}"
     figures = 3 if a.unit == "%" else 4
     if a.qualifier is not None and a.bound is not None:
-        sign = "ND, <" if a.qualifier == "ND" else a.qualifier
-        return f"{sign}{number(a.bound, figures)}{unit}"
+        return censored(a.qualifier, f"{number(a.bound, figures)}{unit}")
     text = f"{number(a.value, figures)}{unit}"
     if a.ci_low is None or a.ci_high is None:
         return text
+    figures = figures_apart(a.ci_low, a.ci_high, figures)
     return f"{text} ({number(a.ci_low, figures)}–{number(a.ci_high, figures)})"
 
 

@@ -51,7 +51,11 @@ def agreement_picture(evaluation: Evaluation, documents: Mapping[str, ResultDocu
         draw_ternary(axes[1], found, origin)
         _outline(axes[0], origin)
     axes[-1].legend(loc="upper right", bbox_to_anchor=(1.0, 1.02), borderaxespad=0)
-    statements = [c.statement for c in evaluation.agreement.comparisons] if evaluation.agreement else []
+    statements = [
+        c.statement
+        for c in (evaluation.agreement.comparisons if evaluation.agreement else [])
+        if c.answer != "not assessable"
+    ]
     overfull = max(m.overfull for m in found)
     caption = together(
         "Percent of empty, partial and full monomeric capsids, of the sum of the three "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,8 @@ class SpecificationUsed(Document):
     status: str
     purpose: str
     sha256: str = Field(description="of the canonical document, defaults included")
+    product: str | None = None
+    effective_from: date | None = None
 
 
 class CertificateRow(Document):

@@ -94,7 +94,13 @@ class Specification(Document, frozen=True):
                 runs.append(run_criterion(control, self.tests, grammar))
         self._criteria, self._runs = tuple(criteria), tuple(runs)
         self._used = SpecificationUsed(
-            id=self.id, version=self.version, status=self.status, purpose=self.purpose, sha256=digest(self)
+            id=self.id,
+            version=self.version,
+            status=self.status,
+            purpose=self.purpose,
+            sha256=digest(self),
+            product=self.product,
+            effective_from=self.effective_from,
         )
 
     @classmethod
