@@ -77,10 +77,11 @@ MAY_IMPORT = {
     "results": {"documents", "attributes", "quantities", "textfiles", "notebook", "errors"},
     "plate_layout": {"errors"},
     "sheet": {"plate_layout", "parsers", "documents", "textfiles", "errors"},
+    "overruled": {"documents"},
     "result": {"", "fingerprint", "documents", "attributes", "errors"},
     "analysis": {
-        "result", "auc", "cdms", "ddpcr", "parsers", "sheet", "methods", "settings", "documents", "records",
-        "attributes", "errors",
+        "result", "auc", "cdms", "ddpcr", "parsers", "sheet", "overruled", "methods", "settings", "documents",
+        "records", "attributes", "errors",
     },
     "batch": {
         "", "store", "signing", "results", "analysis", "parsers", "sheet", "methods", "settings", "kernels",

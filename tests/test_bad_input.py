@@ -214,6 +214,13 @@ def test_paths_that_are_no_export(aavqc: Command, tmp_path: Path) -> None:
         ended = aavqc("analyze", tmp_path / path, "--json")
         assert ended.code == 3, path
         assert ended.error()["file"] == str(tmp_path / path)
+    error = aavqc("analyze", tmp_path / "missing", "--json").error()
+    assert (error["expected"], error["found"]) == ("a file, folder or zip", "nothing there")
+
+
+def test_exports_of_several_techniques_are_refused_in_words(aavqc: Command, example_lot: Path) -> None:
+    error = aavqc("analyze", example_lot, "--json").error()
+    assert (error["expected"], error["found"]) == ("exports of one technique", "auc, cdms, ddpcr")
 
 
 def test_a_folder_that_can_not_be_read(
@@ -262,7 +269,7 @@ def test_rubbish_under_the_name_of_an_export_has_failed(name: str, seed: int, tm
     assert row.error is not None
     assert row.error.message == "the content is not what the name says"
     assert row.error.expected
-    assert row.error.found
+    assert row.error.found == "binary data"
 
 
 @pytest.mark.parametrize(

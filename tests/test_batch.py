@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -13,6 +15,7 @@ import aavqc
 from aavqc.batch import BatchReport, run
 from aavqc.batch.pool import local_pool
 from aavqc.batch.tables import RESULT_COLUMNS
+from aavqc.batch.verify import verify
 from aavqc.documents import ResultDocument
 from aavqc.sheet import load_sheet
 from aavqc.textfiles import to_csv
@@ -58,6 +61,8 @@ def test_every_file_has_a_row(done: BatchReport, example_lot: Path) -> None:
     assert set(rows) == {p.relative_to(example_lot).as_posix() for p in example_lot.rglob("*") if p.is_file()}
     assert all(entry.sha256 for entry in rows.values())
     assert rows["samples.csv"].reason == "sample sheet"
+    assert rows["method_auc.toml"].reason == "read as a method"
+    assert rows["specification.toml"].reason == "read as a specification"
     assert rows["auc/00001.RA1"].record == "auc#cell1"
 
 
@@ -160,6 +165,28 @@ def test_export_without_row_and_row_without_export_are_reported(small_lot: Path,
     assert report.exit_code == 5
 
 
+def test_a_lot_is_told_what_of_its_rows_fits_no_export(small_lot: Path, tmp_path: Path) -> None:
+    """A slip of the pen costs a lot wells: its evaluation says so, judged again and verified too."""
+    sheet = small_lot / "samples.csv"
+    text = sheet.read_text().replace("ddpcr/EX24-001.csv,A01;B01", "ddpcr/EX24-0001.csv,A01;B01")
+    sheet.write_text(text.replace("C01;D01", "C01;D01;B13") + "auc,cell2,OTHER,S,,,,,,\n")
+    report = run(small_lot, tmp_path / "out")
+    evaluations = {e.lot: e for e in report.evaluations}
+    assert evaluations["EX24-001"].warnings == [
+        "samples.csv, line 3: no export 'ddpcr/EX24-0001.csv' A01;B01 (did you mean ddpcr/EX24-001.csv?)",
+        "ddpcr/EX24-001.csv: no row in the sample sheet for A01, B01",
+        "ddpcr/EX24-001.csv, EX24-001 vial 4: the plate has no well B13",
+    ]
+    assert evaluations["OTHER"].warnings == ["samples.csv, line 7: no export 'auc' cell2"]
+    for warning in evaluations["EX24-001"].warnings:
+        assert f"Warning: {warning}" in str(evaluations["EX24-001"])
+    assert verify(report.out, source=small_lot).findings == []
+    command = [sys.executable, "-m", "aavqc", "check", str(report.out), "--spec"]
+    specification = str(small_lot / "specification.toml")
+    checked = subprocess.run([*command, specification], capture_output=True, text=True, check=False)
+    assert all(warning in checked.stdout for e in report.evaluations for warning in e.warnings)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -185,6 +212,19 @@ def test_sheet_columns_set_settings_and_others_are_kept(tmp_path: Path) -> None:
     (row,) = load_sheet(path, {"density", "extinction"})
     assert row.settings == {"density": "1.01", "extinction.capsid.260": "3.7e6"}
     assert row.other == {"operator": "NN"}
+
+
+def test_a_column_that_is_all_but_a_known_one_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "samples.csv"
+    path.write_text("export,lot,sample_id,dilution_fctor,Density,cell,operator,well\na,b,c,1e7,1,2,NN,A1\n")
+    (row,) = load_sheet(path, {"density", "extinction"})
+    assert row.dilution_factor is None
+    assert caplog.messages == [
+        "samples.csv: column 'dilution_fctor' sets nothing: did you mean dilution_factor?",
+        "samples.csv: column 'Density' sets nothing: did you mean density?",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -205,10 +205,12 @@ def test_injection_times_that_vary_give_one_charge(tmp_path: Path) -> None:
 def test_a_file_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     whole = write(tmp_path / "a.mzML", [(*ions(rng, 500), 50.0) for _ in range(3)]).read_bytes()
-    (tmp_path / "b.mzML").write_bytes(whole[: int(0.7 * len(whole))])
-    with pytest.raises(InputError, match="no well-formed XML") as caught:
-        read(tmp_path / "b.mzML")
-    assert caught.value.line
+    for end in (int(0.7 * len(whole)), whole.index(b">", len(whole) // 2) + 1, whole.index(b"<run") + 3):
+        (tmp_path / "b.mzML").write_bytes(whole[:end])
+        with pytest.raises(InputError, match="no well-formed XML") as caught:
+            read(tmp_path / "b.mzML")
+        assert caught.value.line
+        assert caught.value.found == "the end of the file"
 
 
 def test_an_element_inside_binary_is_refused(tmp_path: Path) -> None:

@@ -98,6 +98,17 @@ def test_json_error_document(tmp_path: Path) -> None:
     assert only_document(call("analyze", "x", "--nothing", "--json").stdout)["schema"] == "aavqc.error/1"
 
 
+def test_the_demo_does_not_write_over_what_was_edited(tmp_path: Path) -> None:
+    edited = tmp_path / "aavqc-demo" / "lot" / "specification.toml"
+    edited.parent.mkdir(parents=True)
+    edited.write_text("# mine\n")
+    done = call("demo", cwd=tmp_path)
+    assert done.returncode == 2
+    assert str(Path("aavqc-demo", "lot", "specification.toml")) in done.stderr
+    assert edited.read_text() == "# mine\n"
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [edited]
+
+
 def test_batch_then_check(example_lot: Path, tmp_path: Path) -> None:
     """Verdicts of the plate alone: the other techniques are missing, so INCOMPLETE."""
     import shutil

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -168,6 +169,21 @@ def test_droplets_of_another_plate_are_flagged(reference_data: Path) -> None:
     assert all("amplitudes_of_another_plate" in flags(s) for s in stubs.samples)
     true = analyze(reference_data / "ddpcr" / "podcall")
     assert not any("amplitudes_of_another_plate" in flags(s) for s in true.samples)
+
+
+def test_amplitudes_without_a_row_in_the_table_are_flagged(example_lot: Path, tmp_path: Path) -> None:
+    shutil.copytree(example_lot / "ddpcr", tmp_path / "ddpcr")
+    table = tmp_path / "ddpcr" / "EX24-001.csv"
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(line for line in lines if not line.startswith(('"E01', '"F01'))))
+    found = {s.sample_id: s for s in analyze(tmp_path / "ddpcr", dilution_factor=1e7).samples}
+    told = {name: f.message for name, s in found.items() for f in s.flags if f.id == "row_missing"}
+    assert list(told) == ["well-E01", "well-F01"]
+    assert told["well-E01"].endswith("in E01")
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(tmp_path / "ddpcr" / "EX24-001_E01_Amplitude.csv", alone)
+    assert "row_missing" not in flags(analyze(alone, dilution_factor=1e7).samples[0])
 
 
 # ------------------------------------------------------------------------------ intervals

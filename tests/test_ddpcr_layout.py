@@ -103,6 +103,12 @@ def test_analyze_takes_the_layout(plate: Path, tmp_path: Path) -> None:
         assert [p.preparation for p in result.payload.method.parts] == ["P1", "P2", None]
 
 
+def test_a_setting_that_overrules_the_sheet_is_told(plate: Path, tmp_path: Path) -> None:
+    result = analyze(plate, samples=written(tmp_path, LAYOUT), dilution_factor="1e7")
+    (told,) = [w for s in result.samples for w in s.warnings if "as set" in w]
+    assert told == "dilution_factor 1e7 as set, not 20000000.0 of the sample sheet (line 4 A02;B02)"
+
+
 def test_batch_takes_the_layout(plate: Path, tmp_path: Path) -> None:
     report = run(plate, tmp_path / "out", samples=written(tmp_path, LAYOUT))
     (result,) = report.results.values()
@@ -113,8 +119,10 @@ def test_batch_takes_the_layout(plate: Path, tmp_path: Path) -> None:
 def test_a_layout_may_name_its_export(plate: Path, tmp_path: Path) -> None:
     text = "export,EX24-001.csv\n" + LAYOUT
     assert len(analyze(plate, samples=written(plate, text)).samples) == 2
-    with pytest.raises(SpecificationError, match="none of the exports"):
+    with pytest.raises(SpecificationError, match="none of the exports") as refused:
         analyze(plate, samples=written(plate, text.replace("EX24-001", "other")))
+    assert refused.value.line == 5
+    assert (refused.value.expected, refused.value.found) == ("a row of EX24-001.csv", "'other.csv' A01;B01")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from aavqc.analysis import analyze, read
 from aavqc.errors import InputError
-from aavqc.parsers import asm_dpcr, formats, naica, survey
+from aavqc.parsers import absoluteq, asm_dpcr, formats, naica, qiacuity, survey
 from aavqc.records import DropletPlate
 
 RAW = "Blue,Green,x,y,index\n5000.5,120,1,1,0\n-3,118.5,2,1,1\n"
@@ -94,3 +94,32 @@ def test_a_fault_in_the_model_is_named(
 def test_units_in_millilitres_are_converted(tmp_path: Path) -> None:
     text = asm_dpcr.sample().decode().replace("#/μL", "#/mL")
     assert plate(tmp_path, {"a.json": text}).rows[0].copies_per_ul == pytest.approx(2.0794)
+
+
+@pytest.mark.parametrize(("data", "lines"), [(naica.sample(), 1), (qiacuity.sample(), 2)])
+def test_a_table_that_ends_with_its_header_has_failed_at_the_next_line(
+    data: bytes, lines: int, tmp_path: Path
+) -> None:
+    header = b"".join(data.splitlines(keepends=True)[:lines])
+    with pytest.raises(InputError, match="a plate without a well") as refused:
+        plate(tmp_path, {"t.csv": header})
+    assert (refused.value.file, refused.value.line) == ("t.csv", lines + 1)
+    assert (refused.value.expected, refused.value.found) == ("a row a well", "the end of the file")
+
+
+def test_a_quantasoft_table_without_its_rows_is_no_plate_of_its_amplitudes(
+    example_lot: Path, tmp_path: Path
+) -> None:
+    header = (example_lot / "ddpcr" / "EX24-001.csv").read_bytes().splitlines(keepends=True)[0]
+    amplitudes = (example_lot / "ddpcr" / "EX24-001_A01_Amplitude.csv").read_bytes()
+    with pytest.raises(InputError, match=r"EX24-001.csv, line 2: a plate without a well"):
+        plate(tmp_path, {"EX24-001.csv": header, "EX24-001_A01_Amplitude.csv": amplitudes})
+
+
+def test_a_document_without_measurements_and_a_summary_of_averages_have_failed(tmp_path: Path) -> None:
+    empty = json.loads(asm_dpcr.sample())
+    empty["dPCR aggregate document"]["dPCR document"] = []
+    averages = b"".join(absoluteq.sample().splitlines(keepends=True)[:3])
+    for name, data in (("p.json", json.dumps(empty)), ("s.csv", averages)):
+        with pytest.raises(InputError, match=f"{name}: a plate without a well"):
+            plate(tmp_path / name, {name: data})

@@ -60,6 +60,13 @@ def test_bare_xml_without_tables(tmp_path: Path) -> None:
     assert (len(found.rows), found.droplets) == (4, {})
 
 
+def test_xml_that_ends_early_is_said_to_end(tmp_path: Path) -> None:
+    xml = members()[rdml.DATA]
+    with pytest.raises(InputError) as refused:
+        plate(tmp_path, xml[: len(xml) // 2].encode())
+    assert refused.value.found == "the end of the file"
+
+
 def test_excluded_data_are_not_counted(tmp_path: Path) -> None:
     files = members()
     files[rdml.DATA] = files[rdml.DATA].replace(

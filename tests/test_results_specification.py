@@ -127,6 +127,32 @@ def test_the_example_specification(example_lot: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            HEAD + TEST.replace("NLT", "NTL"),
+            "test full: limit: neither .* expected such as NLT 70.0 %, NMT",
+        ),
+        (HEAD + TEST + 'technique = "cmds"\n', "test full: technique: .* expected cdms, found 'cmds'"),
+        (HEAD + TEST + "limits = 3\n", "test full: limits: expected no such key"),
+        (HEAD + TEST.replace('0 %"', "0 %"), "found a quote that is not closed"),
+    ],
+)
+def test_a_slip_in_a_test_is_told_by_the_id_of_the_test(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(SpecificationError, match=words):
+        load(tmp_path, text)
+
+
+def test_an_attribute_that_is_all_but_a_result_s_is_told(tmp_path: Path) -> None:
+    spec = load(tmp_path, HEAD + 'status = "approved"\n' + TEST.replace("percent_full", "percent_ful"))
+    found = [Attribute(name=f"percent_{c}", technique="auc", value=80.0, unit="%") for c in ("full", "empty")]
+    evaluation = spec.check(found)
+    assert evaluation.warnings == ["test full: no result is named percent_ful; there is percent_full"]
+    assert evaluation.overall == "INCOMPLETE"
+    assert load(tmp_path, HEAD + 'status = "approved"\n' + TEST).check(found[1:]).warnings == []
+
+
+@pytest.mark.parametrize(
     ("text", "hint"),
     [
         (HEAD + 'marked = "EU"\n' + TEST, "did you mean market"),

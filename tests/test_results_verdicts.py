@@ -144,6 +144,23 @@ def test_r11_each_judges_every_result_and_the_mean_judges_one() -> None:
     assert (found.verdict, found.rounded) == ("PASS", "72.0")
 
 
+@pytest.mark.req("SPEC-R11")
+@pytest.mark.parametrize(
+    ("limit", "values", "shown"),
+    [
+        ("NMT 80.0 %", (70.4, 71.4), "71.4"),
+        ("NLT 60.0 %", (71.4, 70.4), "70.4"),
+        ("40.0 – 72.0 %", (70.4, 71.4, 42.0), "71.4"),
+        ("NMT 60.0 %", (61.0, 66.0, 20.0), "66.0"),
+    ],
+)
+def test_r11_of_equal_answers_the_result_nearest_to_its_limit_is_shown(
+    limit: str, values: tuple[float, ...], shown: str
+) -> None:
+    for order in (values, values[::-1]):
+        assert verdict(limit, *map(full, order)).rounded == shown
+
+
 @pytest.mark.req("SPEC-R2")
 def test_r2_aggregates_are_rounded_once_at_the_end() -> None:
     # rounded first: 70.0 and 69.9, mean 69.95, rounded again 70.0

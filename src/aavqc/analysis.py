@@ -24,6 +24,7 @@ from aavqc.attributes import Technique
 from aavqc.documents import Method, MethodUsed, Outcome, PartUsed, Payload, Sample, SheetRow, natural, plain
 from aavqc.errors import InputError, SeveralRecords, SpecificationError, UsageError
 from aavqc.methods import load_method
+from aavqc.overruled import told_overruled
 from aavqc.parsers import Export, Survey, read_export, survey
 from aavqc.records import Record, VelocityGroup, VelocityScans
 from aavqc.result import Result
@@ -144,7 +145,7 @@ def analyze_all(
             raise UsageError(
                 "the path holds exports of several techniques",
                 file=str(source),
-                expected="one of auc, cdms, ddpcr",
+                expected="exports of one technique",
                 found=", ".join(techniques),
                 hint="'aavqc batch' takes a folder of all",
             )
@@ -202,11 +203,13 @@ def _sheet_rows(
     names = {name for technique in TECHNIQUES for name in settings_class(technique).model_fields}
     assigned = assign(load_sheet(samples, names), list(exports), folder, samples)
     if not assigned.rows:
+        row = next((p.row for p in assigned.problems if p.row is not None), None)
         raise SpecificationError(
             "the sample sheet names none of the exports",
             file=samples.name,
-            expected=", ".join(e.name for e in exports[:4]),
-            found=assigned.problems[0] if assigned.problems else "no rows",
+            line=row.line if row else None,
+            expected=f"a row of {' or '.join(e.name for e in exports[:4])}",
+            found=f"{row.export!r} {row.part}".rstrip() if row else "no rows",
         )
     return assigned.rows
 
@@ -257,6 +260,9 @@ def analyze_record(
         outcome = technique.analyze(record, settings)
         if whole:
             outcome = replace(outcome, samples=[labelled(s, whole[0]) for s in outcome.samples])
+    if overrides and rows:
+        stated = [(row, row_settings(row, cls)) for row in rows]
+        outcome = replace(outcome, samples=[told_overruled(s, stated, overrides) for s in outcome.samples])
     payload = Payload(
         technique=record.technique,
         inputs=sorted(record.inputs, key=lambda i: os.fsencode(i.name)),

@@ -280,6 +280,7 @@ class EvaluationEntry(Document):
     specification: str
     overall: str
     file: str
+    problems: list[str] = Field([], description="rows of the lot in the sample sheet that fit no export")
 
 
 class Manifest(Document):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
 import re
 from collections.abc import Collection, Iterator
@@ -17,7 +18,15 @@ from aavqc.parsers.workbook import is_workbook, workbook_csv
 from aavqc.plate_layout import ANY_PLATE, is_layout, layout_rows
 from aavqc.textfiles import decode, read_bytes, validate
 
+log = logging.getLogger("aavqc.sheet")
+
 REQUIRED = ("export", "lot", "sample_id")
+PASSED_ON = ("instrument", "rotor", "cell", "channel", "well")
+"""Columns that sheets have and that set nothing by themselves."""
+
+FEW = 20
+"""Problems for which the nearest export is looked for: with thousands of each it takes minutes."""
+
 KNOWN = tuple(name for name in SheetRow.model_fields if name not in ("settings", "other", "line"))
 
 
@@ -43,10 +52,28 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
         raise error.in_file(path.name) from error
     found = list(_lines(text, path.name))
     if is_layout(found):
-        return [
+        rows = [
             _row(dict(row.cells), 0, [], path.name, row.line, setting_names)
             for row in layout_rows(found, path.name)
         ]
+    else:
+        rows = _listed(found, path, setting_names)
+    _tell_slips(rows, path.name, setting_names)
+    return rows
+
+
+def _tell_slips(rows: list[SheetRow], name: str, setting_names: Collection[str]) -> None:
+    """Warn of columns that are passed on, and are all but named as one that says something."""
+    from difflib import get_close_matches
+
+    known = {*KNOWN, *setting_names}
+    for column in dict.fromkeys(c for row in rows for c in row.other if c not in PASSED_ON):
+        close = get_close_matches(column.split(".")[0].lower().replace(" ", "_"), known, n=1, cutoff=0.85)
+        if close:
+            log.warning("%s: column %r sets nothing: did you mean %s?", name, column, close[0])
+
+
+def _listed(found: list[tuple[int, list[str]]], path: Path, setting_names: Collection[str]) -> list[SheetRow]:
     lines = iter(found)
     _, header = next(lines, (1, []))
     header = [cell.strip() for cell in header]
@@ -140,11 +167,27 @@ def _well(part: str) -> str:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """What of a sheet does not fit the exports: which row of which lot, or an export without a row."""
+
+    text: str
+    row: SheetRow | None = None
+
+
+@dataclass(frozen=True)
 class Assignment:
     """Exports with their rows, and what does not fit together."""
 
     rows: dict[str, list[SheetRow]]
-    problems: list[str]
+    problems: list[Problem]
+
+    def of_lots(self) -> dict[str | None, list[str]]:
+        """Return what is wrong with the rows of each lot."""
+        found: dict[str | None, list[str]] = {}
+        for problem in self.problems:
+            if problem.row is not None:
+                found.setdefault(problem.row.lot, []).append(problem.text)
+        return found
 
 
 def assign(rows: list[SheetRow], exports: list[Export], folder: Path, sheet: Path) -> Assignment:
@@ -159,24 +202,39 @@ def assign(rows: list[SheetRow], exports: list[Export], folder: Path, sheet: Pat
         Two rows for one record, or for one well of a plate.
     """
     taken: dict[str, list[SheetRow]] = {}
-    problems = []
+    problems: list[Problem] = []
     for row in rows:
+        place = f"{sheet.name}, line {row.line}"
         wanted = _within(row.export, folder, sheet)
         matching = [e for e in exports if _matches(row, wanted, e)]
         if not matching:
-            problems.append(f"line {row.line}: no export {row.export!r} {row.part}".rstrip())
+            no_such = f"{place}: no export {row.export!r} {row.part}".rstrip()
+            near = _nearest(row, wanted, exports) if len(problems) < FEW else ""
+            problems.append(Problem(no_such + near, row))
         elif len(matching) > 1:
             names = ", ".join(e.name for e in matching[:4])
-            problems.append(f"line {row.line}: {row.export!r} names several records ({names}): give the part")
+            several = f"{place}: {row.export!r} names several records ({names}): give the part"
+            problems.append(Problem(several, row))
         else:
             for before in taken.setdefault(matching[0].name, []):
                 _refuse_twice(before, row, matching[0], sheet.name)
             taken[matching[0].name].append(row)
     if rows:
         problems += [
-            f"export {e.name!r} has no row in the sample sheet" for e in exports if e.name not in taken
+            Problem(f"export {e.name!r} has no row in the sample sheet")
+            for e in exports
+            if e.name not in taken
         ]
     return Assignment(taken, problems)
+
+
+def _nearest(row: SheetRow, wanted: str, exports: list[Export]) -> str:
+    """Say which export comes nearest to one that is not there."""
+    from difflib import get_close_matches
+
+    typed = f"{wanted}#{row.part}" if row.part.startswith("cell") else wanted
+    close = get_close_matches(typed, [e.name for e in exports], n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _within(export: str, folder: Path, sheet: Path) -> str:

@@ -130,12 +130,14 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
         return data, text
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        found = str(error).split(" (at")[0]
+        unclosed = "Illegal character '\\n'" in found or found.startswith("Unterminated")
         raise SpecificationError(
             "no valid TOML",
             file=path.name,
             line=int(at[1]) if at else None,
             column=int(at[2]) if at else None,
-            found=str(error).split(" (at")[0],
+            found="a quote that is not closed" if unclosed else found,
         ) from error
     except (ValueError, RecursionError) as error:  # an endless number, an endless nesting
         raise SpecificationError("no usable TOML", file=path.name, found=str(error)[:80]) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from aavqc.batch.left_out import wells_left_out
 from aavqc.documents import Payload
 from aavqc.errors import UsageError
 from aavqc.results import (
@@ -28,6 +29,7 @@ def judge_results(
     without_sheet: str | None = None,
     other: Mapping[str | None, Sequence[Candidate]] | None = None,
     links: Links | None = None,
+    problems: Mapping[str | None, Sequence[str]] | None = None,
 ) -> list[Evaluation]:
     """Evaluate every lot against its specifications.
 
@@ -47,6 +49,8 @@ def judge_results(
         Results from elsewhere; those without a lot belong to the only one there is.
     links : Links, optional
         Which results are retests or new evaluations of others.
+    problems : mapping of lot to texts, optional
+        Rows of the lot in the sample sheet that fit no export: warnings of its evaluations.
 
     Returns
     -------
@@ -81,6 +85,7 @@ def judge_results(
             raise links.missing(retest.original, retest.sample_id)
     changes = _changes(results, links)
     designs = _designs(results)
+    left_out = wells_left_out(results.values())
     evaluations = []
     for lot, candidates in sorted(samples.items(), key=lambda item: item[0] or ""):
         there = {c.result_id for c in candidates if c.result_id is not None}
@@ -90,7 +95,11 @@ def judge_results(
             evaluation = specification.check(candidates, lot=lot, links=found_links)
             counting = specification.stated(follow(candidates, found_links).counting)
             compared = agreement(counting, design_length=designs.get(lot, designs.get(None)))
-            more = {"changes": changed, "agreement": compared if compared.comparisons else None}
+            more = {
+                "changes": changed,
+                "agreement": compared if compared.comparisons else None,
+                "warnings": [*evaluation.warnings, *(problems or {}).get(lot, ()), *left_out.get(lot, ())],
+            }
             evaluations.append(evaluation.model_copy(update=more))
     return evaluations
 

@@ -13,7 +13,8 @@ from aavqc.results import Evaluation
 
 def make_manifest(
     files: Sequence[FileRow],
-    problems: list[str],
+    problems: Sequence[str],
+    of_lots: Mapping[str | None, Sequence[str]],
     job_of: Mapping[str, str],
     failed: Mapping[str, str],
     errors: Iterable[AavqcError],
@@ -25,8 +26,10 @@ def make_manifest(
     ----------
     files : sequence of FileRow
         Every file seen.
-    problems : list of str
+    problems : sequence of str
         What of the sample sheet does not fit the exports.
+    of_lots : mapping of lot to problems
+        Those of the lot's own rows.
     job_of : mapping of record to job
         Of records that gave a result.
     failed : mapping of record to reason
@@ -37,13 +40,14 @@ def make_manifest(
     return Manifest(
         schema="aavqc.manifest/1",
         files=_file_entries(files, job_of, failed, errors),
-        problems=problems,
+        problems=list(problems),
         evaluations=[
             EvaluationEntry(
                 lot=e.lot,
                 specification=e.specification.id,
                 overall=e.overall,
                 file=lot_file(e, evaluations),
+                problems=list(of_lots.get(e.lot, ())),
             )
             for e in evaluations
         ],

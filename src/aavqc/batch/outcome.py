@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aavqc.attributes import Technique
+from aavqc.batch.left_out import unassigned
 from aavqc.batch.outputs import Results
 from aavqc.documents import Manifest, MethodUsed, Payload
 from aavqc.errors import EXIT_BUG, EXIT_INCOMPLETE, EXIT_INVALID, AavqcError, worst_exit
@@ -71,14 +72,16 @@ class BatchReport:
 def light(payload: Payload, linked: bool) -> Payload:
     """Return a result without what is large: a batch holds thousands of them.
 
-    Links compare settings and inputs; else the design length is all that judging asks for.
+    Links compare settings and inputs; else the design length is all that judging asks for, and of the
+    wells those that the sample sheet does not name.
     """
     samples = [s.model_copy(update={"diagnostics": {}, "warnings": []}) for s in payload.samples]
+    wells = unassigned(payload)
     if linked:
-        return payload.model_copy(update={"samples": samples, "wells": None})
+        return payload.model_copy(update={"samples": samples, "wells": wells})
     used = payload.method
     method = _light_method(used.name, used.version, used.technique, used.settings.get("design_length"))
-    return payload.model_copy(update={"samples": samples, "method": method, "inputs": [], "wells": None})
+    return payload.model_copy(update={"samples": samples, "method": method, "inputs": [], "wells": wells})
 
 
 @cache

@@ -16,6 +16,8 @@ from aavqc.results import Specification
 from aavqc.settings import build
 from aavqc.sheet import Assignment, load_sheet
 
+METHODS, SPECIFICATIONS = "method*.toml", "specification*.toml"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -32,6 +34,8 @@ class Plan:
         For the lots that name none of their own.
     lots : dict of str to list of Specification
         The lots of the sheet, with the specifications that it names for each.
+    read : dict of str to str
+        What files of the folder itself were read as.
     """
 
     sheet: Path
@@ -39,6 +43,7 @@ class Plan:
     methods: dict[str, Method]
     specifications: list[Specification]
     lots: dict[str, list[Specification]]
+    read: dict[str, str]
 
     @property
     def every_specification(self) -> list[Specification]:
@@ -63,7 +68,11 @@ def make_plan(
     sheet = Path(samples) if samples is not None else folder / "samples.csv"
     rows = load_sheet(sheet, _setting_names()) if samples is not None or sheet.exists() else []
     specifications = [Specification.load(path) for path in _specifications(folder, specification)]
-    return Plan(sheet, rows, by_technique, specifications, _lots(rows, sheet.parent))
+    found = [] if methods else [(path, "read as a method") for path in folder.glob(METHODS)]
+    if specification is None:
+        found += [(path, "read as a specification") for path in folder.glob(SPECIFICATIONS)]
+    read = {path.name: said for path, said in found}
+    return Plan(sheet, rows, by_technique, specifications, _lots(rows, sheet.parent), read)
 
 
 def jobs_of(
@@ -104,7 +113,7 @@ def regulated(job: Job) -> bool:
 def _methods(folder: Path, methods: Sequence[str | Path | Method]) -> dict[str, Method]:
     found = [m if isinstance(m, Method) else load_method(m) for m in methods]
     if not methods:
-        found = [load_method(path) for path in sorted(folder.glob("method*.toml"))]
+        found = [load_method(path) for path in sorted(folder.glob(METHODS))]
     by_technique: dict[str, Method] = {}
     for method in found:
         if method.technique in by_technique:
@@ -119,7 +128,7 @@ def _methods(folder: Path, methods: Sequence[str | Path | Method]) -> dict[str, 
 
 def _specifications(folder: Path, specification: str | Path | Sequence[str | Path] | None) -> list[Path]:
     if specification is None:
-        return sorted(folder.glob("specification*.toml"))
+        return sorted(folder.glob(SPECIFICATIONS))
     given = [specification] if isinstance(specification, (str, Path)) else specification
     return [Path(path) for path in given]
 

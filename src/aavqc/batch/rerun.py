@@ -79,6 +79,7 @@ def judge_again(
     exactly: bool,
     other: Mapping[str | None, Sequence[Candidate]],
     links: Links | None,
+    problems: Sequence[str],
 ) -> list[VerificationError]:
     """Judge a lot again by the results of the re-run; return the first difference, if any."""
     lots: dict[str, list[Specification]] = {stored.lot: []} if with_sheet and stored.lot else {}
@@ -90,6 +91,7 @@ def judge_again(
         without_sheet=without_sheet,
         other=other,
         links=links,
+        problems={stored.lot: problems},
     )
     again = next(one for one in made if one.lot == stored.lot)
     found = compare(stored.model_dump(mode="json"), again.model_dump(mode="json"), exactly=exactly)

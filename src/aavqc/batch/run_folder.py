@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 
 from aavqc.analysis import nothing_found
@@ -106,8 +107,9 @@ def run(
         found = survey(folder, known=known)
         assignment = assign(plan.rows, found.exports, folder, plan.sheet)
         waiting = deque(jobs_of(plan, found, assignment, actor, reason))
-        problems, total = assignment.problems, len(waiting)
-        found = Survey([], found.files)
+        problems, of_lots, total = [p.text for p in assignment.problems], assignment.of_lots(), len(waiting)
+        told = [replace(row, reason=plan.read.get(row.name, row.reason)) for row in found.files]
+        found = Survey([], told)
         del assignment  # a job is forgotten as it ends: there may be thousands
 
         recorder = Recorder.begin(
@@ -155,9 +157,10 @@ def run(
             without_sheet=None if plan.rows else folder.resolve().name,
             other=elsewhere,
             links=linked,
+            problems=of_lots,
         )
         report.manifest = make_manifest(
-            found.files, problems, job_of, failed, report.errors, report.evaluations
+            found.files, problems, of_lots, job_of, failed, report.errors, report.evaluations
         )
         write_outputs(out, report.manifest, lines, report.evaluations)
         try:

@@ -248,6 +248,7 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, beside: _Beside, rep
         )
         return
     stored = {row["sha256"]: row["document"] for row in store.rows("specifications")}
+    problems = {entry.file: entry.problems for entry in folder.manifest.evaluations}
     for file, evaluation in folder.evaluations.items():
         sha256 = evaluation.specification.sha256
         try:
@@ -273,6 +274,7 @@ def _again(folder: _Folder, surveyed: Survey, store: Store, beside: _Beside, rep
                 exactly=not others,
                 other=beside.other,
                 links=beside.links,
+                problems=problems[file],
             )
         )
     report.checked.append(f"verdicts: {len(folder.evaluations)} evaluation(s) made again")

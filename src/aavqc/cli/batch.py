@@ -31,6 +31,8 @@ def demo(
 
     target = Path(out)
     with carried("example_lot") as lot, carried("specifications") as specifications:
+        _refuse_edited(lot, target / "lot")
+        _refuse_edited(specifications, target / "specifications")
         shutil.copytree(lot, target / "lot", dirs_exist_ok=True)
         shutil.copytree(specifications, target / "specifications", dirs_exist_ok=True)
     talk(f"the example lot is in {target / 'lot'}")
@@ -38,6 +40,19 @@ def demo(
         report = run_batch(target / "lot", target / "results", executor=executor)
         channel.write("".join(f"{evaluation}\n" for evaluation in report.evaluations))
     return report.exit_code
+
+
+def _refuse_edited(carried: Path, there: Path) -> None:
+    """Refuse to write over a file that someone has changed."""
+    for path in sorted(carried.rglob("*")):
+        copy = there / path.relative_to(carried)
+        if path.is_file() and copy.is_file() and copy.read_bytes() != path.read_bytes():
+            raise UsageError(
+                "changed since the demo wrote it",
+                file=str(copy),
+                expected="the example as the package carries it",
+                hint="choose another --out, or move the file; `aavqc batch` runs a lot with changes",
+            )
 
 
 @command

@@ -52,7 +52,7 @@ def check(
         from aavqc.results import Evaluations, Links, load_results
 
         specifications = _specifications(specs, tested, manufactured)
-        files, lots = _result_files(paths)
+        files, lots, problems = _result_files(paths)
         loaded = [ResultDocument.load(f) for f in files]
         evaluations = judge_results(
             {job_id(document.payload): document.payload for document in loaded},
@@ -60,6 +60,7 @@ def check(
             lots=lots,
             other=load_results(*other or []),
             links=Links.load(links) if links else None,
+            problems=problems,
         )
         if as_json:
             several = Evaluations(schema="aavqc.evaluations/1", evaluations=evaluations)
@@ -102,12 +103,15 @@ def _day(option: str, text: str | None) -> date | None:
         raise UsageError(option, expected="a date such as 2026-03-01", found=repr(text)) from None
 
 
-def _result_files(paths: list[str]) -> tuple[list[Path], dict[str, list[Specification]]]:
-    """Return the result documents of the paths, and the lots that an OUT's manifest names."""
+def _result_files(
+    paths: list[str],
+) -> tuple[list[Path], dict[str, list[Specification]], dict[str | None, list[str]]]:
+    """Return the result documents of the paths, and an OUT's lots with the problems of their rows."""
     from aavqc.documents import Manifest
 
     files: list[Path] = []
     lots: dict[str, list[Specification]] = {}
+    problems: dict[str | None, list[str]] = {}
     for text in paths:
         path = Path(text)
         if not path.exists():
@@ -123,4 +127,5 @@ def _result_files(paths: list[str]) -> tuple[list[Path], dict[str, list[Specific
         jobs = sorted({f.job for f in manifest.files if f.job})
         files += [path / "results" / f"{job}.json" for job in jobs]
         lots |= {e.lot: [] for e in manifest.evaluations if e.lot and jobs}
-    return files, lots
+        problems |= {e.lot: e.problems for e in manifest.evaluations}
+    return files, lots, problems

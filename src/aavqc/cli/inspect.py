@@ -112,6 +112,7 @@ def _shown(records: list[dict[str, Any]], files: list[dict[str, Any]]) -> str:
     rest = [f for f in files if f["status"] != "used"]
     if rest:
         lines.append("files not used:")
-        lines += [f"  {f['name']}: {f['status']}: {f['reason']}" for f in rest]
+        said = {f["name"]: "failed: " if f["status"] == "failed" else "" for f in rest}
+        lines += [f"  {f['name']}: {said[f['name']]}{f['reason']}" for f in rest]
     lines.append(f"{len(files) - len(rest)} file(s) used, {len(rest)} not")
     return "\n".join(lines) + "\n"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def run_batch(folder: str | Path, out: str | Path, **options: Any) -> BatchReport:
     """Run a batch, show its progress, and say what it came to."""
     from aavqc.batch import run
+    from aavqc.batch.left_out import wells_left_out
 
     with _progress() as on_done:
         report = run(folder, out, on_done=on_done, **options)
@@ -33,6 +34,8 @@ def run_batch(folder: str | Path, out: str | Path, **options: Any) -> BatchRepor
         talk(f"a bug in aavqc, please report it:\n{trace}", logging.ERROR, exit=EXIT_BUG)
     for problem in report.manifest.problems:
         talk(f"sample sheet: {problem}", logging.WARNING)
+    for text in dict.fromkeys(t for ts in wells_left_out(report.payloads.values()).values() for t in ts):
+        talk(f"sample sheet: {text}", logging.WARNING)
     for payload in report.payloads.values():
         for sample in payload.samples:
             for flag in sample.flags:

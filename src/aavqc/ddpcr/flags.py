@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from aavqc.ddpcr.wells import FEWEST, WellCount
 from aavqc.documents import Flag, Role
+from aavqc.records import DropletPlate
 
 FEW_DROPLETS = 10_000
 HIGH_DENSITY = 2.0
@@ -107,6 +108,18 @@ def flags_of(
         message = f"the droplets on file do not agree with the table's counts in {_names(other)}"
         flags.append(Flag(id="amplitudes_of_another_plate", severity="warning", message=message))
     return flags
+
+
+def table_flags(record: DropletPlate, wells: Collection[str]) -> list[Flag]:
+    """Return the flag of wells that have droplets and no row, where others have one: a table cut short."""
+    if not record.rows:
+        return []
+    known = {row.well for row in record.rows} | {m for row in record.rows for m in row.merged_from}
+    without = [well for well in wells if well in record.droplets and well not in known]
+    if not without:
+        return []
+    message = f"amplitudes without a row in the table, so without their targets, in {', '.join(without)}"
+    return [Flag(id="row_missing", severity="warning", message=message, value=len(without), limit=0)]
 
 
 def target_flags(target: str, found: Mapping[str, Any], template: bool) -> list[Flag]:

@@ -29,7 +29,8 @@ from aavqc.parsers.sources import (
     safe_name,
     walk,
 )
-from aavqc.records import Record
+from aavqc.parsers.well_table import no_wells
+from aavqc.records import DropletPlate, Record
 from aavqc.textfiles import is_utf16, utf16_error
 
 __all__ = ["Export", "FileRow", "Format", "Grouping", "Survey", "formats", "read_export", "survey"]
@@ -104,6 +105,8 @@ def read_export(export: Export) -> Record:
     """Read one export into its record, which says where text was not UTF-8."""
     reader = next(f for f in formats() if f.name == export.format)
     record = reader.read(export)
+    if isinstance(record, DropletPlate) and not (record.rows or record.droplets):
+        raise no_wells(export.files[0].name)
     told = [
         f"{file.name} is read as {file.encoding}"
         for file in export.files
@@ -144,7 +147,11 @@ def survey(
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
-            "no such file or folder", file=str(source), hint="check the spelling of the path"
+            "no such file or folder",
+            file=str(source),
+            expected="a file, folder or zip",
+            found="nothing there",
+            hint="check the spelling of the path",
         ) from error
     except (OSError, ValueError) as error:  # too long, a loop of links, a NUL in it
         reason = getattr(error, "strerror", None) or str(error)
@@ -295,7 +302,7 @@ def _unrecognised(file: SourceFile, known: Sequence[Format]) -> FileRow:
             file=file.name,
             line=1,
             expected=expected,
-            found=repr(file.head[:40])[1:],
+            found="binary data" if is_binary(file.head) else repr(file.head[:40])[1:],
         )
         return _failed(file, error)
     return _row(file, "ignored", _UNKNOWN)

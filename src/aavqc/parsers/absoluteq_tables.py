@@ -64,7 +64,7 @@ def read_results(text: str, file: str) -> list[WellRow]:
     required = [name for name in _RESULTS if name != "95%CI"]
     columns = columns_named(header, _RESULTS, required, file, number)
     rows = []
-    for line in lines_of(numbered, columns, ("Conc.", "95%CI"), file, delimiter):
+    for line in lines_of(numbered, columns, ("Conc.", "95%CI"), file, delimiter, number):
         check_width(line.fields, header, file, line.number)
         if line.text("Well").lower() in _NO_WELL:
             continue

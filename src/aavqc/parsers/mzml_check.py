@@ -89,12 +89,13 @@ def check_structure(file: SourceFile, copy_to: int = -1) -> list[tuple[int, int]
                     os.write(copy_to, block)
         structure.close()
     except expat.ExpatError as error:
+        said = expat.ErrorString(error.code)
         raise InputError(
             "no well-formed XML",
             file=file.name,
             line=error.lineno,
             column=error.offset + 1,
-            found=expat.ErrorString(error.code),
+            found="the end of the file" if said in ("no element found", "unclosed token") else said,
         ) from error
     except (LookupError, ValueError) as error:  # the parser asks for an encoding that there is not
         raise InputError(

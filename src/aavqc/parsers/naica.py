@@ -115,7 +115,7 @@ def _table(text: str, file: str) -> tuple[WellRow, ...]:
     numeric = [f"{colour}_Channel_Concentration" for colour in colours]
     rows: dict[tuple[str, str], WellRow] = {}
     chips: dict[str, str] = {}
-    for line in lines_of(numbered, columns, numeric, file, delimiter):
+    for line in lines_of(numbered, columns, numeric, file, delimiter, number):
         check_width(line.fields, header, file, line.number)
         match = _CHIP.fullmatch(line.text("Well"))
         well = line.well_in("Well", match[2] if match else None)

@@ -96,7 +96,7 @@ def read(export: Export) -> DropletPlate:
     number, header = header_of(numbered, file.name)
     columns = columns_named(header, _ESSENTIAL | _OPTIONAL, _ESSENTIAL, file.name, number)
     columns.setdefault("Well", 0)  # the old layouts leave its name blank
-    lines = lines_of(numbered, columns, _NUMERIC, file.name, _delimiter(text))
+    lines = lines_of(numbered, columns, _NUMERIC, file.name, _delimiter(text), number)
     found = []
     for line in lines:
         check_width(line.fields, header, file.name, line.number)

@@ -130,7 +130,7 @@ def read_table(text: str, file: str) -> WellTable:
     columns |= {name: at for pair in quadrants.values() for name, at in pair.values()}
     rows: list[WellRow] = []
     joint: dict[str, dict[tuple[int, int], dict[str, int]]] = {}
-    for line in lines_of(numbered, columns, _NUMERIC, file, delimiter):
+    for line in lines_of(numbered, columns, _NUMERIC, file, delimiter, number):
         check_width(line.fields, header, file, line.number)
         row = _well_row(line)
         rows.append(row)

@@ -135,7 +135,9 @@ def _elements(xml: bytes, name: str) -> Iterator[Tree.Element]:
             elif tag == name:
                 yield element
     except Tree.ParseError as error:
-        raise InputError("no readable XML", line=error.position[0], found=str(error)) from error
+        said = str(error)
+        found = "the end of the file" if said.startswith(("no element found", "unclosed token")) else said
+        raise InputError("no readable XML", line=error.position[0], found=found) from error
 
 
 def _only_run(runs: list[list[_Reaction]], file: str) -> list[_Reaction]:

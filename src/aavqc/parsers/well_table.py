@@ -168,18 +168,33 @@ def header_of(rows: Iterator[tuple[int, list[str]]], file: str) -> tuple[int, li
     return found
 
 
+def no_wells(file: str, line: int | None = None) -> InputError:
+    """Return the error for an export that ends before its first well."""
+    return InputError(
+        "a plate without a well", file=file, line=line, expected="a row a well", found="the end of the file"
+    )
+
+
 def lines_of(
     rows: Iterable[tuple[int, list[str]]],
     columns: Mapping[str, int],
     numeric: Iterable[str],
     file: str,
     delimiter: str,
+    header: int,
 ) -> list[Line]:
-    """Return the rows as lines; whether they have decimal commas is told by the numeric columns.
+    """Return the rows below line ``header``; whether they have decimal commas is told by the numeric columns.
 
     Only a table that is not parted by commas can have them.
+
+    Raises
+    ------
+    InputError
+        No row: the file was cut short.
     """
     found = list(rows)
+    if not found:
+        raise no_wells(file, header + 1)
     at = [columns[column] for column in numeric if column in columns]
     comma = delimiter != "," and any(
         _COMMA.fullmatch(fields[i].strip()) for _, fields in found for i in at if i < len(fields)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, StrictStr
 
+from aavqc.attributes import Technique
 from aavqc.documents import Document
 from aavqc.errors import AavqcError, SpecificationError
 from aavqc.quantities import match_number, parse_unit
@@ -132,6 +133,7 @@ def criterion(
     SpecificationError
         The message begins with the key that can't be used.
     """
+    _refuse_anagram(test.technique)
     limit = _limit(test, "limit", test.limit, grammar)
     internal = tuple(
         (key, _limit(test, key, text, grammar)) for key, text in _internal(test) if text is not None
@@ -155,6 +157,15 @@ def criterion(
         None if test.when is None else _condition(test.when, grammar, above or {}),
         _stages(test, limit, grammar),
     )
+
+
+def _refuse_anagram(technique: str | None) -> None:
+    """Refuse a technique with its letters in another order; any other word may be another laboratory's."""
+    for known in get_args(Technique):
+        if technique not in (None, known) and sorted(technique or "") == sorted(known):
+            raise SpecificationError(
+                "technique: letters in another order", expected=known, found=repr(technique)
+            )
 
 
 _BARE: dict[str, object] = {

@@ -48,7 +48,9 @@ class Evaluation(Document):
     statement: str
     verdicts: list[Verdict]
     suitability: list[RunSuitability] = Field([], description="of the runs that results come from")
-    warnings: list[str] = Field([], description="why the specification was not in force")
+    warnings: list[str] = Field(
+        [], description="why the specification was not in force; what of the sample sheet fits no export"
+    )
     changes: list[ManualChange] = Field([], description="evaluations of the same raw data by hand")
     agreement: Agreement | None = Field(None, description="of the lot's methods; information, no verdict")
 

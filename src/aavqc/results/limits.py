@@ -156,6 +156,10 @@ def _range(words: str, text: str, grammar: Grammar) -> Limit:
         return Limit("range", text, high=_side(number, _UPPER[sign], grammar), unit=unit)
     if words[0] in "([":
         return _bracketed(words, text, grammar)
+    if words[0].isalpha():
+        raise SpecificationError(
+            "neither a number nor a word of limits", expected=_EXPECTED, found=repr(text)
+        )
     first, rest = _number(words, grammar)
     before = _UNIT_BEFORE.match(rest)
     if before is None:

@@ -14,7 +14,7 @@ from aavqc.results.comparison import Comparison, answer, censored_text, compare
 from aavqc.results.expectation import judge_trend, weigh_risk
 from aavqc.results.limits import Limit
 from aavqc.results.replicates import Aggregate, Extent, aggregate, variation
-from aavqc.results.rounding import Precision, exponent_of, round_to, write
+from aavqc.results.rounding import CONTEXT, Precision, exponent_of, round_to, write
 from aavqc.results.verdict import NOT_STATED, Interval, Outcome, Step, Verdict, conclude
 
 _ZERO = Decimal(0)
@@ -100,7 +100,7 @@ def _variability(criterion: Criterion, values: Sequence[Extent]) -> tuple[Outcom
 def _limits(
     limit: Limit, judged: Sequence[Extent], basis: Basis, trace: list[Step]
 ) -> tuple[Outcome, Comparison, Extent]:
-    """Round and compare every judged value; the worst decides."""
+    """Round and compare every judged value; the worst decides, of equals the one nearest to its limit."""
     if limit.kind == "report":
         shown = "; ".join(_to_report(value) for value in judged)
         trace.append(Step("report", f"{shown} {basis.unit} reported, no limit"))
@@ -110,10 +110,19 @@ def _limits(
         comparison = compare(value, limit)
         trace.append(Step("round", f"{_raw(value)} → {comparison.rounded} {basis.unit}"))
         compared.append((comparison, value))
-    worst, value = compared[0] if len(compared) == 1 else min(compared, key=lambda c: _WORST[c[0].answer])
+    worst, value = compared[0]
+    if len(compared) > 1:
+        worst, value = min(compared, key=lambda c: (_WORST[c[0].answer], _margin(c[1], limit)))
     outcome, step = _limit_step(limit, worst, value, basis.unit)
     trace.append(step)
     return outcome, worst, value
+
+
+def _margin(value: Extent, limit: Limit) -> Decimal:
+    """Return how far a value lies inside its nearer bound; below 0 outside."""
+    below = [CONTEXT.subtract(value.low, limit.low.value)] if limit.low else []
+    above = [CONTEXT.subtract(limit.high.value, value.high)] if limit.high else []
+    return min(below + above)
 
 
 def _not_quantified(

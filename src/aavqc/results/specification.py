@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -125,6 +126,7 @@ class Specification(Document, frozen=True):
             error.in_file(path.name)
             if error.line is None:
                 error.line = line_of(text, _location(error.message))
+            error.message = _with_id(error.message, data)
             raise
 
     def check(
@@ -186,7 +188,8 @@ class Specification(Document, frozen=True):
             return how(c, named.get(test.attribute, ()), invalid, runs, followed, history.get(test.id, ()))
 
         verdicts = judge_in_turn(self._criteria, judged)
-        return evaluate(verdicts, suitability, self._used, lot, self._not_in_force(on))
+        warnings = [*self._not_in_force(on), *self._slips(named)]
+        return evaluate(verdicts, suitability, self._used, lot, warnings)
 
     def stated(self, attributes: Mapping[str, Attribute] | Iterable[Judgeable]) -> list[Attribute]:
         """Return the numbers of valid samples, with the precision that a test states of its procedure."""
@@ -225,6 +228,16 @@ class Specification(Document, frozen=True):
             found.append(f"on {day} the specification is no longer effective: to {self.effective_to}")
         return found
 
+    def _slips(self, named: Iterable[str]) -> Iterator[str]:
+        """Yield the tests of no result's attribute, where the name of one is all but theirs."""
+        from difflib import get_close_matches
+
+        known = set(named)
+        for test in self.tests:
+            close = get_close_matches(test.attribute, known, n=1, cutoff=0.9)
+            if close and test.attribute not in known:
+                yield f"test {test.id}: no result is named {test.attribute}; there is {close[0]}"
+
     def _refuse_contradictions(self) -> None:
         if self.effective_from and self.effective_to and self.effective_from > self.effective_to:
             raise SpecificationError(
@@ -261,6 +274,15 @@ def _at(key: str) -> Iterator[None]:
         raise SpecificationError(
             f"{key}.{error.message}", expected=error.expected, found=error.found, hint=error.hint
         ) from error
+
+
+def _with_id(message: str, data: Any) -> str:
+    """Name a test by its id instead of its place, where it has one."""
+    place = re.match(r"tests\.(\d+)\.", message)
+    try:
+        return f"test {data['tests'][int(place[1])]['id']}: {message[place.end() :]}" if place else message
+    except (LookupError, TypeError):
+        return message
 
 
 def _location(message: str) -> tuple[int | str, ...]:
