@@ -81,8 +81,8 @@ def _files(documents: Mapping[str, ResultDocument], manifest: Manifest) -> Itera
     )
     left = [entry for entry in manifest.files if entry.status != "used"]
     yield Table(
-        "Other files in the lot's folders: what they were taken for, or why they failed",
-        ("File", "Fate", "What it was taken for", "SHA-256"),
+        "Files in the lot's folders that are no exports or failed, each with what it is or why",
+        ("File", "Fate", "Reason", "SHA-256"),
         tuple((*cells(e.path, e.status, e.reason), Cell(e.sha256 or "–", "code")) for e in left[:MOST_LEFT]),
     )
     if len(left) > MOST_LEFT:

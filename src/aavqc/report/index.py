@@ -36,8 +36,8 @@ def index_page(manifest: Manifest, evaluations: Sequence[Evaluation]) -> Page:
         table = Table("What of the sample sheet does not fit the exports", ("Problem",), rows)
         sections.append(Section("problems", "Sample sheet", (table,)))
     table = Table(
-        "Other files: what they were taken for, or why they failed",
-        ("File", "Fate", "What it was taken for"),
+        "Files that are no exports or failed, each with what it is or why",
+        ("File", "Fate", "Reason"),
         tuple(cells(e.path, e.status, e.reason) for e in left),
     )
     sections.append(Section("files", "Files without a result", (table,)))

@@ -15,6 +15,8 @@ from aavqc.report.html import SIGNS
 if TYPE_CHECKING:
     from fpdf import FPDF
 
+    from aavqc.report.pictures import Picture
+
 MARGIN_MM = 14
 BODY_PT = 9
 TABLE_PT = (7, 6, 5.5)
@@ -25,7 +27,6 @@ LONGEST_MM = 100
 """A column's width at most, so a word is broken only where it is longer; a SHA-256 has 95 mm."""
 KEPT_MM = 70
 """A table that may be so high is not parted between pages."""
-BLANKS_MM = 80
 SMALLEST = 0.75
 """Of its size, a figure that ends a page."""
 HEADING_PT = {1: 16, 2: 13, 3: 11}
@@ -89,7 +90,7 @@ class _Writer:
 
     @_write.register
     def _(self, block: Section, level: int) -> None:
-        if any(isinstance(inner, Blanks) for inner in block.blocks) and self._pdf.will_page_break(BLANKS_MM):
+        if self._pdf.will_page_break(_least(block)):
             self._pdf.add_page()
         self._heading(block.title, level)
         for inner in block.blocks:
@@ -120,7 +121,7 @@ class _Writer:
             return
         width, height = picture.figure.get_size_inches() * 25.4
         scale = min(1, pdf.epw / width, 0.75 * pdf.eph / height)
-        left = (pdf.page_break_trigger - pdf.y - 14) / height
+        left = (pdf.page_break_trigger - pdf.y - _foot(picture)) / height
         if left < SMALLEST * scale:
             pdf.add_page()
         else:
@@ -140,7 +141,7 @@ class _Writer:
         ]
         right = [kind == "number" for kind in block.kinds]
         size, parts = self._columns(texts)
-        if self._pdf.will_page_break(min(12 + LINE_MM * 1.4 * len(texts), KEPT_MM)):
+        if self._pdf.will_page_break(_least(block)):
             self._pdf.add_page()
         self._paragraph(block.caption, BODY_PT - 0.5, "B", before=1)
         for part in parts:
@@ -193,6 +194,26 @@ class _Writer:
             for texts in rows:
                 table.row(texts)
         pdf.ln(2)
+
+
+def _least(block: Block) -> float:
+    """Return the height in mm that a block begins with at least, so that no heading stands alone."""
+    match block:
+        case Section():
+            return 14 + max(map(_least, block.blocks[:2]), default=0.0)
+        case Table():
+            return min(12 + LINE_MM * 1.4 * len(block.rows), KEPT_MM)
+        case Blanks():
+            return 13.0 * len(block.labels)
+        case Image() if block.picture.figure is not None:
+            height: float = block.picture.figure.get_figheight() * 25.4
+            return SMALLEST * height + _foot(block.picture)
+    return 8.0
+
+
+def _foot(picture: Picture) -> float:
+    """Return the height in mm of what stands below a figure."""
+    return 8.0 + 4.0 * (len(picture.caption) // 115)
 
 
 def _empty(title: str) -> tuple[FPDF, frozenset[int]]:
