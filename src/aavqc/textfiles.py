@@ -165,7 +165,7 @@ def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], t
     except ValidationError as error:
         # a key that is missing is often one that is written otherwise: that one comes first
         first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(part if len(part) < 80 else part[:77] + "…" for part in map(str, first["loc"]))
         found = "nothing" if first["type"] == "missing" else _shown(first["input"])
         unknown = first["type"] == "extra_forbidden"
         raise kind(
@@ -258,13 +258,23 @@ def _toml_line(text: str, location: tuple[int | str, ...]) -> int | None:
             if following < len(heads):
                 start = heads[following]
                 continue
-        key = re.compile(rf"\s*(?:\[+\s*)?[\"']?{re.escape(str(part))}[\"']?\s*[=.\]]")
         for i in range(start, len(lines)):
             if i > start and lines[i].startswith("[[") and any(isinstance(p, int) for p in location):
                 break
-            if key.match(lines[i]):
+            if _begins_with_key(lines[i], str(part)):
                 return i + 1
     return start + 1 if lines and start else None
+
+
+def _begins_with_key(line: str, key: str) -> bool:
+    """Tell whether a line of TOML sets a key or opens its table; a pattern of a long key takes seconds."""
+    rest = line.lstrip().lstrip("[").lstrip()
+    rest = rest[1:] if rest[:1] in ("'", '"') else rest
+    if not rest.startswith(key):
+        return False
+    rest = rest[len(key) :]
+    rest = rest[1:] if rest[:1] in ("'", '"') else rest
+    return rest.lstrip()[:1] in ("=", ".", "]")
 
 
 FORMULA = frozenset("=+-@\t\r\n＝＋－＠")

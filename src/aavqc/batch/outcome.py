@@ -28,7 +28,7 @@ class BatchReport:
     manifest : Manifest
         A row for every file seen.
     payloads : dict of str to Payload
-        By job, without inputs, diagnostics and wells: what judging needs.
+        By job, without inputs, diagnostics and the wells that the sample sheet names: what judging needs.
     evaluations : list of Evaluation
         One a lot and specification.
     errors : list of AavqcError
