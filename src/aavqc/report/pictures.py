@@ -67,9 +67,9 @@ class Picture:
         stream = io.BytesIO()
         with styled():
             layout = self.figure.get_layout_engine()
-            if layout is not None:  # once: saving would find it twice, and draw all to do so
+            if layout is not None:  # once: saving would find it again, and draw all to do so
                 layout.execute(self.figure)
-                self.figure.set_layout_engine("none")
+                self.figure.set_layout_engine(None)  # "none" leaves a place holder, drawn for too
             self.figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata)
         return stream.getvalue()
 
