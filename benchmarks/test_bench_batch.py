@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -102,24 +103,40 @@ def cells(tmp_path: Path) -> list[Path]:
     return list(folders)
 
 
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1") as local:
+        print(local.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@contextmanager
+def two_workers() -> Iterator[str]:
+    """Yield the address of a cluster whose scheduler is a process of its own, as on a user's machine."""
+    pytest.importorskip("distributed")
+    with subprocess.Popen(
+        [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        yield running.stdout.readline().strip()  # type: ignore[union-attr]
+        running.communicate()  # the end of its input ends it
+
+
 def test_pools_and_a_cluster(cells: list[Path], tmp_path: Path) -> None:
     """One worker, two workers, two of a cluster, one thread each: by turns, for the machine is shared.
 
     Each has run a batch before, so that what starts once is left out. The layer is what the parent
     takes of the processor beside its workers.
     """
-    distributed = pytest.importorskip("distributed")
     seconds = dict.fromkeys(("1 worker", "2 workers", "cluster"), 0.0)
     with ExitStack() as stack:
-        local = stack.enter_context(
-            distributed.LocalCluster(
-                n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
-            )
-        )
+        address = stack.enter_context(two_workers())
         executors: dict[str, Executor] = {
             "1 worker": stack.enter_context(local_pool(1)),
             "2 workers": stack.enter_context(local_pool(2)),
-            "cluster": stack.enter_context(cluster(local.scheduler_address)),
+            "cluster": stack.enter_context(cluster(address)),
         }
         for name, executor in executors.items():
             run(cells[0], tmp_path / f"warm {name}", executor=executor)

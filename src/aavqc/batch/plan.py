@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aavqc.analysis import TECHNIQUES, resolve_method, row_settings, settings_class
+from aavqc.attributes import Technique
 from aavqc.batch.jobs import Job
 from aavqc.documents import Method, SheetRow
 from aavqc.errors import UsageError
@@ -86,6 +87,7 @@ def jobs_of(
         Settings that the technique does not take.
     """
     jobs = []
+    resolved: dict[tuple[Technique, str], Method] = {}
     for export in found.exports:
         rows = assignment.rows.get(export.name, [])
         named = {row.method for row in rows if row.method}
@@ -97,9 +99,12 @@ def jobs_of(
         method: str | Path | Method | None = plan.methods.get(export.technique)
         for name in named:
             method = plan.sheet.parent / name if name.endswith(".toml") else name
-        resolved = resolve_method(export.technique, method)
-        _refuse_settings(resolved, rows, plan.sheet)
-        jobs.append(Job(export, resolved, tuple(rows), actor, reason))
+        of = export.technique, "" if isinstance(method, Method) else str(method)
+        if of not in resolved:
+            resolved[of] = resolve_method(export.technique, method)
+        _refuse_settings(resolved[of], rows, plan.sheet)
+        lighter = replace(export, files=tuple(file.lighter() for file in export.files))
+        jobs.append(Job(lighter, resolved[of], tuple(rows), actor, reason))
     return jobs
 
 

@@ -36,22 +36,30 @@ class Ions:
 
     Attributes
     ----------
-    mz, charge, mass : arrays, shape (n,)
-        Th, e, Da.
+    charge, mass : arrays, shape (n,)
+        e, Da.
     index : int32 or int64 array, shape (n,)
         Positions in the record, ascending.
+    record_mz : array
+        m/z of every ion of the record, Th.
     funnel : list of {step, ions}
         ``read``, then each reason with the ions that it took, then ``used``; read = sum of the rest.
     flags : list of Flag
         Filters that the file has no column for; m/z below the charge.
     """
 
-    mz: FloatArray
     charge: FloatArray
     mass: FloatArray
     index: NDArray[np.integer[Any]]
+    record_mz: FloatArray
     funnel: list[dict[str, Any]]
     flags: list[Flag] = field(default_factory=list)
+
+    @property
+    def mz(self) -> FloatArray:
+        """Mass over charge of each ion, Th: picked out when it is asked for, as the record holds it."""
+        picked: FloatArray = self.record_mz[self.index]
+        return picked
 
 
 class ByStretch(Protocol):
@@ -89,6 +97,7 @@ def select(record: IonTable, charge: ByStretch, settings: TechniqueSettings) -> 
     n = int(record.mz.size)
     counting = np.int32 if n < 2**31 else np.int64
     columns = (Growing(np.float64, n), Growing(np.float64, n), Growing(counting, n))
+    massless = 0
     for part in [*record.stretches()] or [slice(0, 0)]:
         z, mz = charge[part], record.mz[part]
         keep = np.ones(z.size, bool)
@@ -98,22 +107,23 @@ def select(record: IonTable, charge: ByStretch, settings: TechniqueSettings) -> 
             before, left = left, int(np.count_nonzero(keep))
             taken[reason] = taken.get(reason, 0) + before - left
         kept = np.flatnonzero(keep)
-        for column, values in zip(columns, (mz[kept], z[kept], kept + part.start), strict=True):
+        z = z[kept]
+        with np.errstate(over="ignore", invalid="ignore"):
+            mass = (mz[kept] - PROTON_MASS) * z
+        heavy = np.isfinite(mass) & (mass > 0)
+        if not heavy.all():
+            z, mass, kept = z[heavy], mass[heavy], kept[heavy]
+        massless += left - kept.size
+        for column, values in zip(columns, (z, mass, kept + part.start), strict=True):
             column.append(values)
-    mz, used, chosen = (column.close() for column in columns)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mass = mz - PROTON_MASS
-        mass *= used
-    heavy = np.isfinite(mass) & (mass > 0)
-    taken[MASSLESS] = int(np.count_nonzero(~heavy))
-    if taken[MASSLESS]:
-        mz, used, mass, chosen = (column[heavy] for column in (mz, used, mass, chosen))
+    taken[MASSLESS] = massless
+    used, mass, chosen = (column.close() for column in columns)
     flags += _implausible(taken, used.size)
     steps = [{"step": "read", "ions": record.rows_read}]
     steps += [{"step": f"dropped: {reason}", "ions": n} for reason, n in sorted(record.dropped.items())]
     steps += [{"step": f"dropped: {reason}", "ions": n} for reason, n in taken.items()]
     steps += [{"step": "used", "ions": used.size}]
-    return Ions(mz, used, mass, chosen, steps, flags)
+    return Ions(used, mass, chosen, np.asarray(record.mz), steps, flags)
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def _blurred(
     width = max(near, key=lambda p: p.ions).sd if near else capsid.sd
     noise = math.sqrt(max(width**2 - capsid.sd**2, 0.0))
     ones = np.ones(mass.size)
-    return Ions(ones, mass, mass, np.arange(mass.size), []), found, Blur(min(width, capsid.sd), noise)
+    return Ions(mass, mass, np.arange(mass.size), ones, []), found, Blur(min(width, capsid.sd), noise)
 
 
 def _attributes(

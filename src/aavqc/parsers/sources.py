@@ -73,8 +73,8 @@ class SourceFile:
         POSIX path relative to what the user named.
     sha256, size
         Of the bytes as stored (a gzip is hashed folded).
-    folded_head : bytes
-        The first bytes of the content, kept deflated: a batch holds those of thousands of files.
+    folded_head : bytes or None
+        The first bytes of the content, kept deflated while files are told apart; None: read when asked for.
     path : Path or None
         Where it lies on disk; with ``member`` the path of the zip that holds it.
     member : str or None
@@ -89,7 +89,7 @@ class SourceFile:
     name: str
     sha256: str
     size: int
-    folded_head: bytes
+    folded_head: bytes | None
     path: Path | None = None
     member: str | None = None
     data: bytes | None = None
@@ -100,7 +100,18 @@ class SourceFile:
     @property
     def head(self) -> bytes:
         """The first bytes of the content, unfolded."""
-        return zlib.decompress(self.folded_head)
+        if self.folded_head is not None:
+            return zlib.decompress(self.folded_head)
+        try:
+            with self.open() as stream:
+                return stream.read(HEAD)
+        except OSError as error:
+            raise InputError(f"can't be read ({error.strerror})", file=self.name) from error
+
+    def lighter(self) -> SourceFile:
+        """Return it without its first bytes where they can be read again: a batch waits with thousands."""
+        plain = self.on_disk is not None and not (self.gzipped or self.workbook)
+        return replace(self, folded_head=None) if plain else self
 
     @property
     def input(self) -> InputFile:
