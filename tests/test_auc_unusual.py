@@ -49,6 +49,16 @@ def test_capsids_of_one_kind_are_all_of_it(run: Run, length: int, named: str) ->
     assert found[f"percent_{named}"].ci_low == pytest.approx(100.0 - 1.96 / 3.3 * sum(limits), abs=1e-3)
 
 
+def test_what_is_no_capsid_is_bounded_where_none_is_found(run: Run) -> None:
+    """1 % of aggregates at 160 S is more than the bound; without, the bound says what might be there."""
+    without = aavqc.analyze(run(species=["4700:1"]), **GIVEN).attributes
+    for name in ("aggregate", "sub_capsid"):
+        one = without[f"percent_{name}_signal"]
+        assert (one.value, one.qualifier, one.bound) == (0.0, "ND", one.lod)
+        assert one.lod is not None
+        assert 0 < one.lod < 0.5
+
+
 @pytest.mark.parametrize(
     ("s", "signal", "anchor"),
     [

@@ -424,7 +424,7 @@ def test_standards_that_are_named_and_not_seen_are_never_passed_over() -> None:
 def test_a_comb_gives_the_mass_whatever_the_slope() -> None:
     mz, _ = standards("slope")
     members = np.sort(mz[7000:])
-    for guess in (780e3, 802e3, 830e3):
+    for guess in (740e3, 780e3, 802e3, 830e3, 870e3):
         found = comb_mass(members, guess)
         assert found is not None
         assert found[0] == pytest.approx(802.4e3, rel=5e-4)
@@ -453,8 +453,10 @@ def test_real_groel_weighs_what_it_should(reference_data: Path) -> None:
     path = reference_data / "cdms" / "groel_ions" / "GroEL_CDMS_1_ions_9-14k_sn8.npz"
     with np.load(path) as archive:
         record = table(archive["mz"].astype(float), archive["s_to_n"].astype(float))
-    peaks = analyze(record, charge_slope=1.385).samples[0].diagnostics["peaks"]
-    assert max(peaks, key=lambda p: p["ions"])["mass_mda"] == pytest.approx(0.80115, rel=2e-3)
+    for slope in (1.365, 1.385, 1.42):  # signals of decayed ions draw the mean charge down
+        for method, row in analyze(record, charge_slope=slope).samples[0].diagnostics["methods"].items():
+            most = max(row["peaks"], key=lambda p: p["ions"])
+            assert most["mass_mda"] == pytest.approx(0.80115, rel=2e-3), (method, slope)
 
 
 @pytest.mark.parametrize(("name", "limit"), [("elit_sz0.4", 0.5), ("orbi_sz1.5", 0.5), ("orbi_sz3.0", 1.0)])

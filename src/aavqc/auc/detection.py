@@ -20,26 +20,33 @@ from aavqc.records import FloatArray
 DETECTED = 3.3
 """Standard deviations of an amount whose truth is 0: ICH Q2."""
 
+QUARTERS = np.array([0.25, 0.5, 0.75])
+
 
 def detection_limits(fit: SampleFit, settings: TechniqueSettings) -> dict[str, float]:
-    """Return the limit of detection of each class attribute, in percent, by the attribute's name.
+    """Return the limit of detection of each class, and of what is no capsid, in percent by attribute's name.
 
     In place of the class's own species one is added where its largest lies, else, in a class without
-    any, at the worst of the quarters of its window by length (the empty one: at its s); the SD of its
-    amount, all else fitted with it, times 3.3.
+    any, at the worst of the quarters of its window by length (the empty one: at its s; outside the
+    classes: by s, as far as the fit goes); the SD of its amount, all else fitted with it, times 3.3.
     """
     found = fit.capsids
     if fit.resolved is None or found is None:
         return {}
     index = found.windows.index(found.s)
     limits = {}
-    for i, name in enumerate(CLASSES):
-        own = np.flatnonzero(index == i + 1)
-        at = found.s[own[[int(np.argmax(found.signal[own]))]]] if own.size else _places(found.windows, i)
+    grid = fit.fits[0].distribution.s
+    for i, name in enumerate(("sub_capsid", *CLASSES, "aggregate")):
+        own = np.flatnonzero(index == i)
+        largest = own[np.argmax(found.signal[own])] if own.size else None
+        at = _places(found.windows, i, grid) if largest is None else found.s[[largest]]
+        if not at.size:
+            continue
         sds = _amount_sd(fit.problem, fit.resolved, at, set(own.tolist()))
-        total = float(found.signal[(index >= 1) & (index <= 4)].sum())
+        capsid = name in CLASSES
+        total = float(found.signal[(index >= 1) & (index <= 4)].sum() if capsid else found.signal.sum())
         limits[f"percent_{name}_signal"] = 100.0 * DETECTED * float(sds[0].max()) / total
-        if found.particles is not None:
+        if capsid and found.particles is not None:
             lengths = found.windows.length(at).tolist()
             capsids = float(found.particles[(index >= 1) & (index <= 4)].sum())
             sd = max(_particle_sd(fit, sds[:, k], length, settings) for k, length in enumerate(lengths))
@@ -72,16 +79,21 @@ def beside_undetected(attributes: Sequence[Attribute]) -> list[Attribute]:
 _BY_SUFFIX = {suffix: {f"percent_{c}{suffix}" for c in CLASSES} for suffix in ("", "_signal")}
 
 
-def _places(windows: ClassWindows, index: int) -> FloatArray:
-    """Return s (S) at the quarters of a class's window by length; at the middle alone it is seen best."""
-    if index == 0:
+def _places(windows: ClassWindows, index: int, grid: FloatArray) -> FloatArray:
+    """Return s (S) at the quarters of a class's window by length; at the middle alone it is seen best.
+
+    Outside the classes the quarters are those of s between the window and the end of the fit's grid.
+    """
+    if index in (0, len(CLASSES) + 1):
+        ends = (float(grid.min()), windows.edges[0]) if index == 0 else (windows.edges[-1], float(grid.max()))
+        return ends[0] + QUARTERS * (ends[1] - ends[0]) if ends[0] < ends[1] else np.empty(0)
+    if index == 1:
         return np.array([windows.s_empty])
-    low, high = windows.length(np.array(windows.edges[index : index + 2])).tolist()
-    if index == len(CLASSES) - 1:
+    low, high = windows.length(np.array(windows.edges[index - 1 : index + 1])).tolist()
+    if index == len(CLASSES):
         high = windows.length(np.array([windows.edges[-1] / AGGREGATE])).item()
     s = np.linspace(windows.s_empty, windows.edges[-1], 500)
-    quarters = low + np.array([0.25, 0.5, 0.75]) * (high - low)
-    return np.asarray(np.interp(quarters, windows.length(s), s), dtype=np.float64)
+    return np.asarray(np.interp(low + QUARTERS * (high - low), windows.length(s), s), dtype=np.float64)
 
 
 def _amount_sd(problem: Problem, resolved: Resolved, s: FloatArray, left_out: set[int]) -> FloatArray:
