@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +22,9 @@ log = logging.getLogger(__name__)
 CONNECT_S = 10
 """Seconds to wait for a server, or for the lock on a file."""
 
-PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-"""Waits before a transaction is done again that another writer came between."""
+PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""Waits, at most, before a transaction is done again that another writer came between; at least half of
+each: those that met do not meet again."""
 
 _CONFLICTS = {
     "40001": "could not be serialized",
@@ -109,7 +111,7 @@ def written(engine: Engine, work: Callable[[Connection], T]) -> T:
             if pause is None or conflict is None:
                 raise _unusable(engine, error) from error
         log.info("the store has another writer (%s): once more", conflict)
-        time.sleep(pause)
+        time.sleep(random.uniform(pause / 2, pause))
 
 
 def _conflict(error: Exception) -> str | None:
