@@ -167,6 +167,7 @@ def test_files_that_are_no_sequence_of_vp1(text: str, line: int | None, part: st
         ({"capsid.vp3_start": 12}, "methionine"),
         ({"capsid.vp3_start": 21}, "residue of VP1"),
         ({"capsid.vp2_start": "none"}, "vp2_start"),
+        ({"capsid.vp2_start": float("inf")}, "vp2_start"),
         ({"capsid.vp2_start": 11}, "beyond vp2_start"),
         ({"capsid.vp_masses": [3.0, 2.0, 1.0]}, "capsid.fasta"),
         ({"capsid.stoichiometry": [0.0, 0.0, 0.0]}, "stoichiometry"),

@@ -90,6 +90,15 @@ def test_classes_of_a_list_sum_to_100_and_hold_the_truth() -> None:
     assert inside >= 6  # at 95 % fewer than 6 of 8 come with a chance of 0.6 %
 
 
+def test_a_regulated_method_takes_no_generic_capsid() -> None:
+    record = listed({"mass_kDa": particles(500, 5e4) / 1e3})
+    given = {"design_length": 4700, "regulated": True}
+    refused = analyze(record, **given)
+    assert "constant_required" in flags(refused)
+    assert not any(a.name == "percent_full" for a in refused.samples[0].attributes)
+    assert "constant_required" not in flags(analyze(record, serotype="AAV2", **given))
+
+
 def test_photometry_lays_its_windows_between_its_own_peaks() -> None:
     """DNA reads 20 % light: CDMS's windows would call the full capsids partial."""
     mass = particles(20_000, 7e4, dna=0.8) / 1e3

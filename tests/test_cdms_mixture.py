@@ -15,6 +15,7 @@ from aavqc.cdms.climb import climb
 from aavqc.cdms.comb import comb_mass
 from aavqc.cdms.deconvolution import Grid, by_mass, deconvolve
 from aavqc.cdms.em import State, cell_edges, problem, slopes, step
+from aavqc.cdms.information import WIDTH_REL_SD, width_prior
 from aavqc.cdms.mixture import fit_mixture
 from aavqc.cdms.points import Points, gather
 from aavqc.cdms.prior import ChargeLine, witnessed
@@ -429,6 +430,23 @@ def test_a_comb_gives_the_mass_whatever_the_slope() -> None:
         assert found is not None
         assert found[0] == pytest.approx(802.4e3, rel=5e-4)
     assert comb_mass(np.sort(np.random.default_rng(1).uniform(11e3, 14e3, 4000)), 802e3) is None
+
+
+def test_a_width_next_to_nothing_is_found_without_going_to_and_fro() -> None:
+    """Clean ions of sharp peaks: of Newton's steps in the logarithm of a width, two undid each other."""
+    for seed in (13, 14):
+        sample = analyze(draw(Lot(SHARES, 60_000, 0.4), seed), **AAV).samples[0]
+        assert sample.diagnostics["convergence"]["mixture"]["converged"]
+        assert "mixture_not_converged" not in {f.id for f in sample.flags}
+
+
+def test_the_expected_width_pulls_along_the_slope_of_its_prior() -> None:
+    for u in (0.2, 0.5, 1.0, 1.7, 2.5):
+        pull, known = width_prior(np.array([(2e4 * u) ** 2]), 2e4)
+        rise = ((u * 1.001 - 1) ** 2 - (u / 1.001 - 1) ** 2) / (2 * WIDTH_REL_SD**2)
+        assert pull[0] == pytest.approx(rise / (2 * np.log(1.001)), abs=1e-4)
+        assert known[0] == pytest.approx((u / WIDTH_REL_SD) ** 2)
+    assert width_prior(np.array([4e8]), None)[0][0] == 0
 
 
 # ---------------------------------------------------------------- real data

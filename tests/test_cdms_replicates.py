@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,29 @@ def test_an_invalid_replicate_is_left_out_and_said(tmp_path: Path) -> None:
     assert sample.diagnostics["scatter"]["percent_full"]["records"] == 2
     (flag,) = [f for f in sample.flags if f.id == "replicate_left_out"]
     assert "run3.csv" in flag.message
+
+
+def test_where_none_is_valid_the_reason_is_invalid_too(tmp_path: Path) -> None:
+    for i in (1, 2):
+        write(tmp_path / f"run{i}.csv", Lot((0.4, 0.0, 0.6, 0.0), 30), i)
+    (sample,) = analyze(tmp_path, together=True, **AAV).samples
+    assert sample.status == "invalid"
+    assert {f.severity for f in sample.flags if f.id == "replicate_left_out"} == {"invalid"}
+
+
+@pytest.mark.parametrize("other", [{"unit": "kDa"}, {"coverage": 0.99}])
+def test_what_is_not_in_one_unit_with_one_coverage_has_no_mean(other: dict[str, object]) -> None:
+    first, second = counted(30, 100, "a"), counted(40, 100, "b")
+    changed = second.model_copy(update={"attributes": [replace(second.attributes[0], **other)]})
+    found = mean_of_replicates([first, changed], 0.95)
+    assert found.attributes == []
+    assert any("percent_full" in warning for warning in found.warnings)
+
+
+def test_the_means_of_a_folder_state_what_each_record_was_told(folder: Path) -> None:
+    found = analyze(folder, samples=folder / "samples.csv", together=True, **AAV)
+    assert {part.sample_id for part in found.payload.method.parts} == {"S1", "S2"}
+    assert "cdms.replicates/1" in found.payload.algorithms
 
 
 def test_ions_and_masses_are_not_averaged(tmp_path: Path) -> None:

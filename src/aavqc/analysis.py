@@ -188,7 +188,8 @@ def _means(result: Result, records: Sequence[Record], coverage: float, sheet: bo
     for sample in result.samples:
         groups.setdefault((sample.sample_id, sample.lot, sample.role) if sheet else (), []).append(sample)
     samples = [g[0] if len(g) == 1 else mean_of_replicates(g, coverage) for g in groups.values()]
-    algorithms = sorted({*result.payload.algorithms, "cdms.replicates/1"})
+    means = {"cdms.replicates/1"} if any(len(g) > 1 for g in groups.values()) else set()
+    algorithms = sorted({*result.payload.algorithms, *means})
     payload = result.payload.model_copy(update={"samples": samples, "algorithms": algorithms})
     return replace(result, payload=payload)
 
@@ -342,10 +343,13 @@ def merge(results: Sequence[Result]) -> Result:
     payloads = [r.payload for r in results]
     inputs = {i.name: i for p in payloads for i in p.inputs}
     wells = [w for p in payloads for w in p.wells or []]
+    parts: list[PartUsed] = []
+    for p in payloads:
+        parts += [part for part in p.method.parts if part not in parts]
     payload = Payload(
         technique=payloads[0].technique,
         inputs=[inputs[n] for n in sorted(inputs, key=os.fsencode)],
-        method=payloads[0].method,
+        method=payloads[0].method.model_copy(update={"parts": parts}),
         algorithms=sorted({a for p in payloads for a in p.algorithms}),
         samples=sorted((s for p in payloads for s in p.samples), key=lambda s: natural(s.sample_id)),
         wells=wells if payloads[0].wells is not None else None,

@@ -25,8 +25,22 @@ def told_overruled(
 
 
 def _same(one: object, other: object) -> bool:
-    """Tell whether two values are one, as numbers where they are numbers or their text."""
-    try:
-        return float(str(one)) == float(str(other))
-    except ValueError:
-        return str(one) == str(other)
+    """Tell whether two values are one, as the numbers or the words that their text says.
+
+    Examples
+    --------
+    >>> _same([0.1, 0.85], "0.10, 0.85"), _same(True, "true"), _same(1e7, "1e6")
+    (True, True, False)
+    """
+    return _parts(one) == _parts(other)
+
+
+def _parts(value: object) -> list[float | str]:
+    text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    parts: list[float | str] = []
+    for part in text.split(","):
+        try:
+            parts.append(float(part))
+        except ValueError:
+            parts.append(part.strip().lower())
+    return parts

@@ -131,7 +131,7 @@ def _mass(groups: Sequence[Sequence[int]]) -> float:
 def _start(settings: Mapping[str, Any], name: str, length: int) -> int:
     try:
         start = int(settings.get(name, ""))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         start = 0
     if not 1 < start <= length:
         raise UsageError(

@@ -13,5 +13,5 @@ from aavqc.selftest.real import sedfit_bsa
 
 def test_bsa_agrees_with_sedfit(reference_data: Path) -> None:
     checks = list(sedfit_bsa(reference_data))
-    assert len(checks) == 6
+    assert len(checks) == 8
     assert [c for c in checks if c.status != "passed"] == []

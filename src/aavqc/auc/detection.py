@@ -22,13 +22,17 @@ DETECTED = 3.3
 
 QUARTERS = np.array([0.25, 0.5, 0.75])
 
+SLOWEST = 2.0
+"""S, as measured: a small protein. What hardly moves looks like the baseline, and is seen worst."""
+
 
 def detection_limits(fit: SampleFit, settings: TechniqueSettings) -> dict[str, float]:
     """Return the limit of detection of each class, and of what is no capsid, in percent by attribute's name.
 
     In place of the class's own species one is added where its largest lies, else, in a class without
-    any, at the worst of the quarters of its window by length (the empty one: at its s; outside the
-    classes: by s, as far as the fit goes); the SD of its amount, all else fitted with it, times 3.3.
+    any, at the worst of the quarters of its window by length (the empty one: at its s; aggregates: by s,
+    as far as the fit goes; sub-capsid material: where it is slowest); the SD of its amount, all else fitted
+    with it, times 3.3.
     """
     found = fit.capsids
     if fit.resolved is None or found is None:
@@ -82,11 +86,13 @@ _BY_SUFFIX = {suffix: {f"percent_{c}{suffix}" for c in CLASSES} for suffix in ("
 def _places(windows: ClassWindows, index: int, grid: FloatArray) -> FloatArray:
     """Return s (S) at the quarters of a class's window by length; at the middle alone it is seen best.
 
-    Outside the classes the quarters are those of s between the window and the end of the fit's grid.
+    Those of aggregates are quarters of s up to the end of the fit's grid.
     """
-    if index in (0, len(CLASSES) + 1):
-        ends = (float(grid.min()), windows.edges[0]) if index == 0 else (windows.edges[-1], float(grid.max()))
-        return ends[0] + QUARTERS * (ends[1] - ends[0]) if ends[0] < ends[1] else np.empty(0)
+    if index == 0:
+        return np.array([SLOWEST])
+    if index == len(CLASSES) + 1:
+        low, high = windows.edges[-1], float(grid.max())
+        return low + QUARTERS * (high - low) if low < high else np.empty(0)
     if index == 1:
         return np.array([windows.s_empty])
     low, high = windows.length(np.array(windows.edges[index - 1 : index + 1])).tolist()

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from aavqc.capsid import CLASSES
+from aavqc.cdms.attributes import LEAST_IONS, LOD_IONS
 from aavqc.cdms.deconvolution import Deconvolved, by_mass, count, deconvolve, grid_of
 from aavqc.cdms.expected import expected_capsid
 from aavqc.cdms.funnel import Ions
@@ -22,8 +23,6 @@ from aavqc.intervals import normal_quantile
 from aavqc.records import FloatArray, InputFile
 
 Noise = Callable[[FloatArray], FloatArray]
-
-LEAST_IONS = 50
 
 REPLICATES = 60
 """Resampled sets of ions behind the intervals of the shares."""
@@ -86,7 +85,7 @@ def by_deconvolution(
         z = normal_quantile(settings.coverage)
         for j, name in enumerate(CLASSES):
             low, high = effective_interval(float(value[j]), float(sd[j]) ** 2, n, z)
-            shares[name] = ClassShare(float(value[j]), low, high, 3 / n)
+            shares[name] = ClassShare(float(value[j]), low, high, LOD_IONS / n)
     convergence = {
         "iterations": found.iterations,
         "gain_per_ion": found.gain,

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from aavqc.capsid import CLASSES, capsid_mass
+from aavqc.capsid import CLASSES
+from aavqc.cdms.attributes import LEAST_IONS, LOD_IONS
 from aavqc.cdms.capsids import Capsids, fit_capsids
 from aavqc.cdms.em import shape_variance
 from aavqc.cdms.expected import expected_capsid
@@ -25,12 +26,8 @@ from aavqc.documents import Flag
 from aavqc.intervals import normal_quantile
 from aavqc.records import FloatArray
 
-LEAST_IONS = 50
-"""No mixture of fewer ions, and no mass of a peak with fewer."""
-
-LOD_IONS = 3
 LOD_SD = 3.3
-"""A class is seen from 3 / N, and from 3.3 SD of what is found where there is none."""
+"""A class is seen from 3.3 SD of what is found where there is none, and from ``LOD_IONS`` ions."""
 
 SLOPE_REL_SD = 0.002
 """Relative SD of a mass scale that was given without one."""
@@ -162,7 +159,7 @@ def _facts(found: Capsids) -> dict[str, object]:
         if line is None
         else {"intercept": line.intercept, "per_mda": line.slope * 1e6, "sd": line.spread},
         "bic": [{"peaks": k, "bic": value} for k, value in found.mixture.bic],
-        "convergence": _convergence(found.mixture),
+        "convergence": _convergence(found.mixture) | {"converged": found.converged},
     }
 
 
@@ -173,20 +170,20 @@ def _convergence(found: Mixture) -> dict[str, object]:
 
 def _flags(found: Capsids, shares: Shares, settings: TechniqueSettings, n: int, z: float) -> list[Flag]:
     flags = []
-    if not found.mixture.climb.converged:
+    if not found.converged:
         message = "the mixture did not reach its maximum: its shares may not be the likeliest"
         flags.append(Flag(id="mixture_not_converged", severity="warning", message=message))
     if found.noise.source == "assumed":
         message = f"no peak shows the charge noise: {found.noise.constant:g} e are assumed, set sigma_z"
         flags.append(Flag(id="sigma_z_assumed", severity="warning", message=message))
     if settings.sigma_z is not None and found.seen is not None:
-        flags += _noise_flag(found)
+        flags += _noise_flag(found, settings)
     for left, right in pairwise(range(4)):
         flags += _merged(found, shares, left, right, n, z)
     return flags
 
 
-def _noise_flag(found: Capsids) -> list[Flag]:
+def _noise_flag(found: Capsids, settings: TechniqueSettings) -> list[Flag]:
     """Compare the width of the sample's own peak with that of the noise given."""
     seen, line, state = found.seen, found.line, found.mixture.state
     if seen is None or line is None:
@@ -194,7 +191,7 @@ def _noise_flag(found: Capsids) -> list[Flag]:
     mass = float(state.location[state.share.argmax()])
     charge = line.intercept + line.slope * mass
     given = float(found.noise.at(np.array([charge]))[0])
-    other = capsid_mass(None).sd / (mass / charge)
+    other = expected_capsid(settings).sd / (mass / charge)
     ratio = (seen.constant**2 + other**2) / (given**2 + other**2) - 1
     wrong = 2 * seen.rel_sd * seen.constant**2 / (given**2 + other**2)
     if abs(ratio) <= max(NOISE_LIMIT, 3 * wrong):

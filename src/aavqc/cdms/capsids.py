@@ -60,6 +60,8 @@ class Capsids:
     line : ChargeLine or None
     told : Witnessed
         What the mixture was fitted to.
+    converged : bool
+        The mixture and its noises are at the maximum of the likelihood.
     """
 
     mixture: Mixture
@@ -69,6 +71,7 @@ class Capsids:
     seen: ChargeNoise | None
     line: ChargeLine | None
     told: Witnessed
+    converged: bool
 
 
 def fit_capsids(
@@ -109,7 +112,7 @@ def fit_capsids(
             break
     used = given or seen or assumed
     ions = Seen(mass, charge, (edges[0], edges[-1]), capsid.sd)
-    anchor, bounds = None, edges
+    anchor, bounds, settled = None, edges, True
     start = found.state.location.tolist()
     line = ions.line(used, found)
     told = ions.told(used, line)
@@ -124,14 +127,14 @@ def fit_capsids(
         if most:
             blur = found.given.blur
             top = learned(ions, found, told, used, line, fixed=given is not None or seen is None)
-            found, told, used, line = top.mixture, top.told, top.noise, top.line
+            found, told, used, line, settled = top.mixture, top.told, top.noise, top.line, top.settled
             if abs(found.given.blur / blur - 1) < SHARPER:
                 break
         else:
             line = ions.line(used, found)
             told = ions.told(used, line)
         start = found.state.location[: len(start)].tolist()
-    return Capsids(found, bounds, anchor, used, seen, line, told)
+    return Capsids(found, bounds, anchor, used, seen, line, told, found.climb.converged and settled)
 
 
 def _fitted(

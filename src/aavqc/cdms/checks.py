@@ -46,6 +46,14 @@ def count_flags(record: IonTable, ions: Ions, found: Windows | None) -> list[Fla
     return flags
 
 
+def constant_flag(settings: TechniqueSettings) -> Flag | None:
+    """Say that a regulated method takes no generic capsid."""
+    if not settings.regulated or capsid_source(settings) != "generic":
+        return None
+    message = "a regulated method takes no generic capsid mass: set capsid.fasta or serotype"
+    return Flag(id="constant_required", severity="warning", message=message)
+
+
 def scale_flag(peaks: Sequence[Peak], settings: TechniqueSettings) -> Flag | None:
     """Compare the empty peak, else the main one, with the mass that it should have."""
     generic = capsid_source(settings) == "generic"

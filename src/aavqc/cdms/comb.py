@@ -93,34 +93,34 @@ def comb_mass(mz: FloatArray, near: float) -> tuple[float, float] | None:
     """
     if len(_charges(mz, near)) < 3 or mz.size < LEAST_IONS:
         return None
-    best, trial, held = _fullest(mz, near, REACH)
-    more = True
-    while more:  # the comb of a charge more or less shares the lines in the middle: it may hold more yet
-        beside = max(_beside(mz, best), key=lambda found: float(found[2].max()))
-        if more := bool(beside[2].max() > held.max()):
-            best, trial, held = beside
-    # the middle of what is nearly as good: the maximum itself is as ragged as the counts
-    good = trial[held >= 0.98 * held.max()]
-    good = good[np.abs(good / best - 1) < 2 * HALF_WIDTH]
-    best = float(good.mean())
-    z = np.array(_charges(mz, best), float)
-    on = _held(mz, np.array([best]), z, HALF_WIDTH)[0]
-    off = _held(mz, np.array([best]), z + 0.5, HALF_WIDTH)[0]
+    best = _fullest(mz, near, REACH)
+    on, off = _on_and_off(mz, best)
     clear = on - off >= 2 * SIGNIFICANCE * (on + off) ** 0.5 and on >= CONTRAST * off
-    return (best, float(on / max(off, 1))) if clear else None
+    while clear:  # the comb of a charge more or less shares the lines in the middle: it may hold more yet
+        step = float(np.median(mz)) / best
+        beside = [_fullest(mz, best * (1 + side * step), step / 2) for side in (-1, 1)]
+        found = {mass: _on_and_off(mz, mass) for mass in beside}
+        mass = max(found, key=lambda mass: found[mass][0] - found[mass][1])
+        if found[mass][0] - found[mass][1] <= on - off:
+            return best, on / max(off, 1)
+        best, (on, off) = mass, found[mass]
+    return None
 
 
-def _fullest(mz: FloatArray, near: float, reach: float) -> tuple[float, FloatArray, FloatArray]:
-    """Return the mass whose lines hold most ions, the masses looked at, and what each holds."""
+def _fullest(mz: FloatArray, near: float, reach: float) -> float:
+    """Return the mass whose lines hold most ions."""
     trial = near * (1 + np.arange(-reach, reach, HALF_WIDTH / 4))
     held = _held(mz, trial, np.array(_charges(mz, near), float), HALF_WIDTH)
-    return float(trial[held.argmax()]), trial, held
+    # the middle of what is nearly as good: the maximum itself is as ragged as the counts
+    good = trial[held >= 0.98 * held.max()]
+    return float(good[np.abs(good / trial[held.argmax()] - 1) < 2 * HALF_WIDTH].mean())
 
 
-def _beside(mz: FloatArray, mass: float) -> list[tuple[float, FloatArray, FloatArray]]:
-    """Return the fullest combs of one charge less and one more."""
-    step = float(np.median(mz)) / mass
-    return [_fullest(mz, mass * (1 + side * step), step / 2) for side in (-1, 1)]
+def _on_and_off(mz: FloatArray, mass: float) -> tuple[float, float]:
+    """Return the ions on the lines of a mass, and on as many places halfway between them."""
+    z = np.array(_charges(mz, mass), float)
+    on, off = (_held(mz, np.array([mass]), charges, HALF_WIDTH)[0] for charges in (z, z + 0.5))
+    return float(on), float(off)
 
 
 def by_comb(row: dict[str, Any], ions: Ions) -> dict[str, Any]:

@@ -31,6 +31,24 @@ WIDTH_REL_SD = 0.5
 """Relative SD of the width of a peak of mixed lengths, beside the shape's."""
 
 
+def width_prior(width2: FloatArray, expected: float | None) -> tuple[FloatArray, FloatArray]:
+    """Return how an expected width pulls at the logarithms of peaks' widths, and what it tells of them.
+
+    The pull is the slope of (u - 1)² / 2 WIDTH_REL_SD² in ln u, of a width u over the expected one.
+
+    Parameters
+    ----------
+    width2 : array, shape (k,)
+        Squares of the widths, Da².
+    expected : float or None
+        Da; None: nothing is known of them.
+    """
+    if expected is None:
+        return np.zeros(width2.size), np.zeros(width2.size)
+    width = np.sqrt(width2) / expected
+    return width * (width - 1) / WIDTH_REL_SD**2, (width / WIDTH_REL_SD) ** 2
+
+
 @dataclass(frozen=True)
 class Basis:
     """Densities of the peaks and of the cells that hold something, and how they change.
@@ -74,9 +92,9 @@ class Basis:
         known, noises = self.information(), self._each(self.share, self.total).sum(axis=1)
         k = self.found.state.share.size
         size = known.shape[0] - noises.size
-        width, prior = self._widths()
+        pull, _ = width_prior(self.found.state.width2, self.found.further_width)
         weighted = self.found.given.points.weight / self.total
-        by_width = np.einsum("n,nk->k", weighted, self.others[:, k:]) - prior * (width - 1)
+        by_width = np.einsum("n,nk->k", weighted, self.others[:, k:]) - pull
         gradient = np.concatenate([by_width, noises])
         rest = np.delete(np.arange(known.shape[0]), size) if fixed else np.arange(known.shape[0])
         covariance = np.zeros(known.shape)
@@ -84,13 +102,6 @@ class Basis:
         covariance = covariance[size - k :, size - k :]
         step = covariance @ gradient
         return step, step**2 / np.maximum(covariance.diagonal(), 1e-300)
-
-    def _widths(self) -> tuple[FloatArray, FloatArray]:
-        """Return the peaks' own widths over the expected one, and what is known of their logarithms."""
-        width2, expected = self.found.state.width2, self.found.further_width
-        if expected is None:
-            return np.ones(width2.size), np.zeros(width2.size)
-        return np.sqrt(width2) / expected, width2 / (WIDTH_REL_SD * expected) ** 2
 
     def _each(self, share: FloatArray, total: FloatArray) -> FloatArray:
         of, told = self.found.given.points.of, self.told
@@ -126,7 +137,7 @@ class Basis:
         information(columns, weight, gradient, own)
         known[:size, :size] = own
         wide = np.arange(size - int(keep[:k].sum()), size)
-        known[wide, wide] += self._widths()[1][keep[:k]]
+        known[wide, wide] += width_prior(self.found.state.width2, self.found.further_width)[1][keep[:k]]
         known[:size, size:] = np.einsum("np,nh->ph", columns, summed)
         known[size:, :size] = known[:size, size:].T
         known[size:, size:] = np.einsum("hn,gn->hg", counted, each)

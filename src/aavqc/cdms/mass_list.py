@@ -11,6 +11,7 @@ import numpy as np
 from aavqc.attributes import Attribute
 from aavqc.capsid import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS, composition, masses, other_material
+from aavqc.cdms.checks import NEAR, constant_flag
 from aavqc.cdms.efficiency import corrected
 from aavqc.cdms.expected import capsid_document, expected_capsid, genome_document
 from aavqc.cdms.funnel import Ions
@@ -23,9 +24,6 @@ from aavqc.cdms.windows import Windows, expected_masses, windows
 from aavqc.documents import Flag, Outcome, Sample, plain
 from aavqc.quantities import UNITS
 from aavqc.records import FloatArray, MassList
-
-NEAR = 0.08
-"""A peak within this fraction of an empty capsid's mass is taken for it."""
 
 
 def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
@@ -56,8 +54,11 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
     peaks = [] if spread is None else spread.peaks
     warnings = list(record.remarks)
     found: Windows | None = None
+    required = constant_flag(settings)
     if mass is not None and settings.design_length is None:
         warnings.append("no design_length: no composition is computed")
+    elif mass is not None and required is not None:
+        flags.append(required)
     elif mass is not None and record.instrument == "mass_photometry":
         found, scale = photometry_windows(mass, peaks, settings)
         flags += [] if scale is None else [scale]

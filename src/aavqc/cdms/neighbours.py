@@ -11,7 +11,7 @@ from aavqc.records import FloatArray
 
 
 def crowded(
-    mz: FloatArray, scan: NDArray[np.integer[Any]] | None, signal: NDArray[np.bool_], distance: float
+    mz: FloatArray, scan: NDArray[np.integer[Any]], signal: NDArray[np.bool_], distance: float
 ) -> NDArray[np.bool_]:
     """Tell which ions have another of the same scan within a distance of them.
 
@@ -35,8 +35,6 @@ def crowded(
     [True, True, False]
     """
     near = np.zeros(mz.size, bool)
-    if scan is None:
-        return near
     at = np.flatnonzero(signal)
     mz, scan = mz[at], scan[at]
     step, next_scan = np.diff(mz), np.diff(scan)

@@ -27,7 +27,7 @@ FOLLOWING = 8
 """Steps of the mixture after each of the noises."""
 
 FARTHEST = 2.0
-"""A variance changes by no larger factor in one step."""
+"""A variance of the noise, or a width, changes by no larger factor in one step."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class Learned:
-    """A mixture with its noises at the maximum, and what it was fitted to."""
+    """A mixture with its noises at the maximum, if it ``settled`` there, and what it was fitted to."""
 
     mixture: Mixture
     told: Witnessed
     noise: ChargeNoise
     line: ChargeLine | None
+    settled: bool
 
 
 def learned(
@@ -78,14 +79,17 @@ def learned(
         The noise of the charge stays as given.
     """
     k = found.state.share.size
+    settled, pace, last = False, np.ones(k + len(told.agree)), np.zeros(k + len(told.agree))
     for _ in range(ROUNDS):
         step, far = basis(found, told).ascent(fixed)
-        factor = np.clip(1 + step, 1 / FARTHEST, FARTHEST)
+        pace[step * last < 0] /= 2  # else a width next to nothing may go to and fro for ever
+        last = step
+        factor = np.clip(1 + pace * step, 1 / FARTHEST, FARTHEST)
         constant = noise.constant
         if not fixed:
             constant = max(constant * float(factor[k]) ** 0.5, LEAST_NOISE)
         far[k] *= constant != noise.constant
-        if far.max() < SETTLED:
+        if settled := bool(far.max() < SETTLED):
             break
         noise = replace(noise, constant=constant)
         if line is not None:
@@ -96,4 +100,4 @@ def learned(
     if not fixed:
         _, rel_sd = noisy_covariance(basis(found, told).information(), len(told.agree), None)
         noise = replace(noise, rel_sd=rel_sd, source="all peaks")
-    return Learned(found, told, noise, line)
+    return Learned(found, told, noise, line, settled)

@@ -142,23 +142,20 @@ def _density(mass: FloatArray, width: float) -> tuple[FloatArray, FloatArray, fl
 def _prominent(density: FloatArray, noise: float) -> list[int]:
     """Return the maxima that stand out; the least prominent are given up first."""
     rise = np.diff(density)
-    turns = np.flatnonzero((rise[:-1] > 0) & (rise[1:] <= 0)) + 1
-    tops = [int(t) for t in turns]
-    saddles = [float(density[a : b + 1].min()) for a, b in pairwise(tops)]
-    while tops:
-        excess = []
-        for k, top in enumerate(tops):
-            saddle = max(saddles[max(k - 1, 0) : k + 1], default=0.0)
-            excess.append((density[top] - saddle) / math.sqrt(noise * (density[top] + saddle)))
-        worst = int(np.argmin(excess))
-        if excess[worst] >= SIGNIFICANCE:
+    tops = np.flatnonzero((rise[:-1] > 0) & (rise[1:] <= 0)) + 1
+    saddles = np.array([density[a : b + 1].min() for a, b in pairwise(tops)])
+    while tops.size:
+        saddle = np.maximum(np.append(0.0, saddles), np.append(saddles, 0.0))
+        excess = (density[tops] - saddle) / np.sqrt(noise * (density[tops] + saddle))
+        # giving up one only raises the excess of those beside it: what is less than both goes before either
+        left, right = np.append(np.inf, excess[:-1]), np.append(excess[1:], np.inf)
+        kept = np.flatnonzero(~((excess < SIGNIFICANCE) & (excess < left) & (excess <= right)))
+        if kept.size == tops.size:
             break
-        beside = saddles[max(worst - 1, 0) : worst + 1]
-        if beside:
-            merged = min(beside)
-            saddles[max(worst - 1, 0) : worst + 1] = [merged] if len(beside) == 2 else []
-        del tops[worst]
-    return tops
+        if kept.size:
+            saddles = np.minimum.reduceat(saddles[: kept[-1]], kept[:-1]) if kept.size > 1 else saddles[:0]
+        tops = tops[kept]
+    return [int(top) for top in tops]
 
 
 def _valley(density: FloatArray, a: int, b: int) -> int:

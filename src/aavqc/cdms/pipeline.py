@@ -18,7 +18,7 @@ from aavqc.cdms.charge import Charges, charges
 from aavqc.cdms.comb import by_comb
 from aavqc.cdms.drift import drifts
 from aavqc.cdms.efficiency import corrected
-from aavqc.cdms.expected import capsid_document, capsid_source, genome_document, nucleotide_mass
+from aavqc.cdms.expected import capsid_document, genome_document, nucleotide_mass
 from aavqc.cdms.funnel import Ions, select
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.noise import GIVEN_REL_SD, LEAST_NOISE, ChargeNoise
@@ -29,7 +29,7 @@ from aavqc.cdms.windows import Windows, expected_masses, windows
 from aavqc.documents import Flag, Outcome, Sample, generator, plain
 from aavqc.records import IonTable
 
-ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/3", "cdms.peaks/1", "cdms.window/1"]
+ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/4", "cdms.peaks/1", "cdms.window/1"]
 PLOTTED_IONS = 5000
 
 
@@ -65,12 +65,8 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     warnings = list(record.remarks)
     if found is None:
         warnings.append("no design_length: no composition is computed")
-    elif settings.regulated and capsid_source(settings) == "generic":
-        message = (
-            "a regulated method takes no generic capsid mass: set capsid.fasta or serotype for composition "
-            "and masses"
-        )
-        flags.append(Flag(id="constant_required", severity="warning", message=message))
+    elif (required := checks.constant_flag(settings)) is not None:
+        flags.append(required)
         found = None
     counted = _methods(record, ions, peaks, found, calibrated, settings)
     flags += counted.flags

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import special
@@ -26,6 +26,8 @@ DIFFER = 1e-3
 def mean_of_replicates(samples: Sequence[Sample], coverage: float) -> Sample:
     """Return what the valid records of one sample have in common: means of scope ``run``.
 
+    Where one record alone is valid, what it has stays as it is.
+
     Parameters
     ----------
     samples : sequence of Sample
@@ -39,22 +41,26 @@ def mean_of_replicates(samples: Sequence[Sample], coverage: float) -> Sample:
         Invalid where no record is valid. What not every valid record has, has no mean.
     """
     valid = [s for s in samples if s.status == "valid"]
+    left_out: Literal["warning", "invalid"] = "warning" if valid else "invalid"
     flags = [
-        Flag(id="replicate_left_out", severity="warning", message=f"{s.record} is invalid: {_why(s)}")
+        Flag(id="replicate_left_out", severity=left_out, message=f"{s.record} is invalid: {_why(s)}")
         for s in samples
         if s.status == "invalid"
     ]
     flags += [f.model_copy(update={"message": f"{s.record}: {f.message}"}) for s in valid for f in s.flags]
     names = [a.name for s in valid[:1] for a in s.attributes]
-    everywhere = [n for n in names if all(n in s.attribute_set for s in valid)]
+    everywhere = [n for n in names if _comparable(n, valid)]
     seen = {a.name for s in valid for a in s.attributes}
-    warnings = [f"{n}: not in every replicate, so no mean" for n in sorted(seen - set(everywhere))]
+    warnings = [
+        f"{n}: not in every replicate, or not in one unit with one coverage, so no mean"
+        for n in sorted(seen - set(everywhere))
+    ]
     warnings += [f"{s.record}: {w}" for s in samples for w in s.warnings]
     attributes, scatter = [], {}
     for name in everywhere:
         rows = [s.attribute_set[name] for s in valid]
         common = rows[0].unit != "%" or any(s.diagnostics.get("efficiency") for s in valid)
-        mean, facts = _mean(rows, coverage, common)
+        mean, facts = _mean(rows, rows[0].coverage or coverage, common)
         attributes.append(mean)
         scatter[name] = facts
     flags += _differ(scatter)
@@ -81,6 +87,12 @@ def mean_of_replicates(samples: Sequence[Sample], coverage: float) -> Sample:
         flags=flags,
         warnings=warnings,
     )
+
+
+def _comparable(name: str, samples: Sequence[Sample]) -> bool:
+    """Tell whether all samples have an attribute, in one unit and with one coverage."""
+    rows = [s.attribute_set[name] for s in samples if name in s.attribute_set]
+    return len(rows) == len(samples) and len({(a.unit, a.coverage) for a in rows}) == 1
 
 
 def _mean(rows: Sequence[Attribute], coverage: float, common: bool) -> tuple[Attribute, dict[str, Any]]:

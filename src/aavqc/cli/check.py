@@ -127,5 +127,7 @@ def _result_files(
         jobs = sorted({f.job for f in manifest.files if f.job})
         files += [path / "results" / f"{job}.json" for job in jobs]
         lots |= {e.lot: [] for e in manifest.evaluations if e.lot and jobs}
-        problems |= {e.lot: e.problems for e in manifest.evaluations}
+        for e in manifest.evaluations:
+            told = problems.setdefault(e.lot, [])
+            told += [problem for problem in e.problems if problem not in told]
     return files, lots, problems

@@ -40,6 +40,9 @@ def sedfit_bsa(folder: Path) -> Iterator[Check]:
     yield at_most("BSA: rmsd", SEDFIT, 0.0046, found["rmsd"], "fringes")
     yield close("BSA: meniscus", SEDFIT, 6.230, found["meniscus"], 0.005, "cm")
     yield close("BSA: total, 1 to 15 S", SEDFIT, 2.17, total, 0.05, "fringes")
+    monomer = max((p for p in found["peaks"] if p["s"] > 1.0), key=lambda p: p["signal"])
+    yield close("BSA: scans", SEDFIT, 129, found["scans_used"], 0)
+    yield close("BSA: monomer", SEDFIT, 4.4, monomer["s"], 0.2, "S")
     yield close("BSA: dimer", SEDFIT, 6.68, dimer["s"], 0.1, "S")
     yield close("BSA: share of the dimer", SEDFIT, 11.5, 100 * dimer["signal"] / total, 0.7, "%")
 
