@@ -12,11 +12,13 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aavqc import __version__
 from aavqc.ddpcr import TechniqueSettings, analyze
 from aavqc.records import DropletPlate, Droplets, InputFile, readonly
 
@@ -165,7 +167,7 @@ def table(found: Sequence[Row], plates: int) -> str:
         "# Own gating against truth, with rain",
         "",
         f"{plates} plates of other scales made droplet by droplet by `tests/test_ddpcr_gating_campaign.py`,",
-        "version 0.1.0, `ddpcr.gate/3`, 2026-11-23. The truth is the number of droplets that hold the",
+        f"version {__version__}, `ddpcr.gate/3`, {date.today()}. The truth is the number of droplets that hold the",
         "target, rain or not. Rain lies between the clusters evenly, rising in proportion to the amplitude,",
         "or steeply (with its third power). Poisson's interval is that of the counts alone; the interval has",
         "the droplets that the gate may hide in it, too. Differences are of concentrations, where more than",
