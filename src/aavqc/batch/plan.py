@@ -102,7 +102,9 @@ def jobs_of(
         of = export.technique, "" if isinstance(method, Method) else str(method)
         if of not in resolved:
             resolved[of] = resolve_method(export.technique, method)
-        _refuse_settings(resolved[of], rows, plan.sheet)
+            _refuse_settings(resolved[of], [], plan.sheet)
+        if rows:
+            _refuse_settings(resolved[of], rows, plan.sheet)
         lighter = replace(export, files=tuple(file.lighter() for file in export.files))
         jobs.append(Job(lighter, resolved[of], tuple(rows), actor, reason))
     return jobs

@@ -100,7 +100,7 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
     arrays = {} if mass is None or spread is None else spread.arrays(mass)
     if arrays and record.instrument != "mass_photometry":  # its scale sees DNA as less than it weighs
         arrays |= expected_masses(settings)
-    return Outcome([sample], ["cdms.list/1", "cdms.peaks/1", "cdms.window/1"], arrays=arrays)
+    return Outcome([sample], ["cdms.list/1", "cdms.peaks/2", "cdms.window/1"], arrays=arrays)
 
 
 def _masses(

@@ -29,7 +29,7 @@ from aavqc.cdms.windows import Windows, expected_masses, windows
 from aavqc.documents import Flag, Outcome, Sample, generator, plain
 from aavqc.records import IonTable
 
-ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/4", "cdms.peaks/1", "cdms.window/1"]
+ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/4", "cdms.peaks/2", "cdms.window/1"]
 PLOTTED_IONS = 5000
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from aavqc.errors import InputError
 
@@ -16,6 +17,7 @@ def split_lines(text: str) -> list[str]:
     return lines
 
 
+@lru_cache(maxsize=4096)
 def plain_name(name: str) -> str:
     """Return a column's name in lower case, its ASCII letters and digits only.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
@@ -107,9 +108,11 @@ def group(files: Sequence[SourceFile]) -> Grouping:
     tables = [file for file in files if sniff_table(file.head)]
     clusters = [file for file in files if sniff_clusters(file.head)]
     joint = _joined_clusters(clusters, tables, grouping)
-    plates = _plates([file for file in files if file not in tables and file not in clusters], grouping)
+    counted = {file.name for file in (*tables, *clusters)}
+    plates = _plates([file for file in files if file.name not in counted], grouping)
     taken = {table.name: key for table in tables if (key := _by_stem(table, plates)) is not None}
     left = {key: found for key, found in plates.items() if key not in taken.values()}
+    without = Counter(table.folder for table in tables if table.name not in taken)
     homes = {table.folder for table in tables}
     for table in tables:
         if table.name in taken:
@@ -120,12 +123,12 @@ def group(files: Sequence[SourceFile]) -> Grouping:
             for key in left
             if key[0] == table.folder or (_parent(key[0]) == table.folder and key[0] not in homes)
         ]
-        rivals = [t for t in tables if t.folder == table.folder and t.name not in taken]
         if not near:
             grouping.exports.append(_export(table, [], joint))
-        elif len(near) == 1 and len(rivals) == 1:
+        elif len(near) == 1 and without[table.folder] == 1:
             grouping.exports.append(_export(table, left.pop(near[0]), joint))
         else:
+            rivals = [t for t in tables if t.folder == table.folder and t.name not in taken]
             grouping.failed[table.name] = _ambiguous(table, near, rivals)
     refused = {key for t in tables if t.name in grouping.failed for key in left if _reaches(t, key, homes)}
     for key, found in left.items():
