@@ -121,7 +121,7 @@ def two_workers() -> Iterator[str]:
         [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as running:
         yield running.stdout.readline().strip()  # type: ignore[union-attr]
-        running.communicate()  # the end of its input ends it
+        # on leaving, its input is closed, which ends it
 
 
 def test_pools_and_a_cluster(cells: list[Path], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from aavqc.analysis import analyze, read
+from aavqc.cdms.peaks import SIGNIFICANCE, _prominent
 from aavqc.documents import canonical
 from aavqc.errors import UsageError
 from aavqc.records import FloatArray, InputFile, IonTable, readonly
@@ -113,6 +114,30 @@ def test_peaks_report_ions_not_areas(sample: Callable[..., IonTable]) -> None:
 
 
 @pytest.mark.parametrize("bandwidth", [None, 0.004, 0.02])
+def one_by_one(density: FloatArray, noise: float) -> list[int]:
+    """Give up the maximum that stands out least, one at a time."""
+    tops = [i for i in range(1, density.size - 1) if density[i - 1] < density[i] >= density[i + 1]]
+    while tops:
+        excess = []
+        for k, top in enumerate(tops):
+            beside = [*tops[max(k - 1, 0) : k], *tops[k + 1 : k + 2]]
+            valleys = [density[min(top, other) : max(top, other) + 1].min() for other in beside]
+            saddle = max(valleys, default=0.0)
+            excess.append((density[top] - saddle) / np.sqrt(noise * (density[top] + saddle)))
+        if min(excess) >= SIGNIFICANCE:
+            break
+        del tops[int(np.argmin(excess))]
+    return tops
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_peaks_are_those_that_are_left_when_the_least_goes_first(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    steep = [0.5, 5.0, 50.0, 500.0][seed % 4]
+    density = np.abs(np.cumsum(rng.normal(0, steep, 600))) + rng.integers(0, 3, 600)
+    assert _prominent(density, 1.0) == one_by_one(density, 1.0)
+
+
 def test_the_kernel_estimate_is_a_sum_of_gaussians_of_the_stated_width(
     bandwidth: float | None, sample: Callable[..., IonTable]
 ) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from pydantic import ValidationError
 
 import aavqc
+from aavqc.cli.check import _result_files
+from aavqc.documents import EvaluationEntry, Manifest, canonical
 
 SCHEMAS = Path(aavqc.__file__).parent / "schemas"
 COMMANDS = ["demo", "formats", "inspect", "analyze", "check", "batch", "simulate", "schema"]
@@ -131,6 +134,28 @@ def test_batch_then_check(example_lot: Path, tmp_path: Path) -> None:
     assert {v["test"]: v["verdict"] for v in evaluation["verdicts"]} == verdicts  # type: ignore[attr-defined]
     narrowed = call("check", tmp_path / "out", "--spec", spec, "--fail-on", "oos")
     assert narrowed.returncode == 0
+
+
+def test_check_of_several_folders_keeps_the_problems_of_each(tmp_path: Path) -> None:
+    for name, problems in (
+        ("a", ["line 2: no export"]),
+        ("b", []),
+        ("c", ["line 2: no export", "line 3: gone"]),
+    ):
+        entry = EvaluationEntry(
+            lot="L", specification="S", overall="PASS", file="lots/L.json", problems=problems
+        )
+        manifest = Manifest(schema="aavqc.manifest/1", files=[], problems=[], evaluations=[entry])
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_bytes(canonical(manifest))
+    _, _, problems_of = _result_files([str(tmp_path / name) for name in "abc"])
+    assert problems_of == {"L": ["line 2: no export", "line 3: gone"]}
+
+
+def test_a_list_of_wrong_items_is_refused_by_its_first() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Manifest(files=[], problems=[1] * 1000, evaluations=[2] * 1000)  # type: ignore[list-item]
+    assert caught.value.error_count() == 2  # one a list: a thousand each would take as long as they are many
 
 
 def test_simulate_lot_is_the_committed_one(example_lot: Path, tmp_path: Path) -> None:

@@ -371,9 +371,9 @@ class Outcome:
     ``arrays`` hold what plots need: they are kept beside the result, not in it.
     """
 
-    samples: Many[Sample]
-    algorithms: Many[str]
-    wells: Many[Well] | None = None
+    samples: list[Sample]
+    algorithms: list[str]
+    wells: list[Well] | None = None
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 

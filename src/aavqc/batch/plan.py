@@ -87,7 +87,7 @@ def jobs_of(
         Settings that the technique does not take.
     """
     jobs = []
-    resolved: dict[tuple[Technique, str], Method] = {}
+    resolved: dict[tuple[Technique, str | Path | None], Method] = {}  # None: the folder's own, or the default
     for export in found.exports:
         rows = assignment.rows.get(export.name, [])
         named = {row.method for row in rows if row.method}
@@ -99,7 +99,7 @@ def jobs_of(
         method: str | Path | Method | None = plan.methods.get(export.technique)
         for name in named:
             method = plan.sheet.parent / name if name.endswith(".toml") else name
-        of = export.technique, "" if isinstance(method, Method) else str(method)
+        of = export.technique, None if isinstance(method, Method) else method
         if of not in resolved:
             resolved[of] = resolve_method(export.technique, method)
             _refuse_settings(resolved[of], [], plan.sheet)

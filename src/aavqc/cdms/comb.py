@@ -27,7 +27,7 @@ SIGNIFICANCE = 5.0
 """A line stands out by so many times the ions of the gaps beside it, and so many SD of the counts."""
 
 REACH = 0.06
-"""How far from the mass by the charges a comb is looked for, relative."""
+"""How far from the mass by the charges a comb is looked for at first, relative."""
 
 MODE_WIDTH = 0.03
 """SD of the kernel in ln(intensity) that finds the most frequent intensity of a line."""
@@ -79,6 +79,9 @@ def lines(mz: FloatArray, intensity: FloatArray, mass: float) -> list[Line]:
 def comb_mass(mz: FloatArray, near: float) -> tuple[float, float] | None:
     """Return the mass whose lines hold most ions, and their contrast to the gaps.
 
+    From the fullest comb nearby it goes on to those of one charge less or more, while they stand out by
+    more ions: they share the lines in the middle, so that the wrong one may be the fullest nearby.
+
     Parameters
     ----------
     mz : array, shape (n,)
@@ -96,7 +99,7 @@ def comb_mass(mz: FloatArray, near: float) -> tuple[float, float] | None:
     best = _fullest(mz, near, REACH)
     on, off = _on_and_off(mz, best)
     clear = on - off >= 2 * SIGNIFICANCE * (on + off) ** 0.5 and on >= CONTRAST * off
-    while clear:  # the comb of a charge more or less shares the lines in the middle: it may hold more yet
+    while clear:
         step = float(np.median(mz)) / best
         beside = [_fullest(mz, best * (1 + side * step), step / 2) for side in (-1, 1)]
         found = {mass: _on_and_off(mz, mass) for mass in beside}
