@@ -35,6 +35,8 @@ from aavqc.analysis import read
 from aavqc.cdms.charge import charges
 from aavqc.cdms.funnel import select
 from aavqc.cdms.settings import TechniqueSettings
+from aavqc.parsers import formats
+formats()  # what is imported once is counted on neither side
 def run(path):
     settings = TechniqueSettings(charge_slope=112_100, mz_range=[15_000, 40_000], neighbour_distance=0.5)
     record = read(path)
