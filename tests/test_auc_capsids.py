@@ -28,6 +28,7 @@ from aavqc.auc.search import Found, Parameters, Problem
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.settings import build
 from aavqc.simulate.auc import AucSimulation, simulate
+from aavqc.simulate.mixture import Species, mixture
 
 GIVEN = {
     "design_length": 4700,
@@ -97,6 +98,39 @@ def test_dilute_samples_within_their_intervals(run: Run) -> None:
     _, folder = run(seed=11, od=0.12, species=["0:0.50", "2300:0.15", "4700:0.35"])
     result = aavqc.analyze(folder, **GIVEN)
     assert percents(result) == pytest.approx([50.0, 15.0, 35.0, 0.0], abs=1.0)
+
+
+@pytest.mark.parametrize(("rpm", "noise"), [(20_000.0, None), (15_000.0, "ti,ri")])
+def test_protein_that_passes_for_baseline_is_found(run: Run, rpm: float, noise: str | None) -> None:
+    """It moves 0.07 cm in the run: a first look sees the capsids alone."""
+    truth, folder = run(rpm=rpm, od=0.6, protein_signal=0.05)
+    result = aavqc.analyze(folder, **GIVEN, **({"noise": noise} if noise else {}))
+    protein = result.attributes["percent_sub_capsid_signal"]
+    assert protein.value == pytest.approx(5.0, abs=2.1)  # over seeds the SD is 0.4 and, with RI noise, 0.7
+    assert percents(result) == pytest.approx([25.0, 15.0, 60.0, 0.0], abs=0.8)
+    sample = result.samples[0]
+    assert not sample.flags
+    slow = truth["others"][0]["s"]
+    assert sample.diagnostics["distribution"]["s"][0] < slow
+    assert sample.diagnostics["peaks"][0]["s"] == pytest.approx(slow, abs=1.6)
+
+
+def test_aggregates_beyond_the_first_look_are_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cross the column in a tenth of the run, and pass for RI noise."""
+
+    def with_aggregates(settings: AucSimulation) -> list[Species]:
+        found = mixture(settings)
+        signal = {key: 0.02 * sum(p.signal[key] for p in found) for key in found[0].signal}
+        rest = [replace(p, signal={key: 0.98 * x for key, x in p.signal.items()}) for p in found]
+        fast = {"s": 450.0, "s20w": 450.0, "D": 0.8e-7, "particle_fraction": 0.0}
+        return [*rest, replace(found[0], **fast, signal=signal, kind="protein")]
+
+    monkeypatch.setattr("aavqc.simulate.auc.mixture", with_aggregates)
+    _, folder = run(od=0.6)
+    result = aavqc.analyze(folder, noise="ti,ri", **GIVEN)
+    assert result.attributes["percent_aggregate_signal"].value == pytest.approx(2.0, abs=0.15)
+    assert percents(result) == pytest.approx([25.0, 15.0, 60.0, 0.0], abs=0.5)
+    assert not result.samples[0].flags
 
 
 def test_full_capsids_that_are_larger_than_empty_ones(run: Run) -> None:

@@ -16,10 +16,11 @@ from aavqc.auc.capsids import UNANCHORED_SD, Capsids, Constants, drawn_capsids, 
 from aavqc.auc.cells import over_cells
 from aavqc.auc.composition import ClassWindows, coefficients_of, percentages
 from aavqc.auc.cs import Fitted, refit
-from aavqc.auc.detection import DETECTED, beside_undetected, detection_limits
+from aavqc.auc.detection import beside_undetected, detection_limits
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.legacy import Row, legacy_rows
 from aavqc.auc.models import AVOGADRO
+from aavqc.auc.resolve import DETECTED
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.water import to_water
 from aavqc.capsid import CLASSES

@@ -11,14 +11,10 @@ from scipy import special
 from aavqc.attributes import Attribute
 from aavqc.auc.composition import AGGREGATE, ClassWindows, coefficients_of
 from aavqc.auc.fit import SampleFit
-from aavqc.auc.resolve import Resolved
-from aavqc.auc.search import Problem, joint_slopes
+from aavqc.auc.resolve import DETECTED, one_more
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.capsid import CLASSES
 from aavqc.records import FloatArray
-
-DETECTED = 3.3
-"""Standard deviations of an amount whose truth is 0: ICH Q2."""
 
 QUARTERS = np.array([0.25, 0.5, 0.75])
 
@@ -46,7 +42,7 @@ def detection_limits(fit: SampleFit, settings: TechniqueSettings) -> dict[str, f
         at = _places(found.windows, i, grid) if largest is None else found.s[[largest]]
         if not at.size:
             continue
-        sds = _amount_sd(fit.problem, fit.resolved, at, set(own.tolist()))
+        sds = one_more(fit.problem, fit.resolved, at, set(own.tolist()))[1]
         capsid = name in CLASSES
         total = float(found.signal[(index >= 1) & (index <= 4)].sum() if capsid else found.signal.sum())
         limits[f"percent_{name}_signal"] = 100.0 * DETECTED * float(sds[0].max()) / total
@@ -100,35 +96,6 @@ def _places(windows: ClassWindows, index: int, grid: FloatArray) -> FloatArray:
         high = windows.length(np.array([windows.edges[-1] / AGGREGATE])).item()
     s = np.linspace(windows.s_empty, windows.edges[-1], 500)
     return np.asarray(np.interp(low + QUARTERS * (high - low), windows.length(s), s), dtype=np.float64)
-
-
-def _amount_sd(problem: Problem, resolved: Resolved, s: FloatArray, left_out: set[int]) -> FloatArray:
-    """Return the SD of the amount of one more species at each s in each channel, some others left out.
-
-    Shape (channels, s).
-    """
-    found, free = resolved.found, resolved.free
-    n, count = resolved.s.size, len(problem.channels)
-    kept = [k for k in range(n) if k not in left_out]
-    rows = [*kept, *(n + i for i, f in enumerate(free) if f[0] != "s" or f[1] not in left_out)]
-    size = count * len(kept) + len(rows) - len(kept)
-    normal, at = np.zeros((size, size)), []
-    slopes = [part[rows] for part in joint_slopes(problem, found, free)]
-    for c, part in enumerate(slopes):
-        here = np.r_[c * len(kept) : (c + 1) * len(kept), count * len(kept) : size]
-        normal[np.ix_(here, here)] += part @ part.T
-        at.append(here)
-    for i, f in enumerate(f for f in free if f[0] != "s" or f[1] not in left_out):
-        if f in problem.prior:
-            normal[count * len(kept) + i, count * len(kept) + i] += problem.prior[f][1] ** -2
-    inverse = np.linalg.pinv(normal, hermitian=True)
-    sds = []
-    for c, columns in enumerate(problem.columns(s, found.best)):
-        across = slopes[c] @ columns.T
-        taken = np.einsum("ik,ij,jk->k", across, inverse[np.ix_(at[c], at[c])], across)
-        seen = np.maximum((columns**2).sum(axis=1) - taken, 1e-300)
-        sds.append(np.sqrt(found.cost / problem.points / seen))
-    return np.array(sds)
 
 
 def _particle_sd(fit: SampleFit, sd: FloatArray, length: float, settings: TechniqueSettings) -> float:

@@ -17,13 +17,14 @@ from aavqc.auc.ff0 import fit_ff0
 from aavqc.auc.grid import SignalGrid, range_remarks
 from aavqc.auc.models import Shape, model_of, shape_of
 from aavqc.auc.peaks import Peak, find_peaks, resolution
-from aavqc.auc.resolve import Resolved, resolve, smeared_in
+from aavqc.auc.resolve import DETECTED, Resolved, one_more, resolve, smeared_in
 from aavqc.auc.search import (
     COARSE_GAIN,
     Found,
     Free,
     Parameters,
     Problem,
+    fastest_seen,
     first_look,
     refine,
     search,
@@ -40,6 +41,9 @@ EXPECTED_CAPSIDS = (40.0, 160.0)
 FINE_S, MOST_S = 1.1, 400
 """Species are resolved from a distribution with no wider steps in S, whatever ``resolution``, and from
 no more values: in steps of 3 S species 10 % apart are one. The default is as fine."""
+
+TRIED = 6
+"""Values of s below the grid, and above it, at which one more species is tried."""
 
 GROWTH: Free = ("growth", 0)
 GROWTH_SD, GROWTH_LIMITS = 0.08, (-0.25, 0.4)
@@ -107,28 +111,28 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
     model = model_of(settings)
     shape = shape_of(model, settings, channels[0].grid.temperature_c)
     problem, start, free = _problem(channels, shape, settings)
-    low, high, found = _find_cell(problem, start, free, settings)
-    best = found.best
+    # one channel a cell is enough to find it
+    first = {c.cell: c for c in reversed(channels)}
+    thinned = _thinned(problem, [first[i] for i in sorted(first)])
+    low, high, start = _range_of_s(thinned, start, free, settings)
+    found = _find_cell(thinned, low, high, start, free)
     if model == "lsg":
         # a step that has not come out of the meniscus is not seen
-        low = min(max(low, slowest_seen(channels[0].grid, best.meniscus[0])), 0.5 * high)
-    s = np.linspace(low, high, settings.resolution)
-    details: dict[str, object] = {}
-    fits = []
-    for channel in channels:
-        fit, more = _fit_channel(channel, s, best, model, shape, settings)
-        fits.append(fit)
-        details = details or more
-    resolved = capsids = None
-    windows = class_windows(fits[0].distribution.s, fits[0].distribution.signal, settings)
-    if settings.design_length is not None and model in ("cs", "cs_invariant_d"):
-        resolved = _resolved(problem, fits, found, shape, settings)
+        low = min(max(low, slowest_seen(channels[0].grid, found.best.meniscus[0])), 0.5 * high)
+    fits, details, resolved = _fitted(problem, low, high, found, shape, settings)
+    if resolved is not None and settings.s_range is None:
+        wider = _wider(problem, resolved, low, high)
+        if wider != (low, high):
+            # what the first look took for baseline may show the bottom, which nothing else did
+            found = _find_cell(thinned, *wider, found.best, free)
+            fits, details, resolved = _fitted(problem, *wider, found, shape, settings)
+    windows, capsids = class_windows(fits[0].distribution.s, fits[0].distribution.signal, settings), None
     if resolved is not None:
         found = resolved.found
         windows = windows_of_species(resolved, settings) or windows
         capsids = None if windows is None else capsids_of(resolved, channels, windows, settings)
     if settings.profile:
-        at = s if resolved is None else resolved.s
+        at = fits[0].distribution.s if resolved is None else resolved.s
         details["profiles"] = f_statistic_limits(
             _thinned(problem, channels), found, at, settings.profile, settings.coverage
         )
@@ -144,6 +148,36 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
         capsids=capsids,
         details=details,
         remarks=tuple(dict.fromkeys(remarks)),
+    )
+
+
+def _fitted(
+    problem: Problem, low: float, high: float, found: Found, shape: Shape, settings: TechniqueSettings
+) -> tuple[list[Fit], dict[str, object], Resolved | None]:
+    """Fit the distribution of every channel and, where capsids are wanted, resolve species from them."""
+    model, s = model_of(settings), np.linspace(low, high, settings.resolution)
+    fits, details = [], dict[str, object]()
+    for channel in problem.channels:
+        fit, more = _fit_channel(channel, s, found.best, model, shape, settings)
+        fits.append(fit)
+        details = details or more
+    resolved = None
+    if settings.design_length is not None and model in ("cs", "cs_invariant_d"):
+        resolved = _resolved(problem, fits, found, shape, settings)
+    return fits, details, resolved
+
+
+def _wider(problem: Problem, resolved: Resolved, low: float, high: float) -> tuple[float, float]:
+    """Return a range of s that holds the material that the scans ask for and the first look missed."""
+    meniscus = resolved.found.best.meniscus
+    slowest = min(slowest_seen(c.grid, meniscus[c.cell]) for c in problem.channels)
+    fastest = max(fastest_seen(c.grid, meniscus[c.cell]) for c in problem.channels)
+    slow, fast = np.geomspace(slowest, low, TRIED), np.geomspace(high, fastest, TRIED)
+    amounts, sds = one_more(problem, resolved, np.concatenate([slow, fast]))
+    asked = np.any(amounts > DETECTED * sds, axis=0).tolist()
+    return (
+        slowest if slowest < low and any(asked[:TRIED]) else low,
+        fastest if fastest > high and any(asked[TRIED:]) else high,
     )
 
 
@@ -233,26 +267,28 @@ def _fit_channel(
     return Fit(channel, meniscus, bottom, distribution, peaks), details
 
 
-def _find_cell(
+def _range_of_s(
     problem: Problem, start: Parameters, free: list[Free], settings: TechniqueSettings
-) -> tuple[float, float, Found]:
-    """Find range of s, meniscus, bottom and shape, with a c(s) whatever the model."""
-    # one channel a cell is enough to find it
-    first = {c.cell: c for c in reversed(problem.channels)}
-    problem = _thinned(problem, [first[i] for i in sorted(first)])
+) -> tuple[float, float, Parameters]:
+    """Find the range of s, with a c(s) whatever the model, and parameters to go on from."""
     if settings.s_range is not None:
         low, high = settings.s_range
         if not 0 < low < high < np.inf:
             raise UsageError(
                 "setting s_range", expected="two ascending values above 0, in S", found=f"{low:g},{high:g}"
             )
-    else:
-        low, high, start = first_look(problem, start, free)
-        if settings.design_length is not None:
-            low, high = min(low, EXPECTED_CAPSIDS[0]), max(high, EXPECTED_CAPSIDS[1])
+        return low, high, start
+    low, high, start = first_look(problem, start, free)
+    if settings.design_length is not None:
+        low, high = min(low, EXPECTED_CAPSIDS[0]), max(high, EXPECTED_CAPSIDS[1])
+    return low, high, start
+
+
+def _find_cell(problem: Problem, low: float, high: float, start: Parameters, free: list[Free]) -> Found:
+    """Find meniscus, bottom and shape, with a c(s) whatever the model."""
     s = np.linspace(low, high, 60)
     found = search(problem, s, start, free, COARSE_GAIN)
-    return low, high, search(problem, refine(s, found.amounts.sum(axis=0)), found.best, free)
+    return search(problem, refine(s, found.amounts.sum(axis=0)), found.best, free)
 
 
 def _thinned(problem: Problem, channels: Sequence[Channel]) -> Problem:

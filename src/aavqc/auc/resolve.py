@@ -9,7 +9,7 @@ share species and shape; each has amounts of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,9 @@ from aavqc.records import BoolArray, FloatArray
 
 KEEP = 10.0
 """χ² that a species must take away to be kept: about three standard deviations of s and amount."""
+
+DETECTED = 3.3
+"""Standard deviations of an amount whose truth is 0: ICH Q2."""
 
 RUNS_INTO, LONG = 3.0, 4
 """Species nearer to the next than so many diffusional widths, so many in a row, are a smear."""
@@ -89,6 +92,52 @@ def resolve(
     found = _ascending(found)
     every = [*[f for f in free if f in found.sd], *_species(found.s)]
     return Resolved(found.s, found.amounts, found, every, _covariance(problem, found, every))
+
+
+def one_more(
+    problem: Problem, resolved: Resolved, s: FloatArray, without: Collection[int] = ()
+) -> tuple[FloatArray, FloatArray]:
+    """Return the amount of one more species, all else fitted with it, and its SD.
+
+    Parameters
+    ----------
+    problem : Problem
+    resolved : Resolved
+    s : array, shape (n,)
+        Where it is tried, in S; each alone.
+    without : collection of int
+        Species that are left out as if they had not been found; the amounts are then no estimate.
+
+    Returns
+    -------
+    amounts, sds : array, shape (channels, n)
+        Amounts by one step from the fit: they can be below 0.
+    """
+    found, free = resolved.found, resolved.free
+    n, count = resolved.s.size, len(problem.channels)
+    kept = [k for k in range(n) if k not in without]
+    others = [i for i, f in enumerate(free) if f[0] != "s" or f[1] not in without]
+    rows = [*kept, *(n + i for i in others)]
+    size = count * len(kept) + len(others)
+    normal, at = np.zeros((size, size)), []
+    slopes = [part[rows] for part in joint_slopes(problem, found, free)]
+    for c, part in enumerate(slopes):
+        here = np.r_[c * len(kept) : (c + 1) * len(kept), count * len(kept) : size]
+        normal[np.ix_(here, here)] += part @ part.T
+        at.append(here)
+    for i, f in enumerate(free[i] for i in others):
+        if f in problem.prior:
+            normal[count * len(kept) + i, count * len(kept) + i] += problem.prior[f][1] ** -2
+    inverse = np.linalg.pinv(normal, hermitian=True)
+    data, fitted = problem.data(), problem.columns(found.s, found.best)
+    amounts, sds = [], []
+    for c, columns in enumerate(problem.columns(s, found.best)):
+        across = slopes[c] @ columns.T
+        taken = np.einsum("ik,ij,jk->k", across, inverse[np.ix_(at[c], at[c])], across)
+        seen = np.maximum((columns**2).sum(axis=1) - taken, 1e-300)
+        amounts.append(columns @ (data[c] - found.amounts[c] @ fitted[c]) / seen)
+        sds.append(np.sqrt(found.cost / problem.points / seen))
+    return np.array(amounts), np.array(sds)
 
 
 def smeared_in(s: FloatArray, width: FloatArray) -> tuple[int, ...]:

@@ -138,7 +138,7 @@ def first_look(problem: Problem, start: Parameters, free: Sequence[Free]) -> tup
         To go on from.
     """
     slowest = min(slowest_seen(c.grid, start.meniscus[c.cell]) for c in problem.channels)
-    fastest = max(_fastest_seen(c.grid, start.meniscus[c.cell]) for c in problem.channels)
+    fastest = max(fastest_seen(c.grid, start.meniscus[c.cell]) for c in problem.channels)
     fastest = max(fastest, 4.0 * slowest)
     s = np.geomspace(slowest, fastest, COARSE)
     found = search(problem, s, start, [f for f in free if f[0] != "shape"], COARSE_GAIN)
@@ -214,7 +214,8 @@ def slowest_seen(grid: SignalGrid, meniscus: float) -> float:
     return float(1e13 * np.log1p(0.05 / meniscus) / grid.w[-1])
 
 
-def _fastest_seen(grid: SignalGrid, meniscus: float) -> float:
+def fastest_seen(grid: SignalGrid, meniscus: float) -> float:
+    """Return the s (in S) of what crosses the column within the first tenth of the scans."""
     early = grid.w[max(2, grid.w.size // 10)]
     return float(1e13 * np.log(grid.radii[-1] / meniscus) / early)
 
