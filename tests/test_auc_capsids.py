@@ -115,12 +115,6 @@ def test_protein_that_passes_for_baseline_is_found(run: Run, rpm: float, noise: 
     assert sample.diagnostics["peaks"][0]["s"] == pytest.approx(slow, abs=1.6)
 
 
-def test_nothing_found_by_a_model_without_limits_has_no_interval(run: Run) -> None:
-    _, folder = run(od=0.6)
-    none = aavqc.analyze(folder, model="species", **GIVEN).attributes["percent_aggregate_signal"]
-    assert (none.value, none.ci_low, none.ci_high, none.qualifier) == (0.0, None, None, None)
-
-
 def test_aggregates_beyond_the_first_look_are_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """They cross the column in a tenth of the run, and pass for RI noise."""
 

@@ -83,8 +83,6 @@ def _attribute(row: Row, lod: float | None, coverage: float) -> Attribute:
         coverage=coverage,
         scope="fit",
     )
-    if lod is None and value == high == 0.0:  # no draw has any: how much would be seen is not known
-        return replace(attribute, ci_low=None, ci_high=None, coverage=None, scope=None)
     if lod is None:
         return attribute
     lod, loq = _two_digits(lod), _two_digits(lod * 10.0 / DETECTED)
