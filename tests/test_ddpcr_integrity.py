@@ -14,6 +14,7 @@ from aavqc.ddpcr.integrity import Integrity, integrity, normalised
 from aavqc.ddpcr.joint import Joint, linked, shown
 from aavqc.ddpcr.species import contiguous, pattern_probabilities, species
 from aavqc.documents import Sample
+from aavqc.intervals import clopper_pearson
 from aavqc.kernels.gating import count_patterns
 from aavqc.records import DropletPlate, InputFile, WellClusters, WellRow
 
@@ -132,6 +133,25 @@ def test_integrity_from_molecules_in_droplets(level: float) -> None:
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(60)
     assert np.max(np.abs(errors)) < 0.05
     assert inside >= 51  # 60 draws at 95 %: below with a chance of 1 in 1,000
+
+
+@pytest.mark.parametrize(("molecules", "intact"), [(8, 0.9), (50, 0.97), (300, 0.995)])
+def test_intervals_hold_near_the_ends(molecules: float, intact: float) -> None:
+    level = molecules / 15000
+    truth = {"11": intact * level, "10": 0.5 * (1 - intact) * level, "01": 0.5 * (1 - intact) * level}
+    found = [integrity([Joint("A", ("a", "b"), droplets(s, truth))], SETTINGS) for s in range(200)]
+    outside = sum(f is not None and not f.low <= intact <= f.high for f in found)
+    assert outside <= 20  # of 200 at 95 %: more with a chance of 1 in 1,000
+
+
+@pytest.mark.parametrize("counts", [[14980, 0, 0, 20], [14800, 0, 0, 200], [14978, 10, 12, 0]])
+def test_none_seen_is_not_none_there(counts: list[int]) -> None:
+    """Beside Clopper and Pearson's interval of the molecules, which chance hardly brings together here."""
+    found = integrity([Joint("A", ("a", "b"), np.array(counts))], SETTINGS)
+    low, high = clopper_pearson(counts[3], sum(counts[1:]))
+    assert found is not None
+    assert found.low == pytest.approx(low, abs=0.25 * (high - low))
+    assert found.high == pytest.approx(high, abs=0.25 * (high - low))
 
 
 def test_false_linkage_by_volume_scatter_is_corrected() -> None:

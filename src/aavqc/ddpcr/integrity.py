@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aavqc.attributes import Attribute
 from aavqc.ddpcr.joint import Joint, shown
@@ -17,9 +18,13 @@ from aavqc.ddpcr.species import Species, contiguous, species
 from aavqc.ddpcr.spread import one_sided_factor
 from aavqc.documents import Flag
 from aavqc.intervals import normal_quantile
+from aavqc.records import FloatArray
 
 GAPS = 0.02
 """Share of species with a gap between their targets that speaks of failed detection."""
+
+Counts = NDArray[np.int64] | FloatArray
+"""Droplets by pattern, shape (2**targets,)."""
 
 ALIKE = 2.0
 """Factor within which λ of sample and control must agree for one to normalise the other."""
@@ -63,8 +68,9 @@ def integrity(joints: Sequence[Joint], settings: TechniqueSettings) -> Integrity
     """Estimate the integrity from wells of one sample and multiplex, which may differ in dilution.
 
     Species are told apart well by well; complete molecules and all molecules are added over
-    wells. The interval is the delta method's of the multinomial counts, widened by what wells
-    scatter beyond it, and on the side where the number would lie with the droplets that gates may hide.
+    wells. The interval is the delta method's of the multinomial counts, with a few droplets added
+    as Agresti and Coull do, widened by what wells scatter beyond it, and on the side where the
+    number would lie with the droplets that gates may hide.
 
     Parameters
     ----------
@@ -82,20 +88,13 @@ def integrity(joints: Sequence[Joint], settings: TechniqueSettings) -> Integrity
         return None
     size = found[0][0].counts.size
     droplets = [int(j.counts.sum()) for j, _ in found]
-    full, total = _molecules(found)
-    value = full / total
-    variance, chi2 = 0.0, 0.0
-    for n, (joint, s) in zip(droplets, found, strict=True):
-        share = joint.counts / n
-        influence = s.influence_full - value * s.influence_any
-        own = n * float(share @ influence**2 - (share @ influence) ** 2)
-        variance += own
-        chi2 += (n * float(s.density[-1] - value * s.density.sum())) ** 2 / own if own > 0 else 0.0
+    value, _, chi2 = _estimate([(j.counts, s) for j, s in found])
     factor = widening(Scatter(chi2, len(found) - 1), settings.coverage)
-    sd = factor * math.sqrt(variance) / total
+    centre, sd, _ = _estimate(_with_pseudo([j.counts for j, _ in found], settings))
     shift = _shift_by_hidden(joints, settings, value)
-    half = normal_quantile(settings.coverage) * sd
-    half *= one_sided_factor(abs(shift) / sd, settings.coverage) if sd else 1.0
+    half = factor * normal_quantile(settings.coverage) * sd
+    half *= one_sided_factor(abs(shift) / sd, settings.coverage)
+    low, high = min(centre - half, value), max(centre + half, value)
     density = np.array(droplets) @ np.array([s.density for _, s in found]) / sum(droplets)
     counts = np.array([j.counts for j, _ in found]).sum(axis=0)
     gaps = math.fsum(float(density[t]) for t in range(1, size) if not contiguous(t))
@@ -103,8 +102,8 @@ def integrity(joints: Sequence[Joint], settings: TechniqueSettings) -> Integrity
         targets=found[0][0].targets,
         wells=tuple(j.well for j, _ in found),
         value=value,
-        low=max(value - half + min(shift, 0.0), 0.0),
-        high=min(value + half + max(shift, 0.0), 1.0),
+        low=max(low + min(shift, 0.0), 0.0),
+        high=min(high + max(shift, 0.0), 1.0),
         naive=float(counts[-1] / counts[1:].sum()),
         any_density=max(float(s.density.sum()) for _, s in found),
         species={_name(t, len(found[0][0].targets)): float(density[t]) for t in range(1, size)},
@@ -118,19 +117,47 @@ def _told_apart(joints: Sequence[Joint], settings: TechniqueSettings) -> list[tu
     return [(j, s) for j in joints if (s := species(j.counts, settings.volume_cv)) and s.density.sum() > 0]
 
 
-def _molecules(found: Sequence[tuple[Joint, Species]]) -> tuple[float, float]:
-    """Return the complete molecules and all molecules of wells."""
-    droplets = [int(j.counts.sum()) for j, _ in found]
+def _estimate(found: Sequence[tuple[Counts, Species]]) -> tuple[float, float, float]:
+    """Return the integrity over wells, its SD by counting, and the chi square of wells about it."""
+    droplets = [float(counts.sum()) for counts, _ in found]
     full = math.fsum(n * float(s.density[-1]) for n, (_, s) in zip(droplets, found, strict=True))
-    return full, math.fsum(n * float(s.density.sum()) for n, (_, s) in zip(droplets, found, strict=True))
+    total = math.fsum(n * float(s.density.sum()) for n, (_, s) in zip(droplets, found, strict=True))
+    value, variance, chi2 = full / total, 0.0, 0.0
+    for n, (counts, s) in zip(droplets, found, strict=True):
+        share = counts / n
+        influence = s.influence_full - value * s.influence_any
+        own = n * float(share @ influence**2 - (share @ influence) ** 2)
+        variance += own
+        chi2 += (n * float(s.density[-1] - value * s.density.sum())) ** 2 / own if own > 0 else 0.0
+    return value, math.sqrt(variance) / total, chi2
+
+
+def _with_pseudo(
+    counts: Sequence[NDArray[np.int64]], settings: TechniqueSettings
+) -> list[tuple[Counts, Species]]:
+    """Return the wells with z²/2 complete and z²/2 other droplets more, over wells and patterns.
+
+    What Agresti and Coull (1998) Am Stat 52:119 do to a proportion: near 0 and 100 %, where the counts
+    vary by next to nothing, the interval is not nothing.
+    """
+    pseudo = 0.5 * normal_quantile(settings.coverage) ** 2
+    whole, more = sum(int(c.sum()) for c in counts), np.zeros(counts[0].size)
+    more[1:-1], more[-1] = pseudo / (more.size - 2), pseudo
+    found: list[tuple[Counts, Species]] = []
+    for c in counts:
+        padded = c + more * (int(c.sum()) / whole)
+        apart = species(padded, settings.volume_cv)
+        if apart is not None:
+            found.append((padded, apart))
+    return found
 
 
 def _shift_by_hidden(joints: Sequence[Joint], settings: TechniqueSettings, value: float) -> float:
     """Return how far the integrity would move with the droplets that gates may hide; 0 if nothing tells."""
     if not any(any(j.hidden) for j in joints):
         return 0.0
-    full, total = _molecules(_told_apart([shown(j) for j in joints], settings))
-    return full / total - value if total else 0.0
+    found = _told_apart([shown(j) for j in joints], settings)
+    return _estimate([(j.counts, s) for j, s in found])[0] - value if found else 0.0
 
 
 def normalised(sample: Integrity, control: Integrity) -> Integrity | None:

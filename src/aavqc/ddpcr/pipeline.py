@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ALGORITHMS = ["ddpcr.poisson/3", "ddpcr.titer/4"]
 GATING = ["ddpcr.gate/3", "ddpcr.clusters/2"]
-INTEGRITY = "ddpcr.integrity/3"
+INTEGRITY = "ddpcr.integrity/4"
 SURE = 0.9
 """Probability of its cluster from which on a droplet's call is clear."""
 

@@ -47,12 +47,12 @@ class Species:
     influence_any: FloatArray
 
 
-def species(counts: NDArray[np.int64], volume_cv: float = 0.0) -> Species | None:
+def species(counts: NDArray[np.int64] | FloatArray, volume_cv: float = 0.0) -> Species | None:
     """Return the species of one well; None where no droplet is negative for all targets.
 
     Parameters
     ----------
-    counts : int64 array, shape (2**targets,)
+    counts : array, shape (2**targets,)
         Droplets by pattern of positive targets.
     volume_cv : float
         Relative SD of the droplets' volumes.
@@ -62,7 +62,7 @@ def species(counts: NDArray[np.int64], volume_cv: float = 0.0) -> Species | None
     >>> [round(float(x), 4) for x in species(np.array([13838, 4, 81, 1897])).density]
     [0.0, 0.0003, 0.0058, 0.1277]
     """
-    total = int(counts.sum())
+    total = float(counts.sum())
     if not total or not counts[0]:
         return None
     tables = _tables(counts.size)
