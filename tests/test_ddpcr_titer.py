@@ -221,12 +221,23 @@ def test_where_a_volume_is_known_from() -> None:
     wells = analyze_plate(record, TechniqueSettings()).wells or []
     found = [(w.well, w.channel, w.partition_volume_source, w.partition_volume_nl) for w in wells]
     assert found == [
-        ("A01", "Ch1", "back_calculated", pytest.approx(0.5)),
+        ("A01", "Ch1", "back_calculated_own", pytest.approx(0.9)),  # of 5000 positives, not of 100
         ("A01", "Ch2", "back_calculated", pytest.approx(0.9)),
         ("B01", "Ch1", "back_calculated_own", pytest.approx(0.8)),
         ("C01", "Ch1", "back_calculated_plate", pytest.approx(0.8)),
         ("D01", "Ch1", "reported", 0.7),
     ]
+
+
+@pytest.mark.parametrize(("setting", "flagged"), [({}, True), ({"partition_volume_nl": 0.85}, False)])
+def test_a_volume_that_the_table_speaks_against_is_flagged(setting: dict[str, float], flagged: bool) -> None:
+    conc = -math.log1p(-5000 / 15000) / 0.795 * 1e3
+    other = row("B01", 40, copies_per_ul=3.0)  # printed as a whole number: it tells nothing
+    for volume, expected in ((0.85, flagged), (0.795, False)):
+        record = plate(row("A01", 5000, copies_per_ul=round(conc, 1)), other)
+        record = DropletPlate(**{**vars(record), "partition_volume_nl": volume})
+        sample = analyze_plate(record, TechniqueSettings(**setting)).samples[0]
+        assert ("partition_volume_differs" in [f.id for f in sample.flags]) is expected
 
 
 def test_dilutions_and_scatter_of_volumes_combine() -> None:

@@ -15,6 +15,10 @@ HIGH_DENSITY = 2.0
 """Copies a droplet above which few droplets are negative and the model's faults dominate: counting
 is most precise at 1.6, and published AAV titers rise by 4 to 6 % from 2.7 to 1.4."""
 
+VOLUME_DIFFERS = 0.02
+"""Relative difference of the volume in use from that of the table's concentrations: they are printed to
+three digits, and versions of one software differ by 6 %."""
+
 SCATTERED = 0.001
 """p-value of the scatter between wells under Poisson's law below which it is told."""
 
@@ -64,6 +68,7 @@ def flags_of(
     elif any(c.volume_source == "default" for c in counts):
         message = "the partition volume is a default: set partition_volume_nl"
         flags.append(Flag(id="partition_volume_default", severity="warning", message=message))
+    flags += _volume_differs(counts)
     flags += _droplets(counts, counting)
     at_stake = [(c, stake) for c in counts if (stake := _rain_at_stake(c)) > HEAVY_RAIN]
     if at_stake:
@@ -180,6 +185,33 @@ def _droplets(counts: Sequence[WellCount], counting: Collection[str]) -> list[Fl
             message=f"fewer than {limit} accepted droplets in {_names(under)}",
             value=least,
             limit=limit,
+        )
+    ]
+
+
+def _volume_differs(counts: Sequence[WellCount]) -> list[Flag]:
+    """Find a volume that nobody stated and that the table's own concentrations speak against."""
+    seen = [
+        (c.volume_implied_nl, c.volume_nl, c.volume_source)
+        for c in counts
+        if c.volume_implied_nl and c.volume_nl and c.volume_source != "setting"
+    ]
+    if not seen:
+        return []
+    implied, used, source = sorted(seen, key=lambda x: x[0] / x[1])[len(seen) // 2]
+    off = implied / used - 1
+    if abs(off) <= VOLUME_DIFFERS:
+        return []
+    return [
+        Flag(
+            id="partition_volume_differs",
+            severity="warning",
+            message=(
+                f"the table's concentrations are those of partitions of {implied:.3g} nL, {used:g} nL are "
+                f"used ({source}): set partition_volume_nl"
+            ),
+            value=off,
+            limit=VOLUME_DIFFERS,
         )
     ]
 

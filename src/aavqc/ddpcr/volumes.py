@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from aavqc.ddpcr.poisson import copies_per_droplet
 from aavqc.ddpcr.settings import TechniqueSettings
@@ -15,17 +16,35 @@ PLAUSIBLE = (1e-3, 1e3)
 DEFAULT_NL = 0.85
 """Bio-Rad's droplet as its software has had it since 2015: for amplitudes that came without a table."""
 
-Volume = tuple[float | None, str]
+ENOUGH = 100
+"""Positives from which on the printed digits of a concentration tell a volume to 1 %."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """The partition volume in use, and what the table's own concentration implies.
+
+    Attributes
+    ----------
+    nl : float or None
+    source : str
+    implied_nl : float or None
+        None where the row's concentration does not tell it well.
+    """
+
+    nl: float | None
+    source: str
+    implied_nl: float | None = None
 
 
 def partition_volumes(
     record: DropletPlate, rows: Sequence[WellRow], settings: Mapping[str, TechniqueSettings]
 ) -> dict[tuple[str, str, str], Volume]:
-    """Return volume (nL) and source by well, channel and target.
+    """Return the volume by well, channel and target.
 
     In this order: the setting; what the export reports for the well; the software's documented
-    value; what the concentration of another target of the well implies; what its own does; the
-    median of what other wells imply; the default, for amplitudes without a table.
+    value; what the concentration with the most positives in the well implies; the median of what other
+    wells imply; the default, for amplitudes without a table.
 
     Parameters
     ----------
@@ -41,8 +60,9 @@ def partition_volumes(
     implied = [v for row in rows if (v := _implied(row)) is not None]
     elsewhere = statistics.median(implied) if implied else None
     return {
-        (row.well, row.channel, row.target): _volume(
-            row, record, settings[row.well], by_well[row.well], elsewhere
+        (row.well, row.channel, row.target): Volume(
+            *_volume(row, record, settings[row.well], by_well[row.well], elsewhere),
+            _implied(row) if _told_well(row) else None,
         )
         for row in rows
     }
@@ -54,24 +74,28 @@ def _volume(
     settings: TechniqueSettings,
     well: Sequence[WellRow],
     elsewhere: float | None,
-) -> Volume:
+) -> tuple[float | None, str]:
     if settings.partition_volume_nl is not None:
         return settings.partition_volume_nl, "setting"
     if row.partition_volume_nl is not None:
         return row.partition_volume_nl, "reported"
     if record.partition_volume_nl is not None:
         return record.partition_volume_nl, record.partition_volume_source
-    implied = [(r, v) for r in well if (v := _implied(r)) is not None]
-    others = [(r.positives or 0, v) for r, v in implied if r is not row]
-    if others:
-        return max(others)[1], "back_calculated"
+    implied = [(r.positives or 0, r is not row, v) for r in well if (v := _implied(r)) is not None]
     if implied:
-        return implied[0][1], "back_calculated_own"
+        _, other, volume = max(implied)
+        return volume, "back_calculated" if other else "back_calculated_own"
     if elsewhere is not None:
         return elsewhere, "back_calculated_plate"
     if not record.rows:
         return DEFAULT_NL, "default"
     return None, "unknown"
+
+
+def _told_well(row: WellRow) -> bool:
+    """Tell a concentration of enough digits; small ones may be printed as whole numbers."""
+    written = row.copies_per_ul or 0.0
+    return (row.positives or 0) >= ENOUGH and (written >= 100.0 or not written.is_integer())
 
 
 def _implied(row: WellRow) -> float | None:

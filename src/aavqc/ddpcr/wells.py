@@ -14,7 +14,7 @@ from aavqc.ddpcr.chain import Dilution
 from aavqc.ddpcr.poisson import Vendor, copies_per_droplet, poisson_interval
 from aavqc.ddpcr.settings import TechniqueSettings
 from aavqc.ddpcr.spread import Exposed, total_interval, with_hidden
-from aavqc.ddpcr.volumes import partition_volumes
+from aavqc.ddpcr.volumes import Volume, partition_volumes
 from aavqc.documents import Well
 from aavqc.records import DropletPlate, Droplets, WellDilution, WellRow
 
@@ -29,7 +29,8 @@ class WellCount:
 
     ``positives`` is None where nobody called the droplets; ``calls`` tells who did. ``own`` is
     what is called here, in use or not. ``volume_cv`` is the scatter of partition volumes in the
-    well that concentrations are corrected for. ``disagrees`` tells that the droplets on file are
+    well that concentrations are corrected for; ``volume_implied_nl`` is the one that the table's
+    concentration was computed with. ``disagrees`` tells that the droplets on file are
     not those of the table.
     """
 
@@ -41,6 +42,7 @@ class WellCount:
     threshold: float | None
     volume_nl: float | None
     volume_source: str
+    volume_implied_nl: float | None
     vendor_status: str
     merged_from: tuple[str, ...]
     disagrees: bool
@@ -214,7 +216,7 @@ def _count(
     row: WellRow,
     record: DropletPlate,
     settings: TechniqueSettings,
-    volume: tuple[float | None, str],
+    volume: Volume,
     own: OwnCall | None,
 ) -> WellCount:
     droplets = record.droplets.get(row.well)
@@ -239,8 +241,9 @@ def _count(
         accepted=accepted,
         positives=positives,
         threshold=threshold,
-        volume_nl=volume[0],
-        volume_source=volume[1],
+        volume_nl=volume.nl,
+        volume_source=volume.source,
+        volume_implied_nl=volume.implied_nl,
         vendor_status=row.status,
         merged_from=row.merged_from,
         disagrees=disagrees,
