@@ -97,6 +97,18 @@ def test_semicolons_may_part_numbers_with_decimal_commas(tmp_path: Path) -> None
     assert caught.value.line == 3
 
 
+def test_dyes_of_the_second_channel_and_others(tmp_path: Path) -> None:
+    for dye in ("HEX", "VIC", "SUN", "VIC/HEX", "HEX / VIC", "Yakima Yellow"):
+        text = "\n".join([HEADER_73, row_73("A01", dye, "150")])
+        plate = read_plate(write(tmp_path / dye.replace("/", "-"), {"p.csv": text}))
+        assert ([r.channel for r in plate.rows], plate.remarks) == (["Ch2"], ())
+    for dye in ("Quasar 705", "FAM/HEX"):
+        text = "\n".join([HEADER_73, row_73("A01", dye, "150")])
+        plate = read_plate(write(tmp_path / f"other {dye.replace('/', '-')}", {"p.csv": text}))
+        assert [r.channel for r in plate.rows] == [dye]
+        assert dye in plate.remarks[0]
+
+
 def test_a_target_without_a_name_bears_its_channel_s(tmp_path: Path) -> None:
     rows = [row_73("A01", "FAM", "150", target=""), row_73("A01", "HEX", "150", target="")]
     plate = read_plate(write(tmp_path, {"p.csv": "\n".join([HEADER_73, *rows])}))

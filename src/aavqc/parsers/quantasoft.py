@@ -39,7 +39,7 @@ def read(export: Export) -> DropletPlate:
             table = read_table(file.text(), file.name)
         elif sniff_clusters(file.head):
             clusters = read_clusters(file.text(), file.name)
-    remarks: list[str] = []
+    remarks = list(table.remarks)
     droplets, by_target = _droplets(export, table)
     if table.rows:
         rows, joint = table.rows, table.clusters | _named(by_target | clusters, table, remarks)

@@ -70,14 +70,18 @@ _NUMERIC = (
 )
 _CHANNEL_OF_DYE = {
     "fam": "Ch1",
+    "6fam": "Ch1",
     "evagreen": "Ch1",
     "hex": "Ch2",
     "vic": "Ch2",
+    "sun": "Ch2",
+    "yakimayellow": "Ch2",
     "cy5": "Ch3",
     "cy55": "Ch4",
     "rox": "Ch5",
     "atto590": "Ch6",
 }
+_CHANNELS = [f"Ch{n}" for n in range(1, 7)]
 _SENTINEL = 1e6
 """What the software writes for the concentration of a well without negatives."""
 
@@ -99,6 +103,7 @@ class WellTable:
     layout: Layout
     rows: tuple[WellRow, ...]
     clusters: dict[str, tuple[WellClusters, ...]]
+    remarks: tuple[str, ...] = ()
 
 
 def sniff_table(head: bytes) -> bool:
@@ -140,7 +145,12 @@ def read_table(text: str, file: str) -> WellTable:
             if len(whole) == 4 and sum(whole.values()) == row.accepted:
                 joint.setdefault(row.well, {}).setdefault(pair, whole)
     ordered = in_order(rows, file)
-    return WellTable(_layout({plain_name(name) for name in header}), ordered, _clusters(ordered, joint))
+    layout = _layout({plain_name(name) for name in header})
+    strange = sorted({row.channel for row in ordered} - set(_CHANNELS))
+    remarks = [
+        f"dye {dye!r}: of which channel is not known, so no joint counts, no droplets" for dye in strange
+    ]
+    return WellTable(layout, ordered, _clusters(ordered, joint), tuple(remarks))
 
 
 def _quadrants(header: Sequence[str]) -> dict[tuple[int, int], dict[str, tuple[str, int]]]:
@@ -222,7 +232,9 @@ def _channel(line: Line) -> tuple[str, str]:
     if match:
         return match[1].capitalize(), match[2]
     dye = line.text("DyeName(s)")
-    return _CHANNEL_OF_DYE.get(plain_name(dye), dye), line.text("SampleType") or kind
+    channels = {_CHANNEL_OF_DYE.get(plain_name(name)) for name in dye.split("/")}  # VIC/HEX is one channel
+    channel = channels.pop() if len(channels) == 1 else None
+    return channel or dye, line.text("SampleType") or kind
 
 
 def _layout(names: set[str]) -> Layout:
