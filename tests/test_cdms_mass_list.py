@@ -90,6 +90,22 @@ def test_classes_of_a_list_sum_to_100_and_hold_the_truth() -> None:
     assert inside >= 6  # at 95 % fewer than 6 of 8 come with a chance of 0.6 %
 
 
+def test_wide_masses_say_that_windows_are_biased() -> None:
+    assert not flags(analyze(listed({"mass_da": particles(2000, 5e4)}), **AAV))
+    wide = analyze(listed({"mass_da": particles(5000, 25e4)}), **AAV)
+    assert flags(wide)["windows_biased"] == "warning"
+
+
+def test_an_index_that_pandas_wrote_is_passed_over() -> None:
+    mass = particles(200, 6e4) / 1e3
+    rows = "".join(f"{i},{m!r}\n" for i, m in enumerate(mass.tolist()))
+    record = read(io.BytesIO(f",mass_kDa\n{rows}".encode()), name="list.csv")
+    assert record.format == "mass-list"
+    assert isinstance(record, MassList)
+    assert record.remarks == ()
+    assert record.x == pytest.approx(np.sort(mass))
+
+
 def test_a_regulated_method_takes_no_generic_capsid() -> None:
     record = listed({"mass_kDa": particles(500, 5e4) / 1e3})
     given = {"design_length": 4700, "regulated": True}
@@ -104,7 +120,7 @@ def test_photometry_lays_its_windows_between_its_own_peaks() -> None:
     mass = particles(20_000, 7e4, dna=0.8) / 1e3
     contrast = -5e-5 * mass
     result = analyze(listed({"contrasts": contrast, "masses_kDa": mass}), **AAV, charge_slope=112_100)
-    assert flags(result) == {"charge_slope_unused": "info"}
+    assert flags(result) == {"charge_slope_unused": "info", "windows_biased": "warning"}
     window = result.samples[0].diagnostics["methods"]["window"]
     genome = 0.8 * 308.95 * 4700 / 1e6
     # a mode of a peak of SD 70 kDa is known to some 10 kDa
@@ -147,7 +163,7 @@ def test_photometry_without_a_full_peak_says_so() -> None:
     rng = np.random.default_rng(3)
     mass = rng.normal(3740, 70, 2000)
     result = analyze(listed({"contrasts": -5e-5 * mass, "masses_kDa": mass}), **AAV)
-    assert flags(result) == {"photometry_scale": "warning"}
+    assert flags(result) == {"photometry_scale": "warning", "windows_biased": "warning"}
 
 
 def test_fewer_than_50_particles_are_invalid() -> None:
@@ -158,6 +174,8 @@ def test_fewer_than_50_particles_are_invalid() -> None:
     ("text", "line", "part"),
     [
         ("mass,intensity\n3740,1\n", 1, "spectrum"),
+        ("Mass (kDa),Normalized Intensity\n3740,1\n", 1, "spectrum"),
+        ("mass_kda,y\n" + "".join(f"{3000 + 10 * i},{i}\n" for i in range(100)), 1, "equal steps"),
         ("mass_kda\n3740\nheavy\n", 3, "not a number"),
         ("mass_kda;contrast\n3740.5;1\n3741,5;1\n", 3, "decimal comma"),
         ("mass,masses\n1,2\n", 1, "two columns"),

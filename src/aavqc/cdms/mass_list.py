@@ -11,7 +11,7 @@ import numpy as np
 from aavqc.attributes import Attribute
 from aavqc.capsid import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS, composition, masses, other_material
-from aavqc.cdms.checks import NEAR, constant_flag
+from aavqc.cdms.checks import NEAR, bias_flag, constant_flag
 from aavqc.cdms.efficiency import corrected
 from aavqc.cdms.expected import capsid_document, expected_capsid, genome_document
 from aavqc.cdms.funnel import Ions
@@ -69,6 +69,8 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
     unfolded = None
     if found is not None and mass is not None and found.monomers:
         unfolded = unfolded_shares(*_blurred(mass, found, peaks, settings))
+        bias = bias_flag(found, unfolded, settings.coverage, reported=True)
+        flags += [] if bias is None else [bias]
     attributes = _attributes(found, unfolded, used, record, settings)
     reported = corrected(attributes[:4], settings)
     flags += reported.flags

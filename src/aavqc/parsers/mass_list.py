@@ -28,8 +28,15 @@ ROLES = {
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
-SPECTRUM = frozenset({"intensity", "intensities", "count", "counts", "density", "abundance", "signal"})
+SPECTRUM = frozenset(
+    f"{kind}{what}"
+    for kind in ("", "normalized", "normalised", "relative", "ion", "particle")
+    for what in ("intensity", "intensities", "count", "counts", "density", "abundance", "frequency", "signal")
+) | {"probability", "numberofions", "numberofparticles"}
 """Columns that make a list of masses a spectrum, whose rows are no particles."""
+
+RULED = 10
+"""So many masses that ascend in equal steps are the bins of a spectrum, whatever stands beside them."""
 
 
 def read(export: Export) -> MassList:
@@ -55,6 +62,8 @@ def read(export: Export) -> MassList:
     remarks: list[str] = []
     wanted = _wanted(layout, file.name, remarks)
     columns = read_rows(lines, layout, wanted, file.name)
+    if "mass" in columns and _ruled(columns["mass"]):
+        raise _spectrum(file.name, layout.first, "masses that ascend in equal steps")
     unit = _unit(layout, wanted)
     return _record(export, columns.get("mass"), columns.get("contrast"), unit, remarks)
 
@@ -85,17 +94,29 @@ def _wanted(layout: Layout, name: str, remarks: list[str]) -> dict[str, int]:
     plain = [plain_name(c) for c in layout.columns]
     for column, key in zip(layout.columns, plain, strict=True):
         if key in SPECTRUM:
-            raise InputError(
-                "a spectrum of masses, not a list of particles",
-                file=name,
-                line=layout.first,
-                expected="one row a particle",
-                found=f"column {column!r}",
-                hint="export the single masses",
-            )
-        if key not in ROLES:
+            raise _spectrum(name, layout.first, f"column {column!r}")
+        if column and key not in ROLES:
             remarks.append(f"column {column!r} is not used")
     return columns_by_role(layout.columns, [ROLES.get(p) for p in plain], name, layout.first)
+
+
+def _ruled(mass: FloatArray) -> bool:
+    """Tell bins from particles: equal steps, as far as the digits go."""
+    steps = np.diff(mass)
+    if mass.size < RULED or not np.all(steps > 0):
+        return False
+    return bool(np.ptp(steps) <= max(1e-3 * steps[0], 1e-6 * mass[-1]))
+
+
+def _spectrum(name: str, line: int, found: str) -> InputError:
+    return InputError(
+        "a spectrum of masses, not a list of particles",
+        file=name,
+        line=line,
+        expected="one row a particle",
+        found=found,
+        hint="export the single masses",
+    )
 
 
 def _unit(layout: Layout, wanted: dict[str, int]) -> str | None:

@@ -43,7 +43,7 @@ def find_header(lines: Sequence[str], known: Collection[str]) -> Layout | int | 
         comment, content = line.lstrip().startswith("#"), line.lstrip("# \t").strip()
         if not content:
             continue
-        best = max(DELIMITERS, key=lambda d: count(split_cells(content, d)))
+        best = max(DELIMITERS, key=lambda d: (count(split_cells(content, d)), d != " " and d in content))
         if count(split_cells(content, best)):
             return Layout(best, tuple(split_cells(content, best)), True, number + 1)
         if not comment:
