@@ -24,6 +24,10 @@ COVERED = 5
 GAP_CM = 0.02
 """Rough radii that lie further apart than this are of two artefacts."""
 
+BEND_CM = 0.003
+"""Distance over which signal is compared: the usual step of absorbance. Of finer steps, as interference
+has them, neighbours differ by noise alone."""
+
 LEFT_MARGIN_CM = 0.012
 RIGHT_MARGIN_CM = 0.05
 
@@ -70,17 +74,19 @@ def find_artefacts(scans: Sequence[Scan], optics: Optics) -> Artefacts:
 
 
 def _roughness(scans: Sequence[Scan], optics: Optics, radii: FloatArray) -> FloatArray:
-    """Median over scans of the second difference's size, smoothed by a running median of five."""
+    """Median over scans of the size of the second difference over ``BEND_CM``, smoothed by a running
+    median of five."""
     values = np.array(
         [np.interp(radii, s.radius_cm, signal_of(s, optics), left=np.nan, right=np.nan) for s in scans]
     )
-    bend = np.abs(np.diff(values, 2, axis=1))
+    lag = max(round(BEND_CM / float(radii[1] - radii[0])), 1)
+    bend = np.abs(values[:, 2 * lag :] - 2 * values[:, lag:-lag] + values[:, : -2 * lag])
     second = np.zeros(len(radii))
     if np.isnan(bend).any():
         some = ~np.isnan(bend).all(axis=0)
-        second[1:-1][some] = np.nanmedian(bend[:, some], axis=0)
+        second[lag:-lag][some] = np.nanmedian(bend[:, some], axis=0)
     else:
-        second[1:-1] = np.median(bend, axis=0)
+        second[lag:-lag] = np.median(bend, axis=0)
     padded = np.pad(second, 2, mode="edge")
     smooth: FloatArray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
     return smooth
