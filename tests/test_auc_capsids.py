@@ -115,22 +115,58 @@ def test_protein_that_passes_for_baseline_is_found(run: Run, rpm: float, noise: 
     assert sample.diagnostics["peaks"][0]["s"] == pytest.approx(slow, abs=1.6)
 
 
+def with_aggregates(s: float, share: float) -> Callable[[AucSimulation], list[Species]]:
+    """Return a mixture of which a share of the signal is aggregates at s."""
+
+    def made(settings: AucSimulation) -> list[Species]:
+        found = mixture(settings)
+        signal = {key: share * sum(p.signal[key] for p in found) for key in found[0].signal}
+        rest = [replace(p, signal={key: (1 - share) * x for key, x in p.signal.items()}) for p in found]
+        fast = replace(
+            found[0], s=s, s20w=s, D=1.57e-7 * (107 / s) ** 0.5, particle_fraction=0.0, kind="protein"
+        )
+        return [*rest, replace(fast, signal=signal)]
+
+    return made
+
+
 def test_aggregates_beyond_the_first_look_are_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """They cross the column in a tenth of the run, and pass for RI noise."""
-
-    def with_aggregates(settings: AucSimulation) -> list[Species]:
-        found = mixture(settings)
-        signal = {key: 0.02 * sum(p.signal[key] for p in found) for key in found[0].signal}
-        rest = [replace(p, signal={key: 0.98 * x for key, x in p.signal.items()}) for p in found]
-        fast = {"s": 450.0, "s20w": 450.0, "D": 0.8e-7, "particle_fraction": 0.0}
-        return [*rest, replace(found[0], **fast, signal=signal, kind="protein")]
-
-    monkeypatch.setattr("aavqc.simulate.auc.mixture", with_aggregates)
+    monkeypatch.setattr("aavqc.simulate.auc.mixture", with_aggregates(450.0, 0.02))
     _, folder = run(od=0.6)
     result = aavqc.analyze(folder, noise="ti,ri", **GIVEN)
     assert result.attributes["percent_aggregate_signal"].value == pytest.approx(2.0, abs=0.15)
     assert percents(result) == pytest.approx([25.0, 15.0, 60.0, 0.0], abs=0.5)
     assert not result.samples[0].flags
+
+
+def test_aggregates_that_count_as_overfull_are_doubted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aavqc.simulate.auc.mixture", with_aggregates(140.0, 0.03))
+    _, folder = run(od=0.6, scans=40)
+    (flag,) = aavqc.analyze(folder, **GIVEN).samples[0].flags
+    assert flag.id == "overfull_in_doubt"
+    assert flag.value == pytest.approx(140, abs=2)
+
+
+@pytest.mark.parametrize("step", [0.002, 0.0007])
+def test_interference_at_its_own_radial_steps(run: Run, step: float) -> None:
+    """Neighbours 7 µm apart differ by noise alone: the meniscus must be seen over a longer way."""
+    truth, folder = run(optics="interference", od=1.0, radial_step=step, scans=30)
+    given = {**GIVEN, "increment.protein": 0.187, "increment.dna": 0.17}
+    result = aavqc.analyze(folder, **given)
+    assert result.samples[0].diagnostics["meniscus"] == pytest.approx(truth["meniscus"], abs=0.003)
+    assert percents(result) == pytest.approx([25.0, 15.0, 60.0, 0.0], abs=0.5)
+    assert not result.samples[0].flags
+
+
+def test_titers_allow_for_what_is_not_detected(run: Run) -> None:
+    truth, folder = run(seed=4, od=0.3, scans=40, species=["0:0.015", "4700:0.985"])
+    found = aavqc.analyze(folder, **GIVEN).attributes
+    assert found["percent_empty"].qualifier == "ND"
+    for name, key in (("cp", "capsids_per_ml"), ("vg", "genome_equivalents_per_ml")):
+        titer = found[f"{name}_titer_optical"]
+        assert titer.ci_low <= truth[key] <= titer.ci_high
+        assert (titer.ci_high - titer.ci_low) / titer.value < 0.03
 
 
 def test_full_capsids_that_are_larger_than_empty_ones(run: Run) -> None:

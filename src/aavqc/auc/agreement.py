@@ -9,7 +9,7 @@ import numpy as np
 from aavqc.attributes import Attribute
 from aavqc.auc.attributes import UNCERTAIN
 from aavqc.auc.capsids import UNANCHORED_SD, Capsids
-from aavqc.auc.composition import NUCLEOTIDE_REL_SD
+from aavqc.auc.composition import AGGREGATE, NUCLEOTIDE_REL_SD
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.misfit import RMSD_INVALID, RMSD_WARNING, SHARE_INVALID, SHARE_WARNING
 from aavqc.auc.settings import TechniqueSettings
@@ -42,6 +42,7 @@ def composition_flags(
     by_name = {a.name: a for a in attributes}
     found = (
         _mostly_unexpected(by_name),
+        _overfull_in_doubt(fit),
         _diffusion_left_in(fit),
         _not_resolved(by_name),
         _lengths_differ(fit, by_name, settings),
@@ -69,6 +70,27 @@ def _mostly_unexpected(by_name: dict[str, Attribute]) -> Flag | None:
         ),
         value=total,
         limit=MOSTLY,
+    )
+
+
+def _overfull_in_doubt(fit: SampleFit) -> Flag | None:
+    """Find species of the overfull class that would hold more than any capsid packages."""
+    if fit.capsids is None or fit.windows is None:
+        return None
+    found, limit = fit.capsids, fit.windows.edges[-1] / AGGREGATE
+    doubted = (found.windows.index(found.s) == len(CLASSES)) & (found.s > limit)
+    if not doubted.any():
+        return None
+    share = 100.0 * float(found.signal[doubted].sum() / found.signal.sum())
+    return Flag(
+        id="overfull_in_doubt",
+        severity="warning",
+        message=(
+            f"{share:.2g} % of the signal, at {found.s[doubted][0]:.0f} S, is counted as overfull but would "
+            "hold more than 1.5 times design_length: aggregates, perhaps, which the titers count as genomes"
+        ),
+        value=float(found.s[doubted][0]),
+        limit=limit,
     )
 
 

@@ -66,7 +66,8 @@ def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Ge
         constants = [Constants.draw(settings, [first.channel], rng) for _ in draws]
         rows += _of_distribution(fit.windows, d, draws, coefficients_of(settings, first.grid), constants)
     rows += legacy_rows(d.s, d.signal, settings.s_windows, d.amounts, draws)
-    attributes = beside_undetected([_attribute(row, limits.get(row[0]), settings.coverage) for row in rows])
+    found_here = [_attribute(row, limits.get(row[0]), settings.coverage) for row in rows]
+    attributes = beside_undetected(found_here, fit, settings)
     return attributes if found is None else over_cells(attributes, found, settings.coverage)
 
 

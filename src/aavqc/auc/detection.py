@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,26 +54,57 @@ def detection_limits(fit: SampleFit, settings: TechniqueSettings) -> dict[str, f
     return limits
 
 
-def beside_undetected(attributes: Sequence[Attribute]) -> list[Attribute]:
-    """Return the attributes with lower limits of the classes that allow for those not detected.
+def beside_undetected(
+    attributes: Sequence[Attribute], fit: SampleFit, settings: TechniqueSettings
+) -> list[Attribute]:
+    """Return the attributes with limits that allow for the classes not detected.
 
-    What is not detected may be there within the noise, at the coverage of the intervals; the others
-    are then that much less of the whole.
+    What is not detected may be there within the noise. The other classes are then less of the whole (by
+    as much as the coverage of the intervals asks for), and the signal is shared by other capsids: titers
+    allow for each such class at its limit of detection.
     """
-    unseen = {
-        suffix: sum(a.lod or 0.0 for a in attributes if a.qualifier == "ND" and a.name in names)
-        for suffix, names in _BY_SUFFIX.items()
-    }
+    unseen = {a.name: (a.lod or 0.0) / DETECTED / 100.0 for a in attributes if a.qualifier == "ND"}
+    of_titers = _titers_by_unseen(unseen, fit, settings)
     mended = []
     for a in attributes:
-        suffix = next((x for x, names in _BY_SUFFIX.items() if a.name in names), None)
-        if suffix is None or a.ci_low is None or a.qualifier is not None or not unseen[suffix]:
+        z = float(special.ndtri(0.5 + 0.5 * (a.coverage or 0.0)))
+        names = next((names for names in _BY_SUFFIX.values() if a.name in names), None)
+        if a.ci_low is None or a.ci_high is None or a.qualifier is not None:
             mended.append(a)
-            continue
-        share = unseen[suffix] / DETECTED * float(special.ndtri(0.5 + 0.5 * (a.coverage or 0.0))) / 100.0
-        less = float(np.hypot(a.value - a.ci_low, a.value * share))
-        mended.append(replace(a, ci_low=max(a.value - less, 0.0)))
+        elif names is not None:
+            less = a.value * z * sum(sd for name, sd in unseen.items() if name in names)
+            mended.append(replace(a, ci_low=max(a.value - float(np.hypot(a.value - a.ci_low, less)), 0.0)))
+        elif a.name in of_titers:
+            less, more = (a.value * x for x in of_titers[a.name])
+            low, high = np.hypot(a.value - a.ci_low, less), np.hypot(a.ci_high - a.value, more)
+            mended.append(replace(a, ci_low=float(a.value - low), ci_high=float(a.value + high)))
+        else:
+            mended.append(a)
     return mended
+
+
+def _titers_by_unseen(
+    unseen: Mapping[str, float], fit: SampleFit, settings: TechniqueSettings
+) -> dict[str, tuple[float, float]]:
+    """Return by how much less and more, relatively, the titers are with what lies at its limit of detection.
+
+    Of the same signal, a share x of capsids of length L takes x ε(L) / ε(full) from the full ones: capsids
+    are more by x (1 − ε(L) / ε(full)), genomes by x (L / design − ε(L) / ε(full)).
+    """
+    known = coefficients_of(settings, fit.fits[0].grid)
+    if known is None or settings.design_length is None:
+        return {}
+    design = settings.design_length
+    changes: dict[str, list[float]] = {"cp_titer_optical": [], "vg_titer_optical": []}
+    for name, length in zip(CLASSES, (0.0, 0.5 * design, design, 1.25 * design), strict=True):
+        share = DETECTED * unseen.get(f"percent_{name}", 0.0)
+        light = (known[0] + known[1] * length) / (known[0] + known[1] * design)
+        changes["cp_titer_optical"].append(share * (1.0 - light))
+        changes["vg_titer_optical"].append(share * (length / design - light))
+    return {
+        name: (-sum(min(x, 0.0) for x in found), sum(max(x, 0.0) for x in found))
+        for name, found in changes.items()
+    }
 
 
 _BY_SUFFIX = {suffix: {f"percent_{c}{suffix}" for c in CLASSES} for suffix in ("", "_signal")}

@@ -17,7 +17,7 @@ from aavqc.auc.ff0 import fit_ff0
 from aavqc.auc.grid import SignalGrid, range_remarks
 from aavqc.auc.models import Shape, model_of, shape_of
 from aavqc.auc.peaks import Peak, find_peaks, resolution
-from aavqc.auc.resolve import DETECTED, Resolved, one_more, resolve, smeared_in
+from aavqc.auc.resolve import Resolved, one_more, resolve, smeared_in
 from aavqc.auc.search import (
     COARSE_GAIN,
     Found,
@@ -44,6 +44,10 @@ no more values: in steps of 3 S species 10 % apart are one. The default is as fi
 
 TRIED = 6
 """Values of s below the grid, and above it, at which one more species is tried."""
+
+ASKED = 4.0
+"""Standard deviations of its amount from which on the grid is widened for it: of twelve places in each
+channel noise alone reaches this once in some thousand samples."""
 
 GROWTH: Free = ("growth", 0)
 GROWTH_SD, GROWTH_LIMITS = 0.08, (-0.25, 0.4)
@@ -174,7 +178,7 @@ def _wider(problem: Problem, resolved: Resolved, low: float, high: float) -> tup
     fastest = max(fastest_seen(c.grid, meniscus[c.cell]) for c in problem.channels)
     slow, fast = np.geomspace(slowest, low, TRIED), np.geomspace(high, fastest, TRIED)
     amounts, sds = one_more(problem, resolved, np.concatenate([slow, fast]))
-    asked = np.any(amounts > DETECTED * sds, axis=0).tolist()
+    asked = np.any(amounts > ASKED * sds, axis=0).tolist()
     return (
         slowest if slowest < low and any(asked[:TRIED]) else low,
         fastest if fastest > high and any(asked[TRIED:]) else high,
