@@ -460,6 +460,15 @@ def test_unknown_volume_gives_no_number_but_a_setting_does() -> None:
     assert wells[0].copies_per_ul == pytest.approx(-math.log(2 / 3) / 0.8e-3)
 
 
+def test_a_control_that_only_the_export_declares_is_told() -> None:
+    record = plate(row("A01", 5000), row("B01", 3, sample="Water", sample_type="NTC"))
+    _, samples, _ = run(record)
+    assert flags(samples["S1"]) == {}
+    assert flags(samples["Water"])["declared_blank"] == "warning"
+    _, samples, _ = run(record, sheet("Water", "B01", role="ntc"), sheet("S1", "A01"))
+    assert "declared_blank" not in flags(samples["Water"])
+
+
 def test_a_volume_by_well_is_taken_from_the_well_s_own_concentration() -> None:
     concentration = -math.log(2 / 3) / 0.92e-3
     other = row("A01", 0, target="x", channel="Ch2", copies_per_ul=0.0)

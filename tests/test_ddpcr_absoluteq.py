@@ -71,6 +71,16 @@ def test_a_summary_has_a_row_for_each_dye(tmp_path: Path) -> None:
     assert (first.dilution.factor, first.status, first.status_reason) == (10.0, "PASS", "PASS: no issues")
 
 
+def test_a_summary_may_have_decimal_commas(tmp_path: Path) -> None:
+    text = absoluteq.sample().decode()
+    assert "1604.51" in text
+    german = text.replace(",", ";").replace(".", ",")
+    rows = [plate(tmp_path / n, t).rows for n, t in (("a", text), ("b", german))]
+    assert [(r.copies_per_ul, r.ci_low, r.positives) for r in rows[0]] == [
+        (r.copies_per_ul, r.ci_low, r.positives) for r in rows[1]
+    ]
+
+
 def test_counts_by_channels_are_joint_counts(tmp_path: Path) -> None:
     found = plate(tmp_path, MULTICHANNEL)
     assert list(found.clusters) == ["A01", "B01"]
@@ -114,6 +124,9 @@ def test_partitions_and_what_was_counted_from_them(tmp_path: Path) -> None:
         (RESULTS, ("A1,20413", "Q,20413"), 3, "no well"),
         (MULTICHANNEL, ("FAM,400", "FAM,many"), 3, "no number"),
         (MULTICHANNEL, ("FAM,400", ",400"), 3, "set of channels twice"),
+        (MULTICHANNEL, ("FAM,400", "FAM,401"), 2, "do not add up"),
+        (MULTICHANNEL, ("46.0,20000", "46.0,19999"), 3, "another total"),
+        (MULTICHANNEL, ("r,d,226,M01,Sample B1,FAM,400,46.0,20000\n", ""), 2, "do not add up"),
         (PARTITIONS, ("24592.2,True", "24592.2,Yes"), 5, "neither True nor False"),
         (PARTITIONS, ("24592.2,True", "nan,True"), 5, "finite"),
         (PARTITIONS, ("24592.2,True", "24592,2,True"), 5, "17 fields"),

@@ -14,7 +14,7 @@ from openpyxl import Workbook
 from aavqc.analysis import read
 from aavqc.errors import AavqcError, InputError
 from aavqc.parsers import read_export, survey
-from aavqc.parsers.workbook import refuse_doctype, workbook_csv
+from aavqc.parsers.workbook import read_workbook, refuse_doctype
 from aavqc.records import DropletPlate
 
 
@@ -62,7 +62,15 @@ def test_a_table_saved_as_a_workbook_is_the_same_table(example_lot: Path, tmp_pa
 
 def test_numbers_keep_their_digits_and_blanks_stay_blank() -> None:
     data = workbook([[1.23456789012345, None, "a,b", 5], [None, None], [True, "x"]])
-    assert workbook_csv(data) == b'1.23456789012345,,"a,b",5\n,,,\nTrue,x,,\n'
+    assert read_workbook(data).csv == b'1.23456789012345,,"a,b",5\n,,,\nTrue,x,,\n'
+
+
+def test_a_second_sheet_is_not_read_in_silence(example_lot: Path, tmp_path: Path) -> None:
+    table = cells(example_table(example_lot))
+    for sheets, unread in (([table, []], ()), ([[], table, table], ("S2",))):
+        path = tmp_path / f"{len(sheets)}.xlsx"
+        path.write_bytes(workbook(*sheets))
+        assert read(path).remarks == tuple(f"{path.name}: sheet {name!r} is not read" for name in unread)
 
 
 def test_another_workbook_is_ignored(tmp_path: Path) -> None:

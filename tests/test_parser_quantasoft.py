@@ -155,6 +155,23 @@ def test_a_fault_in_a_table_is_named_with_its_line(
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_amplitudes_may_have_decimal_commas(tmp_path: Path, between: str) -> None:
+    new = "Target Value of 0 = negative\n\nCh1Amplitude,Ch2Amplitude,x,ITR,\n5.25,900.5,1,0,\n800,5.5,u,1,\n"
+    for i, text in enumerate((OLD, new)):
+        other = text.replace(",", between).replace(".", ",")
+        found = [
+            read_plate(write(tmp_path / f"{i}{n}", {"p_A01_Amplitude.csv": t})).droplets["A01"]
+            for n, t in (("points", text), ("commas", other))
+        ]
+        assert found[0].amplitude.tolist() == found[1].amplitude.tolist()
+        assert [d.positive is None for d in found] == [i == 1, i == 1] or (
+            found[0].positive is not None
+            and found[1].positive is not None
+            and found[0].positive.tolist() == found[1].positive.tolist()
+        )
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("name", ["Ch", "Assay"])
 def test_old_amplitudes(tmp_path: Path, end: str, name: str) -> None:

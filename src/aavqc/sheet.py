@@ -14,7 +14,7 @@ from pathlib import Path
 from aavqc.documents import SheetRow
 from aavqc.errors import InputError, SpecificationError, nearest
 from aavqc.parsers import Export
-from aavqc.parsers.workbook import is_workbook, workbook_csv
+from aavqc.parsers.workbook import is_workbook, read_workbook
 from aavqc.plate_layout import ANY_PLATE, is_layout, layout_rows
 from aavqc.textfiles import decode, read_bytes, validate
 
@@ -47,7 +47,7 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
     """
     try:
         data = read_bytes(path)
-        text = decode(workbook_csv(data) if is_workbook(data) else data, path.name)
+        text = decode(read_workbook(data).csv if is_workbook(data) else data, path.name)
     except InputError as error:
         raise error.in_file(path.name) from error
     found = list(_lines(text, path.name))
@@ -90,7 +90,7 @@ def _listed(found: list[tuple[int, list[str]]], path: Path, setting_names: Colle
                 line=1,
                 expected=f"a column {column!r}",
                 found=", ".join(header) or "nothing",
-                hint=nearest(column, header) if header else "save it as CSV with commas",
+                hint=nearest(column, header) if len(header) > 1 else "save it as CSV with commas",
             )
     rows: list[SheetRow] = []
     for line, cells in lines:

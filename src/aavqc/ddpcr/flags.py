@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
+from aavqc.ddpcr.calls import blank_wells
 from aavqc.ddpcr.wells import FEWEST, WellCount
 from aavqc.documents import Flag, Role
 from aavqc.records import DropletPlate
@@ -113,6 +114,25 @@ def flags_of(
         message = f"the droplets on file do not agree with the table's counts in {_names(other)}"
         flags.append(Flag(id="amplitudes_of_another_plate", severity="warning", message=message))
     return flags
+
+
+def declared_flags(record: DropletPlate, wells: Collection[str]) -> list[Flag]:
+    """Find wells of a sample with template that the export itself calls controls without."""
+    declared = sorted(blank_wells(record, ()) & set(wells))
+    if not declared:
+        return []
+    return [
+        Flag(
+            id="declared_blank",
+            severity="warning",
+            message=(
+                f"the export calls {', '.join(declared)} a control without template, here its role is "
+                "another: set it in the sample sheet, or by roles"
+            ),
+            value=len(declared),
+            limit=0,
+        )
+    ]
 
 
 def table_flags(record: DropletPlate, wells: Collection[str]) -> list[Flag]:

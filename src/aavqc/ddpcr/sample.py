@@ -9,7 +9,7 @@ from typing import Any
 from aavqc.attributes import Attribute
 from aavqc.ddpcr.background import Background, limits
 from aavqc.ddpcr.dmiqe import dmiqe
-from aavqc.ddpcr.flags import NO_TEMPLATE, flags_of, table_flags, target_flags
+from aavqc.ddpcr.flags import NO_TEMPLATE, declared_flags, flags_of, table_flags, target_flags
 from aavqc.ddpcr.integrity import (
     Integrity,
     by_targets,
@@ -67,7 +67,9 @@ def sample_result(
     rows = [p.row for p in plans if p.row is not None]
     template = role not in NO_TEMPLATE
     flags = flags_of([u.count for u in pool], role, [w for p in plans for w in p.missing], _allowed(plans))
-    flags += table_flags(plate.record, [w for p in plans for w in p.wells])
+    wells = [w for p in plans for w in p.wells]
+    flags += table_flags(plate.record, wells)
+    flags += declared_flags(plate.record, wells) if template else []
     attributes: list[Attribute] = []
     diagnostics: dict[str, Any] = {}
     table = []

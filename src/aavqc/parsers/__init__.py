@@ -102,7 +102,7 @@ def formats() -> tuple[Format, ...]:
 
 
 def read_export(export: Export) -> Record:
-    """Read one export into its record, which says where text was not UTF-8."""
+    """Read one export into its record, which says where text was not UTF-8, and sheets were not read."""
     reader = next(f for f in formats() if f.name == export.format)
     record = reader.read(export)
     if isinstance(record, DropletPlate) and not (record.rows or record.droplets):
@@ -112,6 +112,8 @@ def read_export(export: Export) -> Record:
         for file in export.files
         if file.encoding == UTF16 or (file.encoding and reader.code_pages)
     ]
+    sheets = [(file.name, sheet) for file in export.files for sheet in file.unread_sheets]
+    told += [f"{name}: sheet {sheet!r} is not read" for name, sheet in sheets]
     return replace(record, remarks=(*record.remarks, *told)) if told else record
 
 

@@ -38,6 +38,7 @@ def read_channels(
     sets = sorted((line.text("Channels").split() for line in lines), key=len, reverse=True)
     dyes = list(dict.fromkeys(dye for channels in sets for dye in channels))  # as the fullest set has them
     counts: dict[str, dict[str, int]] = {}
+    stated: dict[str, tuple[int, Line]] = {}
     for line in lines:
         check_width(line.fields, header, file, line.number)
         positive = set(line.text("Channels").split())
@@ -49,6 +50,16 @@ def read_channels(
         if pattern in own:
             raise line.error("a sample has this set of channels twice", "Channels", "each set once")
         own[pattern] = count
+        total = line.count_in("Total")
+        if total:  # 0 beside a set that no partition has
+            first, _ = stated.setdefault(line.text("Sample"), (total, line))
+            if total != first:
+                raise line.error("another total than above", "Total", str(first))
+    for sample, (total, line) in stated.items():
+        if sum(counts[sample].values()) != total:
+            raise line.error(
+                "the counts of a sample do not add up", "Total", f"{sum(counts[sample].values())}, their sum"
+            )
     wells, remark = _wells_of(list(counts))
     rows: list[WellRow] = []
     clusters: dict[str, tuple[WellClusters, ...]] = {}

@@ -13,6 +13,7 @@ from aavqc.parsers.well_table import (
     columns_named,
     delimiter_of,
     first_line,
+    has_decimal_commas,
     header_of,
     lines_of,
     rows_of,
@@ -104,7 +105,8 @@ def read_summary(text: str, file: str) -> list[WellRow]:
     InputError
         With file, line, expected and found.
     """
-    rows = rows_of(text, file, delimiter_of(unix_lines(text).split("\n", 2)[1]))
+    delimiter = delimiter_of(unix_lines(text).split("\n", 2)[1])
+    rows = rows_of(text, file, delimiter)
     (_, dyes), (number, header) = header_of(rows, file), header_of(rows, file)
     starts = [at for at, name in enumerate(header) if plain_name(name) == "target"]
     shared = columns_named(header, _SUMMARY, ("Sample", "Well", "Total"), file, number)
@@ -112,14 +114,16 @@ def read_summary(text: str, file: str) -> list[WellRow]:
         raise InputError("a column is missing", file=file, line=number, expected="column Target")
     ends = [*starts[1:], len(header)]
     blocks = [_block(header, *span, file, number) for span in zip(starts, ends, strict=True)]
-    found = []
-    for at, fields in rows:
+    found, body = [], list(rows)
+    numeric = [at for block in blocks for name, at in block.items() if name != "Target"]
+    comma = has_decimal_commas(body, numeric, delimiter)
+    for at, fields in body:
         check_width(fields, header, file, at)
         well = Line(file, at, fields, shared)
         if well.text("Well").lower() in _NO_WELL:
             continue
         for start, block in zip(starts, blocks, strict=True):
-            line = Line(file, at, fields, shared | block)
+            line = Line(file, at, fields, shared | block, comma)
             if line.text("Target"):
                 found.append(_summary_row(line, dyes[start].strip() if start < len(dyes) else ""))
     return found

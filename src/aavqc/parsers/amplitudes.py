@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from aavqc.errors import InputError
 from aavqc.parsers.sources import HEAD, SourceFile
-from aavqc.parsers.well_table import unix_lines
+from aavqc.parsers.well_table import delimiter_of, unix_lines
 from aavqc.records import Droplets, FloatArray, WellClusters, frozen, readonly
 from aavqc.textfiles import decode
 
@@ -39,6 +39,7 @@ class _Header:
     calls: tuple[str, ...]
     line: int
     start: int
+    delimiter: str
 
     @property
     def clusters(self) -> bool:
@@ -97,6 +98,8 @@ def read_amplitudes(file: SourceFile, channel_of: Mapping[str, str]) -> tuple[Dr
             expected="columns such as Ch1 Amplitude",
             found=repr(top[:60]),
         )
+    if header.delimiter != ",":  # numbers may then have decimal commas
+        data = data.replace(b",", b".").replace(header.delimiter.encode(), b",")
     amplitude, calls = _numbers(data, header, file.name)
     positive = _positive(calls, header, channel_of)
     droplets = Droplets(amplitude=frozen(amplitude), positive=positive, channels=header.channels)
@@ -111,12 +114,13 @@ def _header(text: str) -> _Header | None:
         line = (text[start:] if end < 0 else text[start:end]).strip()
         following = len(text) if end < 0 else end + 1
         if line and not line.lower().startswith("target value of"):
-            names = [name.strip().strip('"') for name in line.removesuffix(",").split(",")]
+            delimiter = delimiter_of(line)
+            names = [name.strip().strip('"') for name in line.removesuffix(delimiter).split(delimiter)]
             known = [_AMPLITUDE.fullmatch(name) for name in names]
             channels = tuple(f"Ch{m[1]}" for m in known if m)
             if not channels or len(set(channels)) < len(channels) or any(known[len(channels) :]):
                 return None
-            return _Header(channels, tuple(names[len(channels) :]), number, following)
+            return _Header(channels, tuple(names[len(channels) :]), number, following, delimiter)
         if end < 0:
             return None
         start = following

@@ -13,9 +13,12 @@ from aavqc.parsers.text_table import DELIMITERS, NUMBER, Layout, find_header, re
 
 ROLES = {
     "mz": "mz",
+    "mzth": "mz",
     "slope": "intensity",
     "intensity": "intensity",
     "charge": "charge",
+    "chargee": "charge",
+    "chargestate": "charge",
     "z": "charge",
     "scan": "scan",
     "scannumber": "scan",

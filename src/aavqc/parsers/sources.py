@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from aavqc.errors import InputError
-from aavqc.parsers.workbook import MAX_UNFOLDED, is_workbook, workbook_csv
+from aavqc.parsers.workbook import MAX_UNFOLDED, is_workbook, read_workbook
 from aavqc.records import InputFile
 from aavqc.textfiles import decode, is_utf16
 
@@ -160,6 +160,14 @@ class SourceFile:
         if len(data) > limit:
             raise _too_large(self.name, limit, "more")
         return data
+
+    @property
+    def unread_sheets(self) -> tuple[str, ...]:
+        """Names of the sheets with content of a workbook, behind the first, which is read."""
+        if not self.workbook:
+            return ()
+        with _open_raw(self.name, self.path, self.member, self.data) as raw:
+            return read_workbook(raw.read()).unread
 
     def stored_sha256(self) -> str:
         """Hash the bytes as stored once more, to compare with those that were listed."""
@@ -326,7 +334,7 @@ def _open_raw(name: str, path: Path | None, member: str | None, data: bytes | No
 
 def _unfold_workbook(data: bytes, name: str) -> bytes:
     try:
-        return workbook_csv(data)
+        return read_workbook(data).csv
     except InputError as error:
         raise InputError(error.message, file=name, expected=error.expected, found=error.found) from error
 

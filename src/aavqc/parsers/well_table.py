@@ -196,10 +196,15 @@ def lines_of(
     if not found:
         raise no_wells(file, header + 1)
     at = [columns[column] for column in numeric if column in columns]
-    comma = delimiter != "," and any(
-        _COMMA.fullmatch(fields[i].strip()) for _, fields in found for i in at if i < len(fields)
-    )
+    comma = has_decimal_commas(found, at, delimiter)
     return [Line(file, number, fields, columns, comma) for number, fields in found]
+
+
+def has_decimal_commas(rows: Sequence[tuple[int, list[str]]], at: Sequence[int], delimiter: str) -> bool:
+    """Tell whether a number in these columns has a decimal comma; none can where commas part columns."""
+    return delimiter != "," and any(
+        _COMMA.fullmatch(fields[i].strip()) for _, fields in rows for i in at if i < len(fields)
+    )
 
 
 def columns_named(

@@ -13,6 +13,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from xml.parsers import expat
 
@@ -32,9 +33,17 @@ def is_workbook(data: bytes) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class Workbook:
+    """The first sheet with content as CSV in UTF-8, and the names of further sheets with content."""
+
+    csv: bytes
+    unread: tuple[str, ...]
+
+
 @lru_cache(maxsize=4)
-def workbook_csv(data: bytes) -> bytes:
-    """Return the first sheet with content as CSV in UTF-8.
+def read_workbook(data: bytes) -> Workbook:
+    """Read a workbook.
 
     Parameters
     ----------
@@ -49,7 +58,7 @@ def workbook_csv(data: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _refuse_bombs(archive)
-        return _first_sheet(data)
+        return _read(data)
     except InputError:
         raise
     except Exception as error:  # the reader stumbles in many ways over a damaged workbook
@@ -102,24 +111,26 @@ _FILTERS = threading.Lock()
 """The filters of warnings are the process's: of two threads that set them aside, one would keep them."""
 
 
-def _first_sheet(data: bytes) -> bytes:
+def _read(data: bytes) -> Workbook:
     from openpyxl import load_workbook
 
     with _FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # styles and extensions that do not matter here
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        text = io.StringIO(newline="")
+        text, unread = io.StringIO(newline=""), []
         writer = csv.writer(text, lineterminator="\n")
         for sheet in book.worksheets:
             sheet.reset_dimensions()
+            rows = _rows(sheet.iter_rows(values_only=True))
+            if text.tell():
+                unread += [sheet.title] if next(rows, None) else []
+                continue
             width = 0
-            for row in _rows(sheet.iter_rows(values_only=True)):
+            for row in rows:
                 width = width or len(row)
                 writer.writerow(row + [""] * (width - len(row)))
-            if text.tell():
-                break
         book.close()
-    return text.getvalue().encode()
+    return Workbook(text.getvalue().encode(), tuple(unread))
 
 
 def _rows(rows: Iterator[tuple[object, ...]]) -> Iterator[list[str]]:
