@@ -159,6 +159,12 @@ def test_interference_at_its_own_radial_steps(run: Run, step: float) -> None:
     assert not result.samples[0].flags
 
 
+def test_partials_without_full_capsids_put_the_design_in_doubt(run: Run) -> None:
+    _, folder = run(od=0.6, scans=40, species=["0:0.3", "2700:0.7"])
+    flags = {f.id: f.message for f in aavqc.analyze(folder, **GIVEN).samples[0].flags}
+    assert "partial" in flags["classes_in_doubt"]
+
+
 def test_titers_allow_for_what_is_not_detected(run: Run) -> None:
     truth, folder = run(seed=4, od=0.3, scans=40, species=["0:0.015", "4700:0.985"])
     found = aavqc.analyze(folder, **GIVEN).attributes

@@ -24,7 +24,7 @@ CELLS_APART = 6.0
 """Points between cells of one sample: at 0.12 OD, where noise scatters a cell by 0.8, they are five SD of
 a difference."""
 
-MOSTLY = 50.0
+MOSTLY, HARDLY = 50.0, 5.0
 """Percent of the signal."""
 
 UNEXPECTED = ("overfull", "aggregate", "sub_capsid")
@@ -58,6 +58,18 @@ def _mostly_unexpected(by_name: dict[str, Attribute]) -> Flag | None:
     """Find a sample most of which is neither empty, partial nor full: more likely a wrong constant."""
     shares = {n: a.value for n in UNEXPECTED if (a := by_name.get(f"percent_{n}_signal")) is not None}
     total = sum(shares.values())
+    partial, full = (by_name.get(f"percent_{name}_signal") for name in ("partial", "full"))
+    if partial is not None and full is not None and partial.value > MOSTLY and full.value < HARDLY:
+        return Flag(
+            id="classes_in_doubt",
+            severity="warning",
+            message=(
+                f"{partial.value:.0f} % of the signal is partial, {full.value:.1f} % full: do the capsids "
+                "hold another genome than design_length says?"
+            ),
+            value=partial.value,
+            limit=MOSTLY,
+        )
     if total <= MOSTLY:
         return None
     most = max(shares, key=shares.__getitem__)
