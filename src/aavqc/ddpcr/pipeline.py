@@ -29,7 +29,7 @@ from aavqc.records import DropletPlate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ALGORITHMS = ["ddpcr.poisson/3", "ddpcr.titer/4"]
+ALGORITHMS = ["ddpcr.poisson/3", "ddpcr.titer/5"]
 GATING = ["ddpcr.gate/3", "ddpcr.clusters/2"]
 INTEGRITY = "ddpcr.integrity/4"
 SURE = 0.9
