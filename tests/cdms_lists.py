@@ -26,6 +26,8 @@ class Lot:
     drift: float = 0.0
     sigma_z_slope: float = 0.0
     full: float = 4700.0
+    tail: float = 0.0
+    """Share of ions whose charge is seen too low, by 6 e on average."""
 
 
 def draw(lot: Lot, seed: int) -> IonTable:
@@ -44,7 +46,10 @@ def draw(lot: Lot, seed: int) -> IonTable:
     mz = mass / charge * (1 + rng.normal(0, 8.5e-5, lot.ions))
     time = np.arange(lot.ions) / lot.ions
     noise = np.hypot(lot.sigma_z, lot.sigma_z_slope * charge)
-    seen = (charge + rng.normal(0, noise)) * lot.scale * (1 + lot.drift * time)
+    seen = charge + rng.normal(0, noise)
+    if lot.tail:
+        seen -= (rng.random(lot.ions) < lot.tail) * rng.exponential(6, lot.ions)
+    seen *= lot.scale * (1 + lot.drift * time)
     return table(mz + 1.007276467, seen * SLOPE, time=time)
 
 

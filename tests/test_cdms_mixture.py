@@ -201,6 +201,14 @@ def test_at_high_noise_intervals_hold_the_truth_or_say_what_is_merged(sigma_z: f
     assert not missed or "classes_merged" in flags(result)
 
 
+@pytest.mark.parametrize("sigma_z", [1.0, 3.0])
+def test_a_low_tail_of_charges_is_told(sigma_z: float) -> None:
+    assert "low_tail" not in flags(analyze(draw(Lot(SHARES, 6_000, sigma_z), 3), **AAV))
+    found = analyze(draw(Lot(SHARES, 6_000, 1.5, tail=0.2), 3), **AAV)
+    assert "low_tail" in flags(found)
+    assert found.attributes["percent_partial"].value > 100 * SHARES[1] + 2  # what the flag warns of
+
+
 def test_a_bound_within_the_blur_of_a_peak_merges_the_classes() -> None:
     """At 5 e the overfull bound is 1.3 SD beyond the full peak, at 1 e 2.5."""
     given = draw(Lot(SHARES, 6_000, 5.0), 3)

@@ -41,6 +41,10 @@ NOISE_LIMIT = 0.15
 MERGED_SD = 0.03
 """SD of a class's share from which, where a neighbour makes up for it, the two are one."""
 
+TAIL_SD, TAIL_SHARE = (3.0, 8.0), 0.01
+"""Between so many SD below the empty peak lie no ions of capsids: as many as this share of the empty
+ones are told. A normal peak has 0.0013 there, and the assembly's tail is on the other side."""
+
 LEAST_GAP = 1.35
 """So many SD of a peak's blur a bound must be away from it: nearer, what lies beyond hangs on the
 shape of the peak's tail and on how well the noise is known, and no longer on the ions."""
@@ -85,7 +89,7 @@ def by_mixture(
         shares=rows,
         masses=_masses(found, shares, scale, n, z),
         facts=_facts(found),
-        flags=tuple(_flags(found, shares, settings, n, z)),
+        flags=(*_flags(found, shares, settings, n, z), *_low_tail(found, ions.mass, n)),
     )
     return method, found
 
@@ -181,6 +185,27 @@ def _flags(found: Capsids, shares: Shares, settings: TechniqueSettings, n: int, 
     for left, right in pairwise(range(4)):
         flags += _merged(found, shares, left, right, n, z)
     return flags
+
+
+def _low_tail(found: Capsids, mass: FloatArray, n: int) -> list[Flag]:
+    """Find ions below the empty peak: what loses charge there is lost by full capsids to the partial ones."""
+    if found.anchor is None or found.line is None:
+        return []
+    state, line = found.mixture.state, found.line
+    peak = float(state.location[found.anchor])
+    charge = line.intercept + line.slope * peak
+    noise = float(found.noise.at(np.array([charge]))[0]) * peak / charge
+    sd = math.hypot(noise, math.sqrt(found.mixture.given.blur**2 + float(state.width2[found.anchor])))
+    low, high = (peak - k * sd for k in reversed(TAIL_SD))
+    empties = float(state.share[found.anchor]) * n
+    below = int(np.count_nonzero((mass >= low) & (mass < high)))
+    if empties < LEAST_IONS or below <= max(TAIL_SHARE * empties, LOD_IONS):
+        return []
+    message = (
+        f"{below} ions lie 3 to 8 SD below the empty peak, {100 * below / empties:.1f} % of its own: debris, "
+        "or charges measured too low (ions that decay), which count full capsids as partial likewise"
+    )
+    return [Flag(id="low_tail", severity="warning", message=message, value=below / empties, limit=TAIL_SHARE)]
 
 
 def _noise_flag(found: Capsids, settings: TechniqueSettings) -> list[Flag]:
