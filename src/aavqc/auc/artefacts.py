@@ -57,8 +57,9 @@ def find_artefacts(scans: Sequence[Scan], optics: Optics) -> Artefacts:
     enough = min(COVERED, len(scans)) - 1
     low = sorted(float(s.radius_cm[0]) for s in scans)[enough]
     high = sorted((float(s.radius_cm[-1]) for s in scans), reverse=True)[enough]
-    radii = np.arange(low, high, max(float(np.median(np.diff(scans[0].radius_cm))), 5e-4))
-    roughness = _roughness(scans, optics, radii)
+    step = max(float(np.median(np.diff(scans[0].radius_cm))), 5e-4)
+    radii = np.arange(low, high, step)
+    roughness = _roughness(scans, optics, radii, max(round(BEND_CM / step), 1))
     middle = slice(len(radii) // 4, 3 * len(radii) // 4)
     floor = max(float(np.median(roughness[middle])), 1e-12)
     rough = roughness > ROUGH * floor
@@ -73,13 +74,12 @@ def find_artefacts(scans: Sequence[Scan], optics: Optics) -> Artefacts:
     )
 
 
-def _roughness(scans: Sequence[Scan], optics: Optics, radii: FloatArray) -> FloatArray:
-    """Median over scans of the size of the second difference over ``BEND_CM``, smoothed by a running
+def _roughness(scans: Sequence[Scan], optics: Optics, radii: FloatArray, lag: int) -> FloatArray:
+    """Median over scans of the size of the second difference, ``lag`` points apart, smoothed by a running
     median of five."""
     values = np.array(
         [np.interp(radii, s.radius_cm, signal_of(s, optics), left=np.nan, right=np.nan) for s in scans]
     )
-    lag = max(round(BEND_CM / float(radii[1] - radii[0])), 1)
     bend = np.abs(values[:, 2 * lag :] - 2 * values[:, lag:-lag] + values[:, : -2 * lag])
     second = np.zeros(len(radii))
     if np.isnan(bend).any():
