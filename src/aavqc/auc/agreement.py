@@ -41,7 +41,7 @@ def composition_flags(
         return []
     by_name = {a.name: a for a in attributes}
     found = (
-        _mostly_unexpected(by_name),
+        _mostly_unexpected(by_name) or _mostly_partial(by_name),
         _overfull_in_doubt(fit),
         _diffusion_left_in(fit),
         _not_resolved(by_name),
@@ -58,18 +58,6 @@ def _mostly_unexpected(by_name: dict[str, Attribute]) -> Flag | None:
     """Find a sample most of which is neither empty, partial nor full: more likely a wrong constant."""
     shares = {n: a.value for n in UNEXPECTED if (a := by_name.get(f"percent_{n}_signal")) is not None}
     total = sum(shares.values())
-    partial, full = (by_name.get(f"percent_{name}_signal") for name in ("partial", "full"))
-    if partial is not None and full is not None and partial.value > MOSTLY and full.value < HARDLY:
-        return Flag(
-            id="classes_in_doubt",
-            severity="warning",
-            message=(
-                f"{partial.value:.0f} % of the signal is partial, {full.value:.1f} % full: do the capsids "
-                "hold another genome than design_length says?"
-            ),
-            value=partial.value,
-            limit=MOSTLY,
-        )
     if total <= MOSTLY:
         return None
     most = max(shares, key=shares.__getitem__)
@@ -81,6 +69,23 @@ def _mostly_unexpected(by_name: dict[str, Attribute]) -> Flag | None:
             "viscosity, temperature, serotype or design_length wrong?"
         ),
         value=total,
+        limit=MOSTLY,
+    )
+
+
+def _mostly_partial(by_name: dict[str, Attribute]) -> Flag | None:
+    """Find a sample most of which is partial with hardly any full capsids: perhaps another genome."""
+    partial, full = (by_name.get(f"percent_{name}_signal") for name in ("partial", "full"))
+    if partial is None or full is None or partial.value <= MOSTLY or full.value >= HARDLY:
+        return None
+    return Flag(
+        id="classes_in_doubt",
+        severity="warning",
+        message=(
+            f"{partial.value:.0f} % of the signal of capsids is partial, {full.value:.1f} % full: do they "
+            "hold another genome than design_length says?"
+        ),
+        value=partial.value,
         limit=MOSTLY,
     )
 
@@ -98,8 +103,8 @@ def _overfull_in_doubt(fit: SampleFit) -> Flag | None:
         id="overfull_in_doubt",
         severity="warning",
         message=(
-            f"{share:.2g} % of the signal, at {found.s[doubted][0]:.0f} S, is counted as overfull but would "
-            "hold more than 1.5 times design_length: aggregates, perhaps, which the titers count as genomes"
+            f"{share:.1f} % of the signal, from {found.s[doubted][0]:.0f} S, is counted as overfull but "
+            "would hold over 1.5 times design_length: aggregates, perhaps, that titers would count as genomes"
         ),
         value=float(found.s[doubted][0]),
         limit=limit,

@@ -63,44 +63,45 @@ def beside_undetected(
     as much as the coverage of the intervals asks for), and the signal is shared by other capsids: titers
     allow for each such class at its limit of detection.
     """
-    unseen = {a.name: (a.lod or 0.0) / DETECTED / 100.0 for a in attributes if a.qualifier == "ND"}
-    of_titers = _titers_by_unseen(unseen, fit, settings)
+    unseen = {a.name: (a.lod or 0.0) / 100.0 for a in attributes if a.qualifier == "ND"}
+    of_titers = _titers_by_unseen(unseen, {a.name: a.value for a in attributes}, fit, settings)
     mended = []
     for a in attributes:
-        z = float(special.ndtri(0.5 + 0.5 * (a.coverage or 0.0)))
         names = next((names for names in _BY_SUFFIX.values() if a.name in names), None)
         if a.ci_low is None or a.ci_high is None or a.qualifier is not None:
             mended.append(a)
         elif names is not None:
-            less = a.value * z * sum(sd for name, sd in unseen.items() if name in names)
+            sds = float(special.ndtri(0.5 + 0.5 * (a.coverage or 0.0))) / DETECTED
+            less = a.value * sds * sum(share for name, share in unseen.items() if name in names)
             mended.append(replace(a, ci_low=max(a.value - float(np.hypot(a.value - a.ci_low, less)), 0.0)))
-        elif a.name in of_titers:
-            less, more = (a.value * x for x in of_titers[a.name])
-            low, high = np.hypot(a.value - a.ci_low, less), np.hypot(a.ci_high - a.value, more)
-            mended.append(replace(a, ci_low=float(a.value - low), ci_high=float(a.value + high)))
         else:
-            mended.append(a)
+            less, more = of_titers.get(a.name, (0.0, 0.0))
+            low, high = np.hypot(a.value - a.ci_low, less), np.hypot(a.ci_high - a.value, more)
+            widened = replace(a, ci_low=max(float(a.value - low), 0.0), ci_high=float(a.value + high))
+            mended.append(widened if less or more else a)
     return mended
 
 
 def _titers_by_unseen(
-    unseen: Mapping[str, float], fit: SampleFit, settings: TechniqueSettings
+    unseen: Mapping[str, float], values: Mapping[str, float], fit: SampleFit, settings: TechniqueSettings
 ) -> dict[str, tuple[float, float]]:
-    """Return by how much less and more, relatively, the titers are with what lies at its limit of detection.
+    """Return by how much less and more titers are with what lies at its limit of detection.
 
-    Of the same signal, a share x of capsids of length L takes x ε(L) / ε(full) from the full ones: capsids
-    are more by x (1 − ε(L) / ε(full)), genomes by x (L / design − ε(L) / ε(full)).
+    A share x of the capsids that has length L takes the signal x ε(L) from what was found, whose mean
+    capsid has ε and r designs of DNA: capsids are more by cp x (1 − ε(L) / ε), genomes by
+    cp x (L / design − r ε(L) / ε).
     """
-    known = coefficients_of(settings, fit.fits[0].grid)
-    if known is None or settings.design_length is None:
+    known, design = coefficients_of(settings, fit.fits[0].grid), settings.design_length
+    capsids, genomes = (values.get(f"{name}_titer_optical", 0.0) for name in ("cp", "vg"))
+    if known is None or design is None or not capsids:
         return {}
-    design = settings.design_length
+    held = genomes / capsids
+    mean = known[0] + known[1] * design * held
     changes: dict[str, list[float]] = {"cp_titer_optical": [], "vg_titer_optical": []}
     for name, length in zip(CLASSES, (0.0, 0.5 * design, design, 1.25 * design), strict=True):
-        share = DETECTED * unseen.get(f"percent_{name}", 0.0)
-        light = (known[0] + known[1] * length) / (known[0] + known[1] * design)
-        changes["cp_titer_optical"].append(share * (1.0 - light))
-        changes["vg_titer_optical"].append(share * (length / design - light))
+        share, light = unseen.get(f"percent_{name}", 0.0), (known[0] + known[1] * length) / mean
+        changes["cp_titer_optical"].append(capsids * share * (1.0 - light))
+        changes["vg_titer_optical"].append(capsids * share * (length / design - held * light))
     return {
         name: (-sum(min(x, 0.0) for x in found), sum(max(x, 0.0) for x in found))
         for name, found in changes.items()

@@ -176,13 +176,15 @@ def _wider(problem: Problem, resolved: Resolved, low: float, high: float) -> tup
     meniscus = resolved.found.best.meniscus
     slowest = min(slowest_seen(c.grid, meniscus[c.cell]) for c in problem.channels)
     fastest = max(fastest_seen(c.grid, meniscus[c.cell]) for c in problem.channels)
-    slow, fast = np.geomspace(slowest, low, TRIED), np.geomspace(high, fastest, TRIED)
+    slow = np.geomspace(slowest, low, TRIED + 1)[:-1]
+    fast = np.geomspace(high, fastest, TRIED + 1)[1:]
     amounts, sds = one_more(problem, resolved, np.concatenate([slow, fast]))
-    asked = np.any(amounts > ASKED * sds, axis=0).tolist()
-    return (
-        slowest if slowest < low and any(asked[:TRIED]) else low,
-        fastest if fastest > high and any(asked[TRIED:]) else high,
-    )
+    seen = np.max(amounts / sds, axis=0)
+    if slowest < low and seen[:TRIED].max() > ASKED:
+        low = slowest
+    if fastest > high and seen[TRIED:].max() > ASKED:  # where it is seen best, and on to the next place
+        high = float(fast[min(int(np.argmax(seen[TRIED:])) + 1, TRIED - 1)])
+    return low, high
 
 
 def _resolved(

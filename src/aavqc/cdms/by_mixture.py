@@ -195,7 +195,8 @@ def _low_tail(found: Capsids, mass: FloatArray, n: int) -> list[Flag]:
     peak = float(state.location[found.anchor])
     charge = line.intercept + line.slope * peak
     noise = float(found.noise.at(np.array([charge]))[0]) * peak / charge
-    sd = math.hypot(noise, math.sqrt(found.mixture.given.blur**2 + float(state.width2[found.anchor])))
+    assembly = shape_variance(found.mixture.given.nodes)
+    sd = math.sqrt(noise**2 + assembly + float(state.width2[found.anchor]))
     low, high = (peak - k * sd for k in reversed(TAIL_SD))
     empties = float(state.share[found.anchor]) * n
     below = int(np.count_nonzero((mass >= low) & (mass < high)))

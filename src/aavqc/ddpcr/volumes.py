@@ -43,7 +43,8 @@ def partition_volumes(
     """Return the volume by well, channel and target.
 
     In this order: the setting; what the export reports for the well; the software's documented
-    value; what the concentration with the most positives in the well implies; the median of what other
+    value; what the concentration with the most positives in the well implies, be it the row's own or
+    another's; the median of what other
     wells imply; the default, for amplitudes without a table.
 
     Parameters

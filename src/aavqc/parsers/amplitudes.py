@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 
 from aavqc.errors import InputError
 from aavqc.parsers.sources import HEAD, SourceFile
-from aavqc.parsers.well_table import delimiter_of, unix_lines
+from aavqc.parsers.well_table import unix_lines
 from aavqc.records import Droplets, FloatArray, WellClusters, frozen, readonly
 from aavqc.textfiles import decode
 
 _NAME = re.compile(r"(?:(?P<plate>.*)_)?(?P<well>[A-Z]\d{1,2})_Amplitude\.csv", re.IGNORECASE | re.ASCII)
 _END = re.compile(rb"\r\n|\r|\n")
 _AMPLITUDE = re.compile(r"(?:ch|assay)\s*(\d)\s*amplitude", re.IGNORECASE | re.ASCII)
+_AFTER = re.compile(r'amplitude"?\s*([,;\t])', re.IGNORECASE)
 _CLUSTERS = {0: (-1, -1), 1: (0, 0), 2: (1, 0), 3: (1, 1), 4: (0, 1)}
 """Code → calls of channel 1 and 2; 0 is gated out."""
 
@@ -114,7 +115,8 @@ def _header(text: str) -> _Header | None:
         line = (text[start:] if end < 0 else text[start:end]).strip()
         following = len(text) if end < 0 else end + 1
         if line and not line.lower().startswith("target value of"):
-            delimiter = delimiter_of(line)
+            after = _AFTER.search(line)
+            delimiter = after[1] if after else ","
             names = [name.strip().strip('"') for name in line.removesuffix(delimiter).split(delimiter)]
             known = [_AMPLITUDE.fullmatch(name) for name in names]
             channels = tuple(f"Ch{m[1]}" for m in known if m)
@@ -186,7 +188,7 @@ def _bad_line(lines: list[str], header: _Header, width: int, name: str) -> Input
         "no droplet",
         file=name,
         line=header.line + 1 + at,
-        expected=f"{width} numbers with decimal points, separated by commas",
+        expected=f"{width} numbers, parted as the names above; between commas with decimal points",
         found=repr(lines[at][:60]),
     )
 

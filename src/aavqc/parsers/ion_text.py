@@ -18,7 +18,6 @@ ROLES = {
     "intensity": "intensity",
     "charge": "charge",
     "chargee": "charge",
-    "chargestate": "charge",
     "z": "charge",
     "scan": "scan",
     "scannumber": "scan",

@@ -32,7 +32,7 @@ SPECTRUM = frozenset(
     f"{kind}{what}"
     for kind in ("", "normalized", "normalised", "relative", "ion", "particle")
     for what in ("intensity", "intensities", "count", "counts", "density", "abundance", "frequency", "signal")
-) | {"probability", "numberofions", "numberofparticles"}
+) | {"numberofions", "numberofparticles"}
 """Columns that make a list of masses a spectrum, whose rows are no particles."""
 
 RULED = 10
@@ -101,11 +101,11 @@ def _wanted(layout: Layout, name: str, remarks: list[str]) -> dict[str, int]:
 
 
 def _ruled(mass: FloatArray) -> bool:
-    """Tell bins from particles: equal steps, as far as the digits go."""
+    """Tell bins from particles: equal steps, but for what rounding makes of them."""
     steps = np.diff(mass)
     if mass.size < RULED or not np.all(steps > 0):
         return False
-    return bool(np.ptp(steps) <= max(1e-3 * steps[0], 1e-6 * mass[-1]))
+    return bool(np.ptp(steps) <= 0.02 * float(np.median(steps)))
 
 
 def _spectrum(name: str, line: int, found: str) -> InputError:

@@ -123,7 +123,7 @@ def _read(data: bytes) -> Workbook:
             sheet.reset_dimensions()
             rows = _rows(sheet.iter_rows(values_only=True))
             if text.tell():
-                unread += [sheet.title] if next(rows, None) else []
+                unread += [sheet.title] if sheet.sheet_state == "visible" and _holds_any(rows) else []
                 continue
             width = 0
             for row in rows:
@@ -131,6 +131,14 @@ def _read(data: bytes) -> Workbook:
                 writer.writerow(row + [""] * (width - len(row)))
         book.close()
     return Workbook(text.getvalue().encode(), tuple(unread))
+
+
+def _holds_any(rows: Iterator[list[str]]) -> bool:
+    """Tell a sheet with content, also one that can't be read: it is not needed."""
+    try:
+        return next(rows, None) is not None
+    except Exception:  # the reader stumbles in many ways over a damaged workbook  # noqa: BLE001
+        return True
 
 
 def _rows(rows: Iterator[tuple[object, ...]]) -> Iterator[list[str]]:
