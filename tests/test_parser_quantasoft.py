@@ -165,11 +165,10 @@ def test_amplitudes_may_have_decimal_commas(tmp_path: Path, between: str) -> Non
             for n, t in (("points", text), ("commas", other))
         ]
         assert found[0].amplitude.tolist() == found[1].amplitude.tolist()
-        assert [d.positive is None for d in found] == [i == 1, i == 1] or (
-            found[0].positive is not None
-            and found[1].positive is not None
-            and found[0].positive.tolist() == found[1].positive.tolist()
-        )
+        calls = [d.positive for d in found]
+        assert calls[0] is not None
+        assert calls[1] is not None
+        assert calls[0].tolist() == calls[1].tolist()
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

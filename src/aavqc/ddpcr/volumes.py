@@ -44,8 +44,7 @@ def partition_volumes(
 
     In this order: the setting; what the export reports for the well; the software's documented
     value; what the concentration with the most positives in the well implies, be it the row's own or
-    another's; the median of what other
-    wells imply; the default, for amplitudes without a table.
+    another's; the median of what other wells imply; the default, for amplitudes without a table.
 
     Parameters
     ----------
