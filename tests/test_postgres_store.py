@@ -157,6 +157,24 @@ def test_a_writer_that_is_the_victim_of_a_deadlock_begins_again(
     assert [sorted(row) for row in rows] == [["1", "2"], ["1", "2"]]
 
 
+@pytest.mark.parametrize("made", ["TABLE made (n integer)", "TYPE made AS (n integer)"])
+def test_a_writer_whose_tables_another_one_made_meanwhile_begins_again(postgres: Server, made: str) -> None:
+    """The server tells it by the table or by the type of its rows, by how far the other one had come."""
+    from aavqc.store.engine import engine_of, written
+
+    url = postgres.database()
+    postgres.execute(f"CREATE {made}", database=url.rpartition("/")[2])
+    attempts: list[int] = []
+
+    def work(connection: Connection) -> int:
+        attempts.append(1)
+        if len(attempts) == 1:
+            connection.execute(text(f"CREATE {made}"))
+        return len(attempts)
+
+    assert written(engine_of(url), work) == 2
+
+
 def test_a_store_migrates_once_however_many_come_at_once(
     postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ _CONFLICTS = {
     "55P03": "lock not available",
     "23505": "the same key at the same time",
     "42P07": "the same table at the same time",
+    "42710": "the same table at the same time",  # told by the type of its rows
 }
 """SQLSTATE of PostgreSQL for what goes away when it is done again."""
 
