@@ -9,18 +9,18 @@ import sys
 import typer
 
 from aavqc import __version__
-from aavqc.cli.analyze import register as analyze
-from aavqc.cli.batch import register as batch
-from aavqc.cli.check import register as check
-from aavqc.cli.export import register as export
-from aavqc.cli.inspect import register as inspect
-from aavqc.cli.report import register as report
-from aavqc.cli.schema import register as schema
-from aavqc.cli.selftest import register as selftest
-from aavqc.cli.sign import register as sign
-from aavqc.cli.simulate import register as simulate
+from aavqc.cli.analyze import analyze
+from aavqc.cli.batch import batch, demo
+from aavqc.cli.check import check
+from aavqc.cli.export import export
+from aavqc.cli.inspect import formats, inspect
+from aavqc.cli.report import report
+from aavqc.cli.schema import schema
+from aavqc.cli.selftest import selftest
+from aavqc.cli.sign import sign
+from aavqc.cli.simulate import simulate
 from aavqc.cli.stderr import talk, talking
-from aavqc.cli.verify import register as verify
+from aavqc.cli.verify import verify
 from aavqc.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 
 app = typer.Typer(
@@ -35,10 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for add_commands in (
-    batch, check, report, verify, sign, export, inspect, analyze, simulate, schema, selftest,
+for run in (
+    demo, batch, check, report, verify, sign, export, formats, inspect, analyze, simulate, schema, selftest,
 ):  # fmt: skip
-    add_commands(app)
+    app.command()(run)
 
 
 @app.callback(invoke_without_command=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -11,24 +11,19 @@ from aavqc.cli.output import LogJson, command, data_channel, parse_set, printabl
 from aavqc.errors import EXIT_INCOMPLETE, EXIT_INVALID, EXIT_OK, UsageError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this group."""
-    app.command()(analyze)
-
-
 @command
 def analyze(
     path: Annotated[str, typer.Argument(help="File, folder or zip of one technique.")],
     method: Annotated[
-        Optional[str],  # noqa: UP045 (typer below 0.20 reads no X | None here)
+        str | None,
         typer.Option("--method", help="A TOML file, or one of aav-sv (AUC), aav-cdms, aav-ddpcr."),
     ] = None,
     settings: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option("--set", help="key=value; wins over method and sample sheet. Repeatable."),
     ] = None,
     samples: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--samples", help="Sample sheet, or a plate's layout (CSV, XLSX)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result document on stdout.")] = False,

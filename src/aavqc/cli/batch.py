@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -12,12 +12,6 @@ from aavqc.cli.judging import FailOn, LinksFile, OtherResults, final, narrowed_t
 from aavqc.cli.output import LogJson, command, data_channel, talk
 from aavqc.cli.run_batch import run_batch, where_jobs_run
 from aavqc.errors import InputError, UsageError
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this group."""
-    app.command()(demo)
-    app.command()(batch)
 
 
 @command
@@ -59,29 +53,26 @@ def _refuse_edited(carried: Path, there: Path) -> None:
 def batch(
     folder: Annotated[str, typer.Argument(help="Folder of exports; it is never written to.")],
     out: Annotated[str, typer.Option("--out", help="Output folder, outside FOLDER.")],
-    samples: Annotated[Optional[str], typer.Option("--samples", help="Sample sheet or layout.")] = None,  # noqa: UP045
-    methods: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--method", help="Method, one a technique."),
-    ] = None,
-    specs: Annotated[Optional[list[str]], typer.Option("--spec", help="Specification.")] = None,  # noqa: UP045
+    samples: Annotated[str | None, typer.Option("--samples", help="Sample sheet or layout.")] = None,
+    methods: Annotated[list[str] | None, typer.Option("--method", help="Method, one a technique.")] = None,
+    specs: Annotated[list[str] | None, typer.Option("--spec", help="Specification.")] = None,
     other: OtherResults = None,
     links: LinksFile = None,
     workers: Annotated[int, typer.Option("--workers", min=0, help="0: one a core.")] = 0,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of each worker.")] = 1,
     memory: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option("--memory", min=0.1, help="GB that all workers may take; default half of it all."),
     ] = None,
     scheduler: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--scheduler", help="Run on this dask.distributed scheduler: tcp://host:port."),
     ] = None,
     watched: Annotated[bool, typer.Option("--watch", help="Go on as files arrive, until Ctrl-C.")] = False,
-    actor: Annotated[Optional[str], typer.Option("--actor", help="Who runs this.")] = None,  # noqa: UP045
-    reason: Annotated[Optional[str], typer.Option("--reason", help="Why.")] = None,  # noqa: UP045
+    actor: Annotated[str | None, typer.Option("--actor", help="Who runs this.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why.")] = None,
     store: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--store", help="URL of the database of results; default OUT/aavqc.sqlite."),
     ] = None,
     fail_on: FailOn = None,

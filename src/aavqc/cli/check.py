@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from aavqc.results import Specification
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this group."""
-    app.command()(check)
-
-
 @command
 def check(
     paths: Annotated[list[str], typer.Argument(help="Result documents, or one OUT folder.")],
@@ -31,11 +26,11 @@ def check(
     other: OtherResults = None,
     links: LinksFile = None,
     tested: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--tested", help="Date of test: judge by the versions in force."),
     ] = None,
     manufactured: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--manufactured", help="Date of manufacture, likewise."),
     ] = None,
     fail_on: FailOn = None,

@@ -10,11 +10,6 @@ from aavqc.cli.output import command, printable, talk
 from aavqc.errors import EXIT_OK
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this group."""
-    app.command()(export)
-
-
 @command
 def export(
     out: Annotated[str, typer.Argument(help="Output folder of a batch.")],

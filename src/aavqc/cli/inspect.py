@@ -11,12 +11,6 @@ from aavqc.cli.output import command, data_channel, printable, talk
 from aavqc.errors import EXIT_INPUT, EXIT_OK, AavqcError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this group."""
-    app.command()(formats)
-    app.command()(inspect)
-
-
 @command
 def formats(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,

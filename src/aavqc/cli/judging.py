@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,15 +17,12 @@ if TYPE_CHECKING:
 FAIL_ON = {"oos": 1, "invalid": 4, "input": 3, "incomplete": 5}
 
 OtherResults = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option("--other", help="Results from elsewhere, CSV or JSON."),
 ]
-LinksFile = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--links", help="Retests and manual changes, TOML."),
-]
+LinksFile = Annotated[str | None, typer.Option("--links", help="Retests and manual changes, TOML.")]
 FailOn = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--fail-on",
         help="Which of oos,invalid,input,incomplete set the exit code; default all. Others always do.",

@@ -10,11 +10,6 @@ from aavqc.cli.output import command, data_channel, printable, talk
 from aavqc.errors import EXIT_OK
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this group."""
-    app.command()(report)
-
-
 @command
 def report(out: Annotated[str, typer.Argument(help="Output folder of a batch.")]) -> int:
     """Make the reports of a batch anew: HTML and, with fpdf2, PDF.

@@ -10,11 +10,6 @@ from aavqc.cli.output import command, data_channel
 from aavqc.errors import EXIT_OK, UsageError, nearest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this group."""
-    app.command()(schema)
-
-
 @command
 def schema(
     name: Annotated[

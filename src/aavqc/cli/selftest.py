@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,21 +13,16 @@ if TYPE_CHECKING:
     from aavqc.selftest import Check
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this group."""
-    app.command()(selftest)
-
-
 @command
 def selftest(
     reference_data: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             "--reference-data", help="Folder of real exports, for the checks against others' numbers."
         ),
     ] = None,
     report: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--report", help="Write a page (.html) or a document (.json) of it."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,

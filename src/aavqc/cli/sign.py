@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from aavqc.cli.output import LogJson, command, data_channel, talk
 from aavqc.errors import EXIT_OK
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this group."""
-    app.command()(sign)
 
 
 @command
@@ -22,13 +17,10 @@ def sign(
     name: Annotated[str, typer.Option("--name", help="Of the signer, as printed.")],
     meaning: Annotated[str, typer.Option("--meaning", help="Such as review, approval, responsibility.")],
     stamp: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--stamp", help="Command that brings an RFC 3161 request to an authority."),
     ] = None,
-    store: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--store", help="URL, where the batch was given one."),
-    ] = None,
+    store: Annotated[str | None, typer.Option("--store", help="URL, where the batch was given one.")] = None,
     log_json: LogJson = False,
 ) -> int:
     """Sign a batch's output folder; nobody is authenticated by that."""

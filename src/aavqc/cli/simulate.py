@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from aavqc.cli.output import command, parse_set, talk
 from aavqc.errors import EXIT_OK, UsageError
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this group."""
-    app.command()(simulate)
 
 
 @command
@@ -21,7 +16,7 @@ def simulate(
     out: Annotated[str, typer.Argument(help="Folder to write to; it is made.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same bytes.")] = 0,
     settings: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option("--set", help="key=value; truth.json lists the keys. Repeatable."),
     ] = None,
 ) -> int:

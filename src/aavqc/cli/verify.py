@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -13,24 +13,16 @@ from aavqc.cli.output import LogJson, command, data_channel, printable, talk
 from aavqc.errors import EXIT_OK
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this group."""
-    app.command()(verify)
-
-
 @command
 def verify(
     out: Annotated[str, typer.Argument(help="Output folder of a batch.")],
     source: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--source", help="Folder of exports, where it is no longer where it was."),
     ] = None,
-    store: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--store", help="URL, where the batch was given one."),
-    ] = None,
+    store: Annotated[str | None, typer.Option("--store", help="URL, where the batch was given one.")] = None,
     trust: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option("--trust", help="Public key of a signer, or root certificate of time stamps (PEM)."),
     ] = None,
     other: OtherResults = None,
