@@ -301,6 +301,27 @@ class Manifest(Document):
         """Read a manifest."""
         return read_json(Path(path), cls)
 
+    @classmethod
+    def of_batch(cls, out: Path) -> Manifest:
+        """Read the manifest of a batch's output folder.
+
+        Raises
+        ------
+        InputError
+            The folder is none, or its manifest is no such document.
+        """
+        path = out / "manifest.json"
+        if not path.is_file():
+            raise InputError(
+                "no output folder of a batch", file=str(out), expected=path.name, found="none in it"
+            )
+        return cls.load(path)
+
+    @property
+    def jobs(self) -> list[str]:
+        """The jobs whose results belong to the batch, sorted."""
+        return sorted({entry.job for entry in self.files if entry.job})
+
 
 class Platform(Document):
     """What the numbers can depend on beside the input: the numerical platform."""

@@ -6,6 +6,8 @@ that leaves the library is a bug and ends the command line with exit code 70.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 EXIT_OK = 0
@@ -143,6 +145,17 @@ class SpecificationError(UsageError):
     """A specification, method or sample sheet can't be used as written."""
 
 
+@contextmanager
+def under(key: str, separator: str = ": ") -> Iterator[None]:
+    """Put the key of a specification before the message of what can't be used there."""
+    try:
+        yield
+    except AavqcError as error:
+        raise SpecificationError(
+            f"{key}{separator}{error.message}", expected=error.expected, found=error.found, hint=error.hint
+        ) from error
+
+
 class InputError(AavqcError):
     """A file can't be read as what it should be (exit 3)."""
 
@@ -159,6 +172,19 @@ class VerificationError(AavqcError):
     """What was written is not what is there now, or not what comes out again (exit 6)."""
 
     exit_code = EXIT_VERIFY
+
+
+def clipped(text: str) -> str:
+    """Return a text that an error quotes, not too long."""
+    return text if len(text) < 80 else f"{text[:77]}…"
+
+
+def shown(value: object) -> str:
+    """Return how an error shows a value."""
+    try:
+        return clipped(repr(value))
+    except (ValueError, RecursionError):  # an integer of thousands of digits, an endless nesting
+        return f"a {type(value).__name__} too large to show"
 
 
 def nearest(word: str, known: list[str]) -> str:

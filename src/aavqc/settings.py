@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from aavqc.documents import Document
-from aavqc.errors import SpecificationError, UsageError, nearest
+from aavqc.errors import SpecificationError, UsageError, nearest, shown
 from aavqc.sequences import read_genome, read_protein, weighed
 from aavqc.textfiles import read_toml
 
@@ -87,7 +87,7 @@ def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
         raise UsageError(
             f"setting {where}",
             expected=message[0].lower() + message[1:],
-            found=_shown(first["input"]),
+            found=shown(first["input"]),
         ) from error
 
 
@@ -126,7 +126,7 @@ def _include_calibration(data: dict[str, Any], cls: type[BaseModel], path: Path)
     schema = content.pop("schema", None)
     if schema != CALIBRATION:
         raise SpecificationError(
-            "another document", file=path.name, expected=CALIBRATION, found=_shown(schema)
+            "another document", file=path.name, expected=CALIBRATION, found=shown(schema)
         )
     for key, value in content.items():
         try:
@@ -185,12 +185,6 @@ def _typed(value: Any, annotation: Any) -> Any:
     if any(get_origin(option) is list or option is list for option in options):
         return [part.strip() for part in value.split(",") if part.strip()]
     return value.strip()
-
-
-def _shown(value: Any) -> str:
-    """Text of a value for an error, not too long."""
-    text = repr(value)
-    return text if len(text) < 80 else text[:77] + "…"
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:

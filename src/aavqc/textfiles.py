@@ -16,7 +16,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from aavqc.errors import AavqcError, InputError, SpecificationError, UsageError, nearest
+from aavqc.errors import AavqcError, InputError, SpecificationError, UsageError, clipped, nearest, shown
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -165,24 +165,17 @@ def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], t
     except ValidationError as error:
         # a key that is missing is often one that is written otherwise: that one comes first
         first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-        where = ".".join(part if len(part) < 80 else part[:77] + "…" for part in map(str, first["loc"]))
-        found = "nothing" if first["type"] == "missing" else _shown(first["input"])
+        where = ".".join(clipped(str(part)) for part in first["loc"])
+        found = "nothing" if first["type"] == "missing" else shown(first["input"])
         unknown = first["type"] == "extra_forbidden"
         raise kind(
             where or "the document",
             file=name,
             line=line_of(text, first["loc"]),
             expected="no such key" if unknown else first["msg"][0].lower() + first["msg"][1:],
-            found=found if len(found) < 80 else found[:77] + "…",
+            found=found,
             hint=nearest(str(first["loc"][-1])[:40], _keys(model, first["loc"][:-1])) if unknown else None,
         ) from error
-
-
-def _shown(value: Any) -> str:
-    try:
-        return repr(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits, an endless nesting
-        return f"a {type(value).__name__} too large to show"
 
 
 def _keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from aavqc.errors import shown
+
 OF_THE_WIDTH = 1e-6
 RELATIVE = 1e-9
 
@@ -73,7 +75,7 @@ def _compare(stored: Any, again: Any, where: str, exactly: bool, width: float) -
         equal = abs(stored - again) <= max(OF_THE_WIDTH * width, RELATIVE * abs(stored))
     else:
         equal = type(stored) is type(again) and stored == again
-    return None if equal else Difference(where, _shown(stored), _shown(again))
+    return None if equal else Difference(where, shown(stored), shown(again))
 
 
 def _width(document: dict[str, Any]) -> float:
@@ -87,8 +89,3 @@ def _label(item: Any, i: int) -> str:
         return str(i)
     name = next((str(item[key]) for key in _NAMES if item.get(key)), str(i))
     return f"{name}, {item['target']}" if item.get("target") else name
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) < 80 else f"{text[:77]}…"

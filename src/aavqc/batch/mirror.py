@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aavqc.batch.recorder import stored_verdicts
 from aavqc.documents import Manifest
-from aavqc.errors import InputError, VerificationError
+from aavqc.errors import InputError, VerificationError, shown
 from aavqc.results import Evaluation
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def check_store(
         jobs.add(job)
         method = method_row(document["payload"])
         known[method["sha256"]] = method
-    altered = {entry.job for entry in manifest.files if entry.job} - jobs
+    altered = set(manifest.jobs) - jobs
 
     def stored(table: str) -> Iterator[Row]:
         return (row for row in store.rows(table, chain=chain) if row.get("job") not in altered)
@@ -107,5 +107,4 @@ def _differ(
 def _shown(value: object) -> str:
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
-    text = repr(value)
-    return text if len(text) < 80 else f"{text[:77]}…"
+    return shown(value)

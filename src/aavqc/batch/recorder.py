@@ -123,11 +123,10 @@ class Recorder:
         specifications: Sequence[Specification],
     ) -> None:
         """Enter the files that every run writes, say that it ends, and mirror OUT in the store."""
-        jobs = sorted({entry.job for entry in manifest.files if entry.job})
         names = (*(entry.file for entry in manifest.evaluations), *TABLES)
         self.wrote({name: file_hash(self.out / name) for name in names})
         counted: dict[str, Any] = {
-            "results": len(jobs),
+            "results": len(manifest.jobs),
             "failed": sum(entry.status == "failed" for entry in manifest.files),
             "overall": {entry.file: entry.overall for entry in manifest.evaluations},
         }
@@ -138,7 +137,7 @@ class Recorder:
             last.time,
             self._anchor(last),
             manifest=manifest,
-            documents=lambda: self._documents(jobs, stored),
+            documents=lambda: self._documents(manifest.jobs, stored),
             verdict_rows=stored_verdicts(manifest.evaluations, evaluations),
             specification_rows=[_specification_row(s) for s in specifications],
         )

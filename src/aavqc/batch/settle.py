@@ -16,20 +16,14 @@ PATIENCE_S = 60.0
 Stamp = tuple[int, int]
 
 
-def still_changing(folder: Path, patience: float | None = None) -> frozenset[Path]:
-    """Wait until no file below a folder changes; return those that do so to the end.
+def still_changing(folder: Path) -> frozenset[Path]:
+    """Wait, at most :data:`PATIENCE_S`, until no file below a folder changes; return those that still do.
 
     Only files that were changed in the last second are waited for, by the clock of this
     machine: a file server's clock that runs ahead costs one wait, one that lags behind is
     caught by the hash that is taken again after reading.
-
-    Parameters
-    ----------
-    folder : Path
-    patience : float, optional
-        Longest wait in seconds; default :data:`PATIENCE_S`.
     """
-    end = time.monotonic() + (PATIENCE_S if patience is None else patience)
+    end = time.monotonic() + PATIENCE_S
     before = stamps(folder)
     since = time.time() - QUIET_S
     moving = {path for path, (_, changed) in before.items() if changed / 1e9 > since}

@@ -162,7 +162,7 @@ class _Folder:
 
     def documents(self) -> Iterator[tuple[str, str, Plain]]:
         """Yield job, hash and content of every result, one at a time, in the order of jobs."""
-        for job in sorted({entry.job for entry in self.manifest.files if entry.job}):
+        for job in self.manifest.jobs:
             name = f"results/{job}.json"
             if name in self.trail.files and name not in self.altered:
                 yield job, self.trail.files[name], read_plain(self.out / name)

@@ -114,14 +114,9 @@ def _result_files(
         if path.is_file():
             files.append(path)
             continue
-        if not (path / "manifest.json").exists():
-            raise InputError(
-                "no output folder of a batch", file=text, expected="manifest.json", found="none in it"
-            )
-        manifest = Manifest.load(path / "manifest.json")
-        jobs = sorted({f.job for f in manifest.files if f.job})
-        files += [path / "results" / f"{job}.json" for job in jobs]
-        lots |= {e.lot: [] for e in manifest.evaluations if e.lot and jobs}
+        manifest = Manifest.of_batch(path)
+        files += [path / "results" / f"{job}.json" for job in manifest.jobs]
+        lots |= {e.lot: [] for e in manifest.evaluations if e.lot and manifest.jobs}
         for e in manifest.evaluations:
             told = problems.setdefault(e.lot, [])
             told += [problem for problem in e.problems if problem not in told]

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from aavqc.documents import Manifest, ResultDocument
-from aavqc.errors import InputError, UsageError
+from aavqc.errors import UsageError
 from aavqc.results import Evaluation
 
 
@@ -28,13 +28,11 @@ class Finished:
         InputError
             It is none.
         """
-        if not (out / "manifest.json").is_file():
-            raise InputError("no output folder of a batch", file=str(out), expected="manifest.json in it")
-        return cls(out, Manifest.load(out / "manifest.json"))
+        return cls(out, Manifest.of_batch(out))
 
     def results(self) -> Iterator[tuple[str, ResultDocument]]:
         """Yield job and result, one at a time, in the order of jobs."""
-        for job in sorted({entry.job for entry in self.manifest.files if entry.job}):
+        for job in self.manifest.jobs:
             yield job, ResultDocument.load(self.out / "results" / f"{job}.json")
 
     @cached_property

@@ -66,11 +66,7 @@ def write_reports(
     aavqc.errors.InputError: nowhere: no output folder of a batch: expected manifest.json, found none in it
     """
     out = Path(out)
-    if not (out / "manifest.json").is_file():
-        raise InputError(
-            "no output folder of a batch", file=str(out), expected="manifest.json", found="none in it"
-        )
-    manifest = Manifest.load(out / "manifest.json")
+    manifest = Manifest.of_batch(out)
     evaluations = [Evaluation.load(out / entry.file) for entry in manifest.evaluations]
     index = out / "report" / "index.html"
     write_bytes(index, to_html(index_page(manifest, evaluations)))
@@ -108,7 +104,7 @@ def can_write_pdf() -> bool:
 
 def _tasks(out: Path, manifest: Manifest) -> Iterator[tuple[EvaluationEntry, list[str], Manifest]]:
     """Yield each lot with its jobs, and what of the manifest is about them."""
-    jobs = sorted({entry.job for entry in manifest.files if entry.job})
+    jobs = manifest.jobs
     lots = {job: _lots_of(out / "results" / f"{job}.json") for job in jobs}
     assigned = any(lots.values())
     by_job: dict[str, list[FileEntry]] = {}

@@ -11,7 +11,7 @@ from pydantic import Field, StrictStr
 
 from aavqc.attributes import Technique
 from aavqc.documents import Document
-from aavqc.errors import AavqcError, SpecificationError
+from aavqc.errors import SpecificationError, under
 from aavqc.quantities import match_number, parse_unit
 from aavqc.results.limits import Grammar, Limit, Side, parse_limit
 from aavqc.results.precision import StatedPrecision, parse_precision
@@ -184,7 +184,8 @@ def _condition(when: Condition, grammar: Grammar, above: Mapping[str, SpecifiedT
             found=repr(when.test),
         )
     bare = {**_BARE, "limit": when.limit, "replicates": other.replicates}
-    read = _read("when", other.model_copy(update=bare), grammar)
+    with under("when", "."):
+        read = criterion(other.model_copy(update=bare), grammar)
     if read.limit.kind == "report":
         raise SpecificationError("when.limit: nothing to fulfil", found=repr(when.limit))
     return read
@@ -208,21 +209,13 @@ def _stages(
             if part.outside and part.aggregate != "each":
                 raise SpecificationError(f"stages.{i}.criteria.{k}.outside: only of single results")
             bare = {**_BARE, "limit": part.limit, "aggregate": part.aggregate}
-            made = _read(f"stages.{i}.criteria.{k}", test.model_copy(update=bare), grammar)
+            with under(f"stages.{i}.criteria.{k}", "."):
+                made = criterion(test.model_copy(update=bare), grammar)
             if not made.limit.numeric:
                 raise SpecificationError(f"stages.{i}.criteria.{k}.limit: only numbers have stages")
             criteria.append((made, part.outside))
         read.append((n, tuple(criteria)))
     return tuple(read)
-
-
-def _read(key: str, test: SpecifiedTest, grammar: Grammar) -> Criterion:
-    try:
-        return criterion(test, grammar)
-    except SpecificationError as error:
-        raise SpecificationError(
-            f"{key}.{error.message}", expected=error.expected, found=error.found, hint=error.hint
-        ) from error
 
 
 def _internal(test: SpecifiedTest) -> Iterator[tuple[Literal["action", "alert"], str | None]]:
@@ -231,10 +224,8 @@ def _internal(test: SpecifiedTest) -> Iterator[tuple[Literal["action", "alert"],
 
 
 def _limit(test: SpecifiedTest, key: str, text: str, grammar: Grammar) -> Limit:
-    try:
+    with under(key):
         return parse_limit(text, grammar, test.label)
-    except AavqcError as error:
-        raise _at(key, error) from error
 
 
 def _max_cv(test: SpecifiedTest, grammar: Grammar) -> Side | None:
@@ -242,11 +233,9 @@ def _max_cv(test: SpecifiedTest, grammar: Grammar) -> Side | None:
     if text is None:
         return None
     key = "replicates.max_cv"
-    try:
+    with under(key):
         number, rest = match_number(text, grammar.decimal)
         unit = parse_unit(rest) if rest else "%"
-    except AavqcError as error:
-        raise _at(key, error) from error
     if unit != "%" or number.value <= Decimal(0):
         raise SpecificationError(f"{key}: a share above 0", expected="such as 10 %", found=repr(text))
     return Side(number.value, True, precision(number, grammar.rule))
@@ -255,10 +244,8 @@ def _max_cv(test: SpecifiedTest, grammar: Grammar) -> Side | None:
 def _precision(test: SpecifiedTest, grammar: Grammar) -> StatedPrecision | None:
     if test.precision is None:
         return None
-    try:
+    with under("precision"):
         return parse_precision(test.precision, grammar)
-    except AavqcError as error:
-        raise _at("precision", error) from error
 
 
 def _max_risk(test: SpecifiedTest, grammar: Grammar) -> float | None:
@@ -272,9 +259,3 @@ def _max_risk(test: SpecifiedTest, grammar: Grammar) -> float | None:
             "risk: a share below one half", expected="report, or such as NMT 5 %", found=repr(test.risk)
         )
     return largest
-
-
-def _at(key: str, error: AavqcError) -> SpecificationError:
-    return SpecificationError(
-        f"{key}: {error.message}", expected=error.expected, found=error.found, hint=error.hint
-    )

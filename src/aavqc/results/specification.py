@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -15,7 +14,7 @@ from pydantic import Field, PrivateAttr, StrictStr
 
 from aavqc.attributes import Attribute
 from aavqc.documents import Document, digest
-from aavqc.errors import SpecificationError, UnitError, UsageError
+from aavqc.errors import SpecificationError, UsageError, under
 from aavqc.notebook import html_table
 from aavqc.quantities import ALIASES, UNITS, parse_unit
 from aavqc.results.acceptance import Criterion, SpecifiedTest, criterion
@@ -84,13 +83,13 @@ class Specification(Document, frozen=True):
         grammar = Grammar(self.rounding, None, self.decimal, self.aliases)
         criteria, runs = [], []
         for i, test in enumerate(self.tests):
-            with _at(f"tests.{i}"):
+            with under(f"tests.{i}", "."):
                 own = replace(grammar, decimal_places=test.decimal_places)
                 above = {t.id: t for t in self.tests[:i]}
                 refuse_quotient(test, above)
                 criteria.append(criterion(test, own, above))
         for i, control in enumerate(self.suitability):
-            with _at(f"suitability.{i}"):
+            with under(f"suitability.{i}", "."):
                 runs.append(run_criterion(control, self.tests, grammar))
         self._criteria, self._runs = tuple(criteria), tuple(runs)
         self._used = SpecificationUsed(
@@ -257,23 +256,8 @@ class Specification(Document, frozen=True):
                 raise SpecificationError(
                     "aliases: a unit of the table keeps its meaning", found=f"{spelling} = {unit}"
                 )
-            try:
+            with under("aliases"):
                 parse_unit(unit)
-            except UnitError as error:
-                raise SpecificationError(
-                    f"aliases: {error.message}", expected=error.expected, found=error.found, hint=error.hint
-                ) from error
-
-
-@contextmanager
-def _at(key: str) -> Iterator[None]:
-    """Put a key before the message of what can't be used."""
-    try:
-        yield
-    except SpecificationError as error:
-        raise SpecificationError(
-            f"{key}.{error.message}", expected=error.expected, found=error.found, hint=error.hint
-        ) from error
 
 
 def _with_id(message: str, data: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field, StrictStr
 
 from aavqc.documents import Document, natural
-from aavqc.errors import AavqcError, SpecificationError, UnitError, nearest
+from aavqc.errors import SpecificationError, UnitError, nearest, under
 from aavqc.quantities import UNITS
 from aavqc.results.acceptance import Criterion, SpecifiedTest, criterion
 from aavqc.results.candidates import Candidate
@@ -171,12 +171,8 @@ def _in_unit(source: Source, to: str, verdict: Verdict) -> Decimal:
 def _drift_limit(text: str | None, grammar: Grammar) -> Limit | None:
     if text is None:
         return None
-    try:
+    with under("drift"):
         limit = parse_limit(text, grammar)
-    except AavqcError as error:
-        raise SpecificationError(
-            f"drift: {error.message}", expected=error.expected, found=error.found, hint=error.hint
-        ) from error
     if limit.high is None or limit.low is not None or limit.high.value <= 0:
         raise SpecificationError("drift: no upper limit", expected="such as NMT 2.0 %", found=repr(text))
     return limit

@@ -108,7 +108,7 @@ class Store:
             Columns of the tables, without the chain.
         """
         chain = anchor.chain
-        named = {entry.job for entry in manifest.files if entry.job}
+        named = set(manifest.jobs)
 
         def keep(connection: Connection) -> None:
             stored = set(connection.scalars(select(results.c.job).where(results.c.chain == chain)))
