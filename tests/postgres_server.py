@@ -73,7 +73,7 @@ def server(programs: Path) -> Iterator[Server]:
             yield running
         finally:
             running.process.send_signal(signal.SIGINT)  # without waiting for clients to leave
-            running.process.wait(30)
+            running.process.wait(120)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -90,7 +90,7 @@ def _started(programs: Path, folder: Path, user: str | None) -> Server:
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(command, user=user, cwd=folder, stdout=log, stderr=log)
     running = Server(port, process)
-    for _ in range(300):
+    for _ in range(1200):
         try:
             psycopg.connect(running.url()).close()
         except psycopg.OperationalError:

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "a token of the tests"
 BOUNDARY = "----of-a-form"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
+
+PATIENCE_S = 120
+"""Seconds that a server may take to start or to end, beside other work."""
 
 
 class Service:
@@ -79,23 +83,23 @@ def service(**limits: Any) -> Iterator[Service]:
         yield Service(process, _port(process, said))
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_S)
         said.close()
 
 
 def _port(process: subprocess.Popen[bytes], said: Any) -> int:
     text = ""
-    for _ in range(600):
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        ended = process.poll() is not None  # asked before what it says is read: so nothing is missed
         said.seek(0)
         text = said.read().decode()
         found = re.search(r"running on http://127\.0\.0\.1:(\d+)", text)
         if found:
             return int(found[1])
-        try:
-            process.wait(0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        break
+        if ended:
+            break
+        time.sleep(0.1)
     raise RuntimeError(f"the service did not come up: {text}")
 
 

@@ -76,7 +76,7 @@ def process(*arguments: object) -> Ended:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert "Traceback" not in done.stderr

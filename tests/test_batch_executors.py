@@ -114,7 +114,7 @@ def test_workers_end_with_a_parent_that_is_killed() -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    for _ in range(200):
+    for _ in range(1200):
         if not _alive(worker):
             return
         time.sleep(0.05)

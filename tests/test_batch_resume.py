@@ -151,7 +151,7 @@ def test_a_file_that_is_still_written_is_waited_for(
                 stream.write(whole[start : start + len(whole) // 8])
                 stream.flush()
 
-    monkeypatch.setattr(settle, "QUIET_S", 0.3)
+    monkeypatch.setattr(settle, "QUIET_S", 1.0)
     writer = threading.Thread(target=write)
     writer.start()
     report = run(plates, tmp_path / "out")

@@ -33,7 +33,7 @@ def served() -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Service]:
-    with service(workers=1, upload_seconds=1, analysis_seconds=0.2) as running:
+    with service(workers=1, upload_seconds=2, analysis_seconds=0.2) as running:
         yield running
 
 
@@ -156,7 +156,7 @@ def test_service_refuses_another_kind_of_body(served: Service, plate: bytes) -> 
 def test_service_does_not_wait_for_a_client_that_drips(impatient: Service) -> None:
     def drip() -> Iterator[bytes]:
         yield begun("x.csv")
-        for _ in range(20):
+        for _ in range(40):
             yield b"x"
             time.sleep(0.1)
 
@@ -194,7 +194,7 @@ def test_service_outlives_the_death_of_an_analysis(example_lot: Path, plate: byt
         assert (status, document["error"]["message"]) == (422, "the process that analyzed it died")
         assert running.post(form({PLATE: plate}))[0] == 200
         (last,) = running.workers
-    for _ in range(100):  # the server has ended, and its processes end with it
+    for _ in range(600):  # the server has ended, and its processes end with it
         if not Path(f"/proc/{last}").exists():
             break
         time.sleep(0.1)
