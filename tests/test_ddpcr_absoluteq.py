@@ -10,9 +10,10 @@ import pytest
 
 from aavqc.analysis import analyze, read
 from aavqc.errors import InputError
-from aavqc.parsers import absoluteq, survey
+from aavqc.parsers import survey
 from aavqc.parsers.absoluteq import FORMAT
 from aavqc.records import DropletPlate
+from format_samples import absoluteq_summary
 
 RESULTS = (
     "Run,Date,Instrument,Plate,Group,Name,Well,Total,Dye,Target,Conc. cp/uL,SD,CV%,95%CI,Positives\r\n"
@@ -62,7 +63,7 @@ def test_results_without_averages_and_pools(tmp_path: Path) -> None:
 
 
 def test_a_summary_has_a_row_for_each_dye(tmp_path: Path) -> None:
-    first, second = plate(tmp_path, absoluteq.sample()).rows
+    first, second = plate(tmp_path, absoluteq_summary()).rows
     assert (first.well, first.channel, first.target, first.threshold) == ("A01", "FAM", "ITR", 4000.0)
     assert (second.channel, second.target, second.positives, second.copies_per_ul) == ("VIC", "CMV", 0, 0.0)
     assert first.ci_low == pytest.approx(1604.51 - 33.6)
@@ -72,7 +73,7 @@ def test_a_summary_has_a_row_for_each_dye(tmp_path: Path) -> None:
 
 
 def test_a_summary_may_have_decimal_commas(tmp_path: Path) -> None:
-    text = absoluteq.sample().decode()
+    text = absoluteq_summary().decode()
     assert "1604.51" in text
     german = text.replace(",", ";").replace(".", ",")
     rows = [plate(tmp_path / n, t).rows for n, t in (("a", text), ("b", german))]
@@ -148,7 +149,7 @@ def test_empty_members_of_an_archive_are_ignored(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("a_fluorescence.csv", b"")
-        archive.writestr("a_summary.csv", absoluteq.sample())
+        archive.writestr("a_summary.csv", absoluteq_summary())
     path = tmp_path / "run.zip"
     path.write_bytes(stream.getvalue())
     assert {r.name: r.status for r in survey(path).files} == {

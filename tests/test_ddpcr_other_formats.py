@@ -9,8 +9,9 @@ import pytest
 
 from aavqc.analysis import analyze, read
 from aavqc.errors import InputError
-from aavqc.parsers import absoluteq, asm_dpcr, formats, naica, qiacuity, survey
+from aavqc.parsers import formats, naica, survey
 from aavqc.records import DropletPlate
+from format_samples import absoluteq_summary, asm_document, naica_table, qiacuity_list
 
 RAW = "Blue,Green,x,y,index\n5000.5,120,1,1,0\n-3,118.5,2,1,1\n"
 
@@ -26,7 +27,7 @@ def plate(folder: Path, files: dict[str, bytes | str]) -> DropletPlate:
 
 
 def test_naica_s_table(tmp_path: Path) -> None:
-    found = plate(tmp_path, {"t.csv": naica.sample()})
+    found = plate(tmp_path, {"t.csv": naica_table()})
     assert [(r.well, r.channel, r.sample, r.accepted, r.positives, r.copies_per_ul) for r in found.rows] == [
         ("A01", "Blue", "S1", 20000, 5000, 486.1),
         ("A01", "Green", "S1", 20000, 0, 0.0),
@@ -36,7 +37,7 @@ def test_naica_s_table(tmp_path: Path) -> None:
 
 
 def test_naica_s_wells_of_two_chips_are_refused(tmp_path: Path) -> None:
-    text = naica.sample().decode() + "2-A1,S2,1,1,19999,0,0,20000\n"
+    text = naica_table().decode() + "2-A1,S2,1,1,19999,0,0,20000\n"
     with pytest.raises(InputError, match="two chips"):
         plate(tmp_path, {"t.csv": text})
 
@@ -61,7 +62,7 @@ def test_naica_s_damaged_droplets_are_refused(tmp_path: Path) -> None:
 
 
 def test_measurements_of_the_simple_model(tmp_path: Path) -> None:
-    found = plate(tmp_path, {"a.json": asm_dpcr.sample()})
+    found = plate(tmp_path, {"a.json": asm_document()})
     assert found.software == "QIAcuity"
     assert [(r.well, r.target, r.sample, r.accepted, r.positives, r.threshold) for r in found.rows] == [
         ("A01", "ITR", "S1", 8000, 4000, 19.5),
@@ -83,7 +84,7 @@ def test_measurements_of_the_simple_model(tmp_path: Path) -> None:
 def test_a_fault_in_the_model_is_named(
     tmp_path: Path, path: tuple[str, str], value: object, words: str
 ) -> None:
-    document = json.loads(asm_dpcr.sample())
+    document = json.loads(asm_document())
     first = document["dPCR aggregate document"]["dPCR document"][0]["measurement aggregate document"]
     measurement = first["measurement document"][0]["processed data aggregate document"]
     measurement["processed data document"][0][path[0]][path[1]] = value
@@ -92,11 +93,11 @@ def test_a_fault_in_the_model_is_named(
 
 
 def test_units_in_millilitres_are_converted(tmp_path: Path) -> None:
-    text = asm_dpcr.sample().decode().replace("#/μL", "#/mL")
+    text = asm_document().decode().replace("#/μL", "#/mL")
     assert plate(tmp_path, {"a.json": text}).rows[0].copies_per_ul == pytest.approx(2.0794)
 
 
-@pytest.mark.parametrize(("data", "lines"), [(naica.sample(), 1), (qiacuity.sample(), 2)])
+@pytest.mark.parametrize(("data", "lines"), [(naica_table(), 1), (qiacuity_list(), 2)])
 def test_a_table_that_ends_with_its_header_has_failed_at_the_next_line(
     data: bytes, lines: int, tmp_path: Path
 ) -> None:
@@ -117,9 +118,9 @@ def test_a_quantasoft_table_without_its_rows_is_no_plate_of_its_amplitudes(
 
 
 def test_a_document_without_measurements_and_a_summary_of_averages_have_failed(tmp_path: Path) -> None:
-    empty = json.loads(asm_dpcr.sample())
+    empty = json.loads(asm_document())
     empty["dPCR aggregate document"]["dPCR document"] = []
-    averages = b"".join(absoluteq.sample().splitlines(keepends=True)[:3])
+    averages = b"".join(absoluteq_summary().splitlines(keepends=True)[:3])
     for name, data in (("p.json", json.dumps(empty)), ("s.csv", averages)):
         with pytest.raises(InputError, match=f"{name}: a plate without a well"):
             plate(tmp_path / name, {name: data})

@@ -9,9 +9,9 @@ import pytest
 
 from aavqc.analysis import analyze, read
 from aavqc.errors import InputError
-from aavqc.parsers import qiacuity
 from aavqc.parsers.qiacuity import FORMAT
 from aavqc.records import DropletPlate
+from format_samples import qiacuity_list
 
 OLD = (
     "sep=,,,,,,,,,,,,,\r\n"
@@ -60,7 +60,7 @@ def test_the_layout_with_means_takes_the_well_s_own_interval(tmp_path: Path) -> 
 
 
 def test_the_new_layout_reports_volumes_and_the_dilution(tmp_path: Path) -> None:
-    found = plate(tmp_path, qiacuity.sample())
+    found = plate(tmp_path, qiacuity_list())
     first, blank = found.rows
     assert found.software == "QIAcuity Software Suite 2, Nanoplate 8.5K 96-well"
     assert first.dilution is not None
@@ -73,7 +73,7 @@ def test_the_new_layout_reports_volumes_and_the_dilution(tmp_path: Path) -> None
 
 
 def test_blank_wells_alone_have_the_partitions_of_their_plate(tmp_path: Path) -> None:
-    text = qiacuity.sample().decode()
+    text = qiacuity_list().decode()
     header, blank = (
         text.split("\n")[:2],
         text.split("\n")[3].replace('"","",""', '"P","i","Nanoplate 8.5K 96-well"'),

@@ -12,10 +12,11 @@ from aavqc.analysis import read
 from aavqc.errors import InputError
 from aavqc.parsers import rdml
 from aavqc.records import DropletPlate
+from format_samples import rdml_archive
 
 
 def members() -> dict[str, str]:
-    with zipfile.ZipFile(io.BytesIO(rdml.sample())) as archive:
+    with zipfile.ZipFile(io.BytesIO(rdml_archive())) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
@@ -35,7 +36,7 @@ def plate(folder: Path, data: bytes) -> DropletPlate:
 
 
 def test_counts_and_partitions(tmp_path: Path) -> None:
-    found = plate(tmp_path, rdml.sample())
+    found = plate(tmp_path, rdml_archive())
     assert [(r.well, r.sample, r.channel, r.target, r.accepted, r.positives) for r in found.rows] == [
         ("A01", "S1", "FAM", "ITR", 3, 1),
         ("A01", "S1", "HEX", "CMV", 3, 0),

@@ -47,6 +47,7 @@ from aavqc.results import Links, Specification, load_results
 from aavqc.results.limits import parse_limit
 from aavqc.settings import build
 from aavqc.sheet import load_sheet
+from format_samples import IN_EXAMPLE_LOT, MADE
 
 resource = pytest.importorskip("resource", reason="limits of time and memory need POSIX")
 
@@ -234,13 +235,13 @@ def limits() -> Iterator[None]:
 
 
 def sample_files(known: Format, lot: Path) -> Files:
-    """Return a small whole export of a format: from the example lot, else what its module makes."""
-    if not known.example:
-        sample = getattr(sys.modules[known.read.__module__], "sample", None)
-        assert sample is not None, f"{known.name} has neither an example nor a sample()"
-        return {f"sample{(known.extensions or ('',))[0]}": sample()}
-    found = sorted(lot.glob(known.example))[:FILES]
-    assert found, f"no file of the example lot matches {known.example}"
+    """Return a small whole export of a format: made, or from the example lot."""
+    if known.name in MADE:
+        return {f"sample{(known.extensions or ('',))[0]}": MADE[known.name]()}
+    glob = IN_EXAMPLE_LOT.get(known.name)
+    assert glob is not None, f"tests/format_samples.py has no sample of {known.name}"
+    found = sorted(lot.glob(glob))[:FILES]
+    assert found, f"no file of the example lot matches {glob}"
     return {path.name: _shortened(path.read_bytes()) for path in found}
 
 

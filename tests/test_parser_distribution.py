@@ -10,8 +10,8 @@ import pytest
 
 from aavqc.errors import AavqcError, InputError
 from aavqc.parsers import read_export, survey
-from aavqc.parsers.distribution import sample
 from aavqc.records import Distribution
+from format_samples import sedfit_distribution
 
 
 def rows(s: np.ndarray, y: np.ndarray, between: str = "\t") -> bytes:
@@ -100,7 +100,7 @@ def test_damage_further_down_is_told_with_its_line(bad: bytes, line: int, messag
 
 def test_mutated_files_raise_our_errors_only() -> None:
     rng = np.random.default_rng(3)
-    assert kind_of(sample()) == "sedfit-distribution"
+    assert kind_of(sedfit_distribution()) == "sedfit-distribution"
     good = rows(np.linspace(1, 200, 1500), np.ones(1500))
     outcomes = set()
     for _ in range(300):

@@ -11,8 +11,8 @@ import pytest
 
 from aavqc.errors import AavqcError, InputError
 from aavqc.parsers import read_export, survey
-from aavqc.parsers.mwrs import sample
 from aavqc.records import VelocityScans
+from format_samples import mwrs_scan
 
 POINTS = 30
 
@@ -139,7 +139,7 @@ def test_settings_without_a_version_are_refused(tmp_path: Path) -> None:
 
 def test_mutated_files_raise_our_errors_only() -> None:
     rng = np.random.default_rng(5)
-    good = sample()
+    good = mwrs_scan()
     outcomes = set()
     for _ in range(400):
         data = bytearray(good)

@@ -14,8 +14,9 @@ import pytest
 
 from aavqc.errors import AavqcError, InputError, UsageError
 from aavqc.parsers import Survey, read_export, survey
-from aavqc.parsers.openauc import FORMAT, sample, write_openauc
+from aavqc.parsers.openauc import FORMAT, write_openauc
 from aavqc.records import InputFile, Scan, VelocityScans, readonly
+from format_samples import openauc_scans
 
 POINTS = 20
 HEADER_BYTES = 296
@@ -228,7 +229,7 @@ def test_values_that_no_run_has_are_refused() -> None:
 
 def test_mutated_files_raise_our_errors_only() -> None:
     rng = np.random.default_rng(7)
-    good = sample()
+    good = openauc_scans()
     assert survey(BytesIO(good), name="s.auc").exports
     outcomes = set()
     for _ in range(400):

@@ -11,8 +11,8 @@ import pytest
 from aavqc.analysis import analyze
 from aavqc.errors import AavqcError, InputError, UsageError
 from aavqc.parsers import read_export, survey
-from aavqc.parsers.scan_table import sample
 from aavqc.records import VelocityScans
+from format_samples import scan_table
 
 RADIUS = [round(6.0 + 0.01 * i, 2) for i in range(15)]
 TIMES = (600, 1200, 1800)
@@ -201,7 +201,7 @@ def test_solutions_of_ultrascan_are_read(reference_data: Path, mesh: str) -> Non
 
 def test_mutated_files_raise_our_errors_only() -> None:
     rng = np.random.default_rng(11)
-    good = sample()
+    good = scan_table()
     outcomes = set()
     for _ in range(300):
         data = bytearray(good)

@@ -81,22 +81,3 @@ FORMAT = Format(
     read=read,
     group=each_file_a_record(NAME, "ddpcr"),
 )
-
-
-def sample() -> bytes:
-    """Return a small summary, for the tests that every format must pass."""
-    block = (
-        "Target,Conc.,SD,CV%,95%DeltaLCI,95%DeltaUCI,Precision %,Lambda (cp/Rxn),Lambda_95%DeltaLCI,"
-        "Lambda_95%DeltaUCI,Positives,Copy #,CNV_95%DeltaLCI,CNV_95%DeltaUCI,Threshold"
-    )
-    values = ["1604.51,,,33.6,34.3,2.1,0.69315,0.0145,0.0148,10000,,,,4000", "0.00,,,,,,0,,,0,,,,1300"]
-    commas = "," * 15
-    return "\r\n".join(
-        [
-            f",,,,,,,FAM{commas}VIC{commas},,",
-            f"Run name,Group,Sample,Well,DF,QC,Total,{block},{block},MeanQC,CV_QC,QC Message",
-            f",Group,,Average,,,20000,ITR,1604.51{',' * 13},CMV,0.00{',' * 13},,,",
-            f"run,,S1,A1,1/10.00000,PASS,20000,ITR,{values[0]},CMV,{values[1]},7000,0.02,PASS: no issues",
-            "",
-        ]
-    ).encode()

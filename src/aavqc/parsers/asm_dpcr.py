@@ -157,37 +157,3 @@ FORMAT = Format(
     read=read,
     group=each_file_a_record(NAME, "ddpcr"),
 )
-
-
-def sample() -> bytes:
-    """Return a small document, for the tests that every format must pass."""
-    measurements = [
-        {
-            "target DNA description": "ITR",
-            "sample document": {"sample identifier": name, "well location identifier": well},
-            "total partition count": {"value": 8000, "unit": "#"},
-            "processed data aggregate document": {
-                "processed data document": [
-                    {
-                        "number concentration": {"value": concentration, "unit": "#/μL"},
-                        "positive partition count": {"value": positives, "unit": "#"},
-                        "negative partition count": {"value": 8000 - positives, "unit": "#"},
-                        "data processing document": {
-                            "fluorescence intensity threshold setting": {"value": 19.5, "unit": "(unitless)"}
-                        },
-                    }
-                ]
-            },
-        }
-        for well, name, positives, concentration in (("A1", "S1", 4000, 2079.4), ("B1", "NTC", 0, 0.0))
-    ]
-    document = {
-        "$asm.manifest": "http://purl.allotrope.org/manifests/pcr/BENCHLING/2023/09/dpcr.manifest",
-        _ROOT: {
-            "device system document": {"brand name": "QIAcuity"},
-            "dPCR document": [
-                {"measurement aggregate document": {"measurement document": measurements}},
-            ],
-        },
-    }
-    return json.dumps(document, indent=1, ensure_ascii=False).encode()

@@ -73,7 +73,6 @@ FORMAT = Format(
     group=group_scans,
     read=read,
     code_pages=False,  # of a scan's first line alone, which is kept as it is
-    example="auc/*.RA1",
 )
 
 

@@ -114,13 +114,6 @@ FORMAT = Format(
 )
 
 
-def sample() -> bytes:
-    """Return a small synthetic file of this format."""
-    s = np.linspace(1.0, 150.0, 150)
-    y = 0.05 * np.exp(-(((s - 65.0) / 2.0) ** 2)) + 0.15 * np.exp(-(((s - 100.0) / 2.5) ** 2))
-    return "".join(f"{a:.6f}\t{b:.6e}\r\n" for a, b in zip(s, y, strict=True)).encode("ascii")
-
-
 def _lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").rstrip("\n\x1a \t").split("\n")
 

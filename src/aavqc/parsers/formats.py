@@ -75,8 +75,6 @@ class Format:
         Bytes → table → record; raises InputError with file, line, expected, found.
     code_pages : bool
         Whether a code page of Windows is read as text, which the record then says.
-    example : str
-        Glob below the example lot, for the tests that every format must pass.
     """
 
     name: str
@@ -93,7 +91,6 @@ class Format:
     unread: str = ""
     support: Literal["supported", "experimental"] = "supported"
     code_pages: bool = True
-    example: str = ""
 
 
 def each_file_a_record(format_name: str, technique: Technique) -> Callable[[Sequence[SourceFile]], Grouping]:

@@ -192,35 +192,3 @@ FORMAT = Format(
     group=each_file_a_record("dmt", "cdms"),
     read=read,
 )
-
-
-def sample() -> bytes:
-    """Return a small synthetic file of this format."""
-    import sqlite3
-
-    with sqlite3.connect(":memory:") as database:
-        database.executescript(
-            "CREATE TABLE DbMetadata (MetadataKey varchar, Value varchar);"
-            "CREATE TABLE Ion (Id integer primary key, StoriGroupId integer, ScanNumber integer,"
-            " IonNumber integer, Mz float, Slope float, InverseInjectionTimeSeconds float, RSquared float,"
-            " TimeOfBirth float, TimeOfDeath float, Charge integer, ChargeScore float,"
-            " IsMultiIonProduct integer);"
-            "CREATE TABLE CalibrationChargeState (Id integer, Charge integer, Slope float,"
-            " StandardDeviation float);"
-            "CREATE TABLE LogLine (Id integer, DateStamp bigint, Line varchar);"
-            "CREATE TABLE StoriGroup (Id integer, FilePath varchar, ScanCount integer, Offset integer);"
-        )
-        rng = np.random.default_rng(0)
-        mass, charge = rng.normal(3.74e6, 5e4, 60), np.rint(rng.normal(155, 5, 60))
-        rows = [
-            (None, 1, i // 4 + 1, i, m / z + 1.007, z * 112_100.0, 5.0, 0.999, 0.01, 0.512, z, 1.0, 0)
-            for i, (m, z) in enumerate(zip(mass.tolist(), charge.tolist(), strict=True))
-        ]
-        database.executemany(f"INSERT INTO Ion VALUES ({', '.join('?' * 13)})", rows)
-        database.execute("INSERT INTO DbMetadata VALUES ('i2ms_version', '1.10')")
-        states = [(z, z, 50_000.0 * z, 0.0) for z in range(1, 11)]
-        database.executemany("INSERT INTO CalibrationChargeState VALUES (?, ?, ?, ?)", states)
-        database.execute("INSERT INTO LogLine VALUES (1, 638485295491412807, 'Info: 60 ions')")
-        database.execute("INSERT INTO StoriGroup VALUES (1, 'C:\\Data\\run.RAW', 15, 0)")
-        database.commit()
-        return database.serialize()

@@ -83,5 +83,4 @@ FORMAT = Format(
     sniff=sniff,
     group=each_file_a_record("ion-list", "cdms"),
     read=read,
-    example="cdms/*.csv",
 )

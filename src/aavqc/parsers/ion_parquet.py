@@ -87,16 +87,3 @@ FORMAT = Format(
     group=each_file_a_record("ion-parquet", "cdms"),
     read=read,
 )
-
-
-def sample() -> bytes:
-    """Return a small synthetic file of this format."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    rng = np.random.default_rng(0)
-    mass, charge = rng.normal(3.74e6, 5e4, 60), np.rint(rng.normal(155, 5, 60))
-    table = pa.table({"mz": mass / charge + 1.007, "slope": 112_100.0 * charge, "scan": np.arange(60) // 4})
-    stream = io.BytesIO()
-    parquet.write_table(table, stream)
-    return stream.getvalue()

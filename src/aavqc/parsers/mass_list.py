@@ -174,11 +174,3 @@ FORMAT = Format(
     group=each_file_a_record("mass-list", "cdms"),
     read=read,
 )
-
-
-def sample() -> bytes:
-    """Return a small synthetic file of this format."""
-    rng = np.random.default_rng(0)
-    masses = np.concatenate([rng.normal(3740, 120, 40), rng.normal(5190, 150, 60)])
-    rows = [f"{-5.2e-5 * m:.6f},{m:.1f}" for m in masses]
-    return ("\n".join(["contrasts,masses_kDa", *rows]) + "\n").encode()

@@ -153,14 +153,6 @@ FORMAT = Format(
 )
 
 
-def sample() -> bytes:
-    """Return a small synthetic file of this format."""
-    wavelengths, points = (260, 280), 40
-    header = _LONG.pack(1, b"A", 1, 15000, 15001, 200, 1.4e9, 600, points, 6000, 100, len(wavelengths))
-    counts = np.linspace(40000, 20000, points).astype(">i4").tobytes()
-    return header + np.array(wavelengths, ">u2").tobytes() + counts * len(wavelengths)
-
-
 def _headers(head: bytes) -> list[Header]:
     """Return the header in both forms, as far as the bytes suffice."""
     found = []

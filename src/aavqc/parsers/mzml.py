@@ -164,5 +164,4 @@ FORMAT = Format(
     sniff=sniff,
     group=each_file_a_record("mzml", "cdms"),
     read=read,
-    example="cdms/*.mzML",
 )

@@ -193,11 +193,3 @@ FORMAT = Format(
     read=read,
     group=group,
 )
-
-
-def sample() -> bytes:
-    """Return a small table, for the tests that every format must pass."""
-    kinds = ("Concentration", "NumberOfPositiveDroplets", "NumberOfNegativeDroplets")
-    names = [f" {colour}_Channel_{kind}" for colour in ("Blue", "Green") for kind in kinds]
-    lines = [",".join(["Well", " SampleName", *names]), "1-A1,S1,486.1,5000,15000,0,0,20000", ""]
-    return "\n".join(lines).encode()

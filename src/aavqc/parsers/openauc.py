@@ -21,7 +21,6 @@ import numpy as np
 from aavqc.errors import InputError, UsageError
 from aavqc.parsers.formats import Export, Format, Grouping
 from aavqc.parsers.openauc_file import (
-    HEADER,
     OPTICS,
     SCAN,
     STEPS,
@@ -179,23 +178,6 @@ FORMAT = Format(
     group=group_files,
     read=read,
 )
-
-
-def sample() -> bytes:
-    """Return a small synthetic file of this format."""
-    radius = 6.0 + 0.01 * np.arange(60)
-    header = HEADER.pack(
-        b"UCDA", b"05", b"RA", 1, b"A", bytes(16), b"boundary", 6.0, 6.59, 0.01, 0.0, 1.0, 0.0, 0.0, 3
-    )
-    parts = [header]
-    for number in range(3):
-        boundary = 1 / (1 + np.exp(-(radius - 6.1 - 0.1 * number) / 0.02))
-        parts.append(
-            SCAN.pack(b"DATA", 20.0, 15000.0, 600 * number + 600, 1.4e9 * (number + 1), 2800, 0.01, 60)
-        )
-        parts += [quantised(boundary, 0.0, 1.0).tobytes(), bytes(8)]
-    data = b"".join(parts)
-    return data + struct.pack("<I", checksum(data))
 
 
 def _key(file: SourceFile, header: Header) -> tuple[str, str, str, str, str, str]:

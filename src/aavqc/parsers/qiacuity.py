@@ -213,21 +213,3 @@ FORMAT = Format(
     read=read,
     group=each_file_a_record(NAME, "ddpcr"),
 )
-
-
-def sample() -> bytes:
-    """Return a small list of results, for the tests that every format must pass."""
-    return (
-        "\ufeffsep=,\n"
-        '"Plate name","Plate ID","Plate type","Well","Sample/NTC/Control","Type","Reaction Mix",'
-        '"Target (Name)","Target (IC)","Target (Control)","Conc. [cp/µL] (dPCR reaction)",'
-        '"Conc. [cp/mL] (dPCR reaction)","CI (95%) (dPCR reaction)","Conc. [cp/µL] (undiluted sample)",'
-        '"Conc. [cp/mL] (undiluted sample)","Partitions (Valid)","Partitions (Positive)",'
-        '"Partitions (Negative)","Threshold","Volume per well [µl]","Concentration factor",'
-        '"Template volume [µl]","Total volume [µl]","Conversion factor","Conversion unit"\n'
-        '"P1","id","Nanoplate 8.5K 96-well","A1","S1_1000","Sample","Mix","ITR","-","-","2079.4",'
-        '"2079441.5","3.1%","6238324.6","6238324624.8","8000","4000","4000","20.5","2.8367","1000","4","12",'
-        '"1000","cp/mL"\n'
-        '"","","","B1","NTC_1","Sample","Mix","ITR","-","-","0.000","0.000","-","0.000","0.000","8100","0",'
-        '"8100","20.5","2.8367","1","4","12","1000","cp/mL"\n'
-    ).encode()

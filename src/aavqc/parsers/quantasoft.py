@@ -265,5 +265,4 @@ FORMAT = Format(
     group=group,
     withdraw=withdraw,
     claims=(r".*_amplitude\.csv",),
-    example="ddpcr/*.csv",
 )

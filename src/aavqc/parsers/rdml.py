@@ -254,25 +254,3 @@ FORMAT = Format(
     group=each_file_a_record(NAME, "ddpcr"),
     claims=(r".*\.rdml",),
 )
-
-
-def sample() -> bytes:
-    """Return a small archive, for the tests that every format must pass."""
-    react = (
-        '<react id="{id}"><sample id="{sample}"/><partitions><volume>0.85</volume>'
-        "<endPtTable>{id}.tsv</endPtTable><data><tar id='ITR'/><pos>1</pos><neg>2</neg><undef>0</undef>"
-        "<excl>1</excl><conc>477.0</conc></data><data><tar id='CMV'/><pos>0</pos><neg>3</neg></data>"
-        "</partitions></react>"
-    )
-    xml = (
-        '<?xml version="1.0" encoding="UTF-8"?><rdml xmlns="http://www.rdml.org" version="1.3">'
-        '<target id="ITR"><dyeId id="FAM"/></target><target id="CMV"><dyeId id="HEX"/></target>'
-        '<experiment id="e"><run id="r"><pcrFormat><rows>8</rows><columns>12</columns></pcrFormat>'
-        f"{react.format(id=1, sample='S1')}{react.format(id=13, sample='NTC')}</run></experiment></rdml>"
-    )
-    table = "ITR\tITR\tCMV\tCMV\n6000.5\tp\t900\tn\n1200\tn\t850.25\tn\n1100\tn\t-3\tn\n5\te\t9\tu\n"
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in {DATA: xml, "partitions/1.tsv": table, "partitions/13.tsv": table}.items():
-            archive.writestr(zipfile.ZipInfo(name), text)
-    return stream.getvalue()

@@ -150,17 +150,6 @@ FORMAT = Format(
 )
 
 
-def sample() -> bytes:
-    """Return a small synthetic file of this format."""
-    radius, times = 6.0 + 0.02 * np.arange(40), range(600, 2400, 600)
-    rows = ["# rpm=15000 wavelength=280 temperature=20", "radius," + ",".join(f"t{t}" for t in times)]
-    for r in radius:
-        rows.append(
-            f"{r:.3f}," + ",".join(f"{1 / (1 + math.exp((6.1 + t / 6e3 - r) / 0.02)):.6f}" for t in times)
-        )
-    return "\n".join([*rows, ""]).encode("ascii")
-
-
 def _long(lines: Sequence[str], layout: Layout, name: str, remarks: list[str]) -> dict[str, FloatArray]:
     """Return the columns that are known, a value a point, as in the file."""
     roles = [ROLES.get(plain_name(c)) for c in layout.columns]

@@ -110,15 +110,3 @@ FORMAT = Format(
     group=group_files,
     read=read,
 )
-
-
-def sample() -> bytes:
-    """Return a small synthetic file of this format."""
-    rng = np.random.default_rng(0)
-    mass, charge = rng.normal(3.74e6, 5e4, 60), np.rint(rng.normal(155, 5, 60))
-    rows = [
-        "Scan\tIonnumber\tSegnumber\tM/Z\tFrequency\tSlope\tSlope R Squared\tTime of Birth\tTime of Death"
-    ]
-    for i, (m, z) in enumerate(zip(mass, charge, strict=True)):
-        rows.append(f"{i // 4 + 1}\t{i}\t0\t{m / z + 1.007:.4f}\t51234.5\t{z * 47022:.2f}\t0.999\t0.01\t0.5")
-    return ("\r\n".join(rows) + "\r\n").encode()
