@@ -12,6 +12,7 @@ from aavqc.parsers.well_table import (
     delimiter_of,
     first_line,
     header_of,
+    marginal,
     rows_of,
     well_key,
     well_name,
@@ -64,8 +65,9 @@ def read_channels(
     rows: list[WellRow] = []
     clusters: dict[str, tuple[WellClusters, ...]] = {}
     for name in sorted(counts, key=lambda name: well_key(wells[name])):
-        clusters[wells[name]] = (WellClusters(targets=tuple(dyes), counts=counts[name]),)
-        rows += [_marginal(wells[name], name, dye, at, counts[name]) for at, dye in enumerate(dyes)]
+        entry = WellClusters(targets=tuple(dyes), counts=counts[name])
+        clusters[wells[name]] = (entry,)
+        rows += [marginal(wells[name], entry, at, dye, name) for at, dye in enumerate(dyes)]
     return rows, clusters, (remark,)
 
 
@@ -76,18 +78,3 @@ def _wells_of(samples: Sequence[str]) -> tuple[dict[str, str], str]:
         return dict(zip(samples, map(str, named), strict=True)), "wells are those in the names of the samples"
     numbered = {sample: f"X{at:02d}" for at, sample in enumerate(samples, 1)}
     return numbered, "the export names no wells: X01 and so on number its samples"
-
-
-def _marginal(well: str, sample: str, dye: str, at: int, counts: dict[str, int]) -> WellRow:
-    accepted = sum(counts.values())
-    positives = sum(n for pattern, n in counts.items() if pattern[at] == "1")
-    return WellRow(
-        well=well,
-        channel=dye,
-        target=dye,
-        sample=sample,
-        accepted=accepted,
-        positives=positives,
-        negatives=accepted - positives,
-        copies_per_ul=None if positives else 0.0,  # called, and none found: not a call refused
-    )

@@ -11,7 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from aavqc.errors import InputError
 from aavqc.parsers.columns import plain_name
-from aavqc.parsers.well_table import Line, check_width, delimiter_of, header_of, rows_of, well_key
+from aavqc.parsers.well_table import (
+    Line,
+    check_width,
+    delimiter_of,
+    header_of,
+    marginal,
+    positives_of,
+    rows_of,
+    well_key,
+)
 from aavqc.records import WellClusters, WellRow
 
 _TARGET = re.compile(r"target(\d{1,2})")
@@ -74,7 +83,7 @@ def read_clusters(text: str, file: str) -> dict[str, WellClusters]:
 def rows_of_clusters(clusters: Mapping[str, WellClusters]) -> tuple[WellRow, ...]:
     """Return a row for each well and target, for joint counts that have no table."""
     return tuple(
-        _row(well, entry, at) for well, entry in clusters.items() for at in range(len(entry.targets))
+        marginal(well, entry, at) for well, entry in clusters.items() for at in range(len(entry.targets))
     )
 
 
@@ -87,8 +96,7 @@ def named_by(entry: WellClusters, rows: Sequence[WellRow]) -> WellClusters | Non
         return None
     total = sum(entry.counts.values()) + entry.unclassified
     for at, row in enumerate(rows):
-        positives = sum(n for pattern, n in entry.counts.items() if pattern[at] == "1")
-        if row.accepted != total or (row.positives != positives and not entry.unclassified):
+        if row.accepted != total or (row.positives != positives_of(entry, at) and not entry.unclassified):
             return None
     return WellClusters(
         targets=tuple(row.target for row in rows), counts=entry.counts, unclassified=entry.unclassified
@@ -112,18 +120,3 @@ def _first_table(
             return
         check_width(fields, header, file, number)
         yield Line(file, number, fields, columns)
-
-
-def _row(well: str, entry: WellClusters, at: int) -> WellRow:
-    positives = sum(n for pattern, n in entry.counts.items() if pattern[at] == "1")
-    accepted = sum(entry.counts.values())
-    return WellRow(
-        well=well,
-        channel="",
-        target=entry.targets[at],
-        sample="",
-        accepted=accepted,
-        positives=positives,
-        negatives=accepted - positives,
-        copies_per_ul=None if positives else 0.0,  # called, and none found: not a call refused
-    )

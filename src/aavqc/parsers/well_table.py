@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aavqc.errors import InputError
 from aavqc.parsers.columns import plain_name
-from aavqc.records import WellRow
+from aavqc.records import WellClusters, WellRow
 
 _WELL = re.compile(r"([A-Z])(\d{1,2})", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
@@ -277,6 +277,27 @@ def in_order(rows: Iterable[WellRow], file: str) -> tuple[WellRow, ...]:
                 found="the same again" if first.line is None else f"the same in line {first.line}",
             )
     return tuple(sorted(rows, key=lambda row: (well_key(row.well), row.channel, row.target)))
+
+
+def marginal(well: str, entry: WellClusters, at: int, channel: str = "", sample: str = "") -> WellRow:
+    """Return the row of one target, counted from joint counts."""
+    accepted = sum(entry.counts.values())
+    positives = positives_of(entry, at)
+    return WellRow(
+        well=well,
+        channel=channel,
+        target=entry.targets[at],
+        sample=sample,
+        accepted=accepted,
+        positives=positives,
+        negatives=accepted - positives,
+        copies_per_ul=None if positives else 0.0,  # called, and none found: not a call refused
+    )
+
+
+def positives_of(entry: WellClusters, at: int) -> int:
+    """Return how many partitions are positive for one target."""
+    return sum(n for pattern, n in entry.counts.items() if pattern[at] == "1")
 
 
 def refuse_wide_lines(text: str, delimiter: str, width: int, file: str | None) -> None:
