@@ -9,9 +9,8 @@ from __future__ import annotations
 from aavqc.parsers.absoluteq_channels import read_channels
 from aavqc.parsers.absoluteq_partitions import read_partitions, sniff_partitions
 from aavqc.parsers.absoluteq_tables import read_results, read_summary
-from aavqc.parsers.columns import plain_name
 from aavqc.parsers.formats import Export, Format, each_file_a_record
-from aavqc.parsers.well_table import delimiter_of, in_order
+from aavqc.parsers.well_table import in_order, names_in
 from aavqc.records import DropletPlate, Droplets, WellClusters
 
 NAME = "absoluteq"
@@ -60,12 +59,12 @@ def _kind(head: bytes) -> str | None:
     first, *rest = (
         head.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n", 2)
     )
-    names = {plain_name(name) for name in first.split(delimiter_of(first))}
+    names = names_in(first)
     if {"run", "well", "total", "dye", "target", "positives"} <= names:
         return "results"
     if {"run", "sample", "channels", "count", "total"} <= names:
         return "multichannel"
-    below = {plain_name(name) for name in rest[0].split(delimiter_of(rest[0]))} if rest else set()
+    below = names_in(rest[0]) if rest else set()
     return "summary" if {"runname", "well", "lambdacprxn", "positives"} <= below else None
 
 

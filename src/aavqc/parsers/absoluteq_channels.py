@@ -32,7 +32,7 @@ def read_channels(
     text: str, file: str
 ) -> tuple[list[WellRow], dict[str, tuple[WellClusters, ...]], tuple[str, ...]]:
     """Read joint counts: for each sample, the partitions positive for each set of dyes."""
-    numbered = rows_of(text, file, delimiter_of(first_line(text[:8192].encode())))
+    numbered = rows_of(text, file, delimiter_of(first_line(text)))
     number, header = header_of(numbered, file)
     columns = columns_named(header, _MULTICHANNEL, _MULTICHANNEL, file, number)
     lines = [Line(file, at, fields, columns) for at, fields in numbered]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aavqc.errors import InputError
-from aavqc.parsers.columns import plain_name
 from aavqc.parsers.well_table import (
     delimiter_of,
     first_line,
+    names_in,
     refuse_wide_lines,
     unix_lines,
     well_key,
@@ -29,8 +29,7 @@ _TRUE, _FALSE = "true", "false"
 
 def sniff_partitions(head: bytes) -> bool:
     """Tell a partition file by its header."""
-    first = first_line(head)
-    names = {plain_name(name) for name in first.split(delimiter_of(first))}
+    names = names_in(first_line(head.decode("utf-8", "replace")))
     return {"wellid", "index", "reject"} <= names and any(name.endswith("pos") for name in names)
 
 
@@ -87,7 +86,7 @@ def _table(text: str, file: str) -> tuple[pd.DataFrame, list[str]]:
     """Convert the whole file at once; look for the bad line only where that fails."""
     import pandas as pd
 
-    head = first_line(text[:8192].encode())
+    head = first_line(text)
     delimiter = delimiter_of(head)
     header = [name.strip() for name in next(csv.reader([head], delimiter=delimiter))]
     dyes = [name.removesuffix("_pos") for name in header if name.endswith("_pos")]

@@ -59,7 +59,7 @@ def read_results(text: str, file: str) -> list[WellRow]:
     InputError
         With file, line, expected and found.
     """
-    delimiter = delimiter_of(first_line(text[:8192].encode()))
+    delimiter = delimiter_of(first_line(text))
     numbered = rows_of(text, file, delimiter)
     number, header = header_of(numbered, file)
     required = [name for name in _RESULTS if name != "95%CI"]

@@ -17,6 +17,7 @@ from aavqc.parsers.well_table import (
     delimiter_of,
     header_of,
     marginal,
+    names_in,
     positives_of,
     rows_of,
     well_key,
@@ -108,8 +109,7 @@ def _header(text: str) -> str | None:
     lines = text.replace("\r", "\n").split("\n", 12)[:12]
     named = (line for line in lines if line.strip() and not line.lower().startswith(_PREAMBLE))
     first = next(named, "")
-    names = {plain_name(name) for name in first.split(delimiter_of(first))}
-    return first if {"well", "target1", "count"} <= names else None
+    return first if {"well", "target1", "count"} <= names_in(first) else None
 
 
 def _first_table(

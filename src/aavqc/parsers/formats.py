@@ -97,11 +97,6 @@ def each_file_a_record(format_name: str, technique: Technique) -> Callable[[Sequ
     """Return a ``group`` function for formats where one file is one record."""
 
     def group(files: Sequence[SourceFile]) -> Grouping:
-        return Grouping(
-            [
-                Export(format_name, technique, f.name, f.basename.rpartition(".")[0] or f.basename, (f,))
-                for f in files
-            ]
-        )
+        return Grouping([Export(format_name, technique, f.name, f.stem, (f,)) for f in files])
 
     return group

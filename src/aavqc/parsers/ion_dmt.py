@@ -8,6 +8,8 @@ The database is opened read-only and immutable: nothing is written beside it, no
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -58,7 +60,7 @@ def read(export: Export) -> IonTable:
 
     (file,) = export.files
     try:
-        with _Database(file) as database:
+        with _opened(file) as database:
             _check(database, file.name)
             columns, remarks = _columns(database, file)
             facts = acquisition_facts(database)
@@ -74,31 +76,22 @@ def sniff(head: bytes, basename: str) -> bool:
     return head.startswith(_MAGIC) and (basename.lower().endswith(_SUFFIXES) or b"StoriGroup" in head)
 
 
-class _Database:
-    """A connection that is read-only, trusts nothing in the schema, and is closed in the end."""
+@contextmanager
+def _opened(file: SourceFile) -> Iterator[sqlite3.Connection]:
+    """Yield a connection that is read-only and trusts nothing in the schema."""
+    import sqlite3
 
-    def __init__(self, file: SourceFile) -> None:
-        self._file = file
-
-    def __enter__(self) -> sqlite3.Connection:
-        import sqlite3
-
-        path = self._file.on_disk
-        if path is not None and not self._file.gzipped:
-            uri = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
-            self._open = sqlite3.connect(uri, uri=True)
-        else:
-            self._open = sqlite3.connect(":memory:")
-            self._open.deserialize(self._file.read())
-        self._open.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-        steps = iter(range(20 + self._file.size * _STEPS_A_BYTE // _STEPS_AT_ONCE))
-        self._open.set_progress_handler(lambda: next(steps, None) is None, _STEPS_AT_ONCE)
-        self._open.execute("PRAGMA trusted_schema = OFF")
-        self._open.execute("PRAGMA query_only = ON")
-        return self._open
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
+    path = None if file.gzipped else file.on_disk
+    uri = ":memory:" if path is None else f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(uri, uri=True)) as database:
+        if path is None:
+            database.deserialize(file.read())
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        steps = iter(range(20 + file.size * _STEPS_A_BYTE // _STEPS_AT_ONCE))
+        database.set_progress_handler(lambda: next(steps, None) is None, _STEPS_AT_ONCE)
+        database.execute("PRAGMA trusted_schema = OFF")
+        database.execute("PRAGMA query_only = ON")
+        yield database
 
 
 def _check(database: sqlite3.Connection, name: str) -> None:

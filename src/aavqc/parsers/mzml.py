@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from aavqc.errors import InputError
 from aavqc.parsers.centroids import Centroids
 from aavqc.parsers.formats import Export, Format, each_file_a_record
@@ -114,10 +112,9 @@ def _injection_time(spectrum: Any) -> float | None:
     if acquisitions.size() != 1 or not acquisitions[0].metaValueExists("MS:1000927"):
         return None
     try:
-        value = float(acquisitions[0].getMetaValue("MS:1000927"))
+        return float(acquisitions[0].getMetaValue("MS:1000927"))
     except (TypeError, ValueError):
         return None
-    return value if np.isfinite(value) and value > 0 else None
 
 
 def _stream(path: Path, file: SourceFile, expected: int) -> _Spectra:

@@ -46,7 +46,7 @@ _POSITION = ("x", "y", "index", "id", "posx", "posy")
 
 def sniff(head: bytes, basename: str) -> bool:
     """Tell the table by its columns, raw data by its name and a position of each droplet."""
-    names = [name.strip().strip('"') for name in _fields(first_line(head))]
+    names = [name.strip().strip('"') for name in _fields(first_line(head.decode("utf-8", "replace")))]
     if sum(bool(_CHANNEL.fullmatch(name)) for name in names) >= 3:
         return True
     return bool(_RAW.fullmatch(basename)) and {"x", "y"} <= {name.lower() for name in names}
@@ -59,8 +59,7 @@ def group(files: Sequence[SourceFile]) -> Grouping:
     for file in sorted(files, key=lambda f: f.name.encode()):
         match = _RAW.fullmatch(file.basename)
         if match is None:
-            stem = file.basename.rpartition(".")[0] or file.basename
-            grouping.exports.append(Export(NAME, "ddpcr", file.name, stem, (file,)))
+            grouping.exports.append(Export(NAME, "ddpcr", file.name, file.stem, (file,)))
             continue
         well = str(well_name(match["well"]))
         wells = plates.setdefault((file.folder, match["plate"] or "naica"), {})
@@ -103,7 +102,7 @@ def _fields(line: str) -> list[str]:
 
 
 def _table(text: str, file: str) -> tuple[WellRow, ...]:
-    delimiter = delimiter_of(first_line(text[:8192].encode()))
+    delimiter = delimiter_of(first_line(text))
     numbered = rows_of(text, file, delimiter)
     number, header = header_of(numbered, file)
     names = [name.strip() for name in header]
@@ -148,7 +147,7 @@ def _raw(text: str, file: str) -> Droplets:
     """Read the columns that are no position: one a channel."""
     import pandas as pd
 
-    head = first_line(text[:8192].encode())
+    head = first_line(text)
     names = [name.strip().strip('"') for name in _fields(head)]
     channels = [name for name in names if name and name.lower() not in _POSITION]
     if not channels or len(set(names)) < len(names):

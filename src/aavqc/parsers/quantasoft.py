@@ -118,11 +118,7 @@ def group(files: Sequence[SourceFile]) -> Grouping:
         if table.name in taken:
             grouping.exports.append(_export(table, plates[taken[table.name]], joint))
             continue
-        near = [
-            key
-            for key in left
-            if key[0] == table.folder or (_parent(key[0]) == table.folder and key[0] not in homes)
-        ]
+        near = [key for key in left if _reaches(table, key, homes)]
         if not near:
             grouping.exports.append(_export(table, [], joint))
         elif len(near) == 1 and without[table.folder] == 1:
@@ -181,7 +177,7 @@ def _plates(files: Sequence[SourceFile], grouping: Grouping) -> _Plates:
 
 def _by_stem(table: SourceFile, plates: _Plates) -> tuple[str, str] | None:
     """Return the plate that bears the table's stem: beside it, or in the one folder below."""
-    beside = (table.folder, _stem(table))
+    beside = (table.folder, table.stem)
     if beside in plates:
         return beside
     below = [key for key in plates if key[1] == beside[1] and _parent(key[0]) == table.folder]
@@ -190,10 +186,6 @@ def _by_stem(table: SourceFile, plates: _Plates) -> tuple[str, str] | None:
 
 def _reaches(table: SourceFile, key: tuple[str, str], homes: set[str]) -> bool:
     return key[0] == table.folder or (_parent(key[0]) == table.folder and key[0] not in homes)
-
-
-def _stem(table: SourceFile) -> str:
-    return table.basename.rpartition(".")[0] or table.basename
 
 
 def _parent(folder: str) -> str | None:
@@ -209,11 +201,10 @@ def _joined_clusters(
     for file in clusters:
         beside = [t for t in tables if t.folder == file.folder]
         rivals = [c for c in clusters if c.folder == file.folder]
-        near = [t for t in beside if _stem(file).startswith(_stem(t))]
+        near = [t for t in beside if file.stem.startswith(t.stem)]
         near = near or (beside if len(rivals) == 1 else [])
         if not beside:
-            stem = _stem(file)
-            grouping.exports.append(Export(NAME, "ddpcr", file.name, stem, (file,)))
+            grouping.exports.append(Export(NAME, "ddpcr", file.name, file.stem, (file,)))
         elif len(near) == 1 and near[0].name not in joined:
             joined[near[0].name] = file
         else:
@@ -229,7 +220,7 @@ def _joined_clusters(
 def _export(table: SourceFile, amplitudes: Sequence[SourceFile], clusters: dict[str, SourceFile]) -> Export:
     joint = [clusters[table.name]] if table.name in clusters else []
     files = tuple(sorted((table, *amplitudes, *joint), key=lambda f: f.name.encode()))
-    return Export(NAME, "ddpcr", table.name, _stem(table), files)
+    return Export(NAME, "ddpcr", table.name, table.stem, files)
 
 
 def _alone(key: tuple[str, str], found: Sequence[SourceFile]) -> Export:
@@ -246,7 +237,7 @@ def _ambiguous(
     return InputError(
         "ambiguous amplitudes",
         file=table.name,
-        expected=f"files {_stem(table)}_<well>_Amplitude.csv, or one plate beside one table",
+        expected=f"files {table.stem}_<well>_Amplitude.csv, or one plate beside one table",
         found=found,
     )
 

@@ -22,6 +22,7 @@ from aavqc.parsers.well_table import (
     header_of,
     in_order,
     lines_of,
+    names_in,
     rows_of,
 )
 from aavqc.records import WellClusters, WellRow
@@ -108,8 +109,7 @@ class WellTable:
 
 def sniff_table(head: bytes) -> bool:
     """Tell a table by its header, also one that lacks a column."""
-    first = first_line(head)
-    names = {plain_name(name) for name in first.split(delimiter_of(first))}
+    names = names_in(first_line(head.decode("utf-8", "replace")))
     return len(names & _HALLMARKS) >= 4
 
 

@@ -84,8 +84,7 @@ def group_files(files: Sequence[SourceFile]) -> Grouping:
     found = []
     for file in files:
         cell = _first_cell(split_lines(file.head.decode("utf-8-sig", "replace")))
-        stem = file.basename.rpartition(".")[0] or file.basename
-        found.append(Export("scan-table", "auc", f"{file.name}#cell{cell}", stem, (file,)))
+        found.append(Export("scan-table", "auc", f"{file.name}#cell{cell}", file.stem, (file,)))
     return Grouping(found)
 
 

@@ -130,6 +130,11 @@ class SourceFile:
         return base[:-3] if self.gzipped and base.lower().endswith(".gz") else base
 
     @property
+    def stem(self) -> str:
+        """The base name without its ending."""
+        return self.basename.rpartition(".")[0] or self.basename
+
+    @property
     def on_disk(self) -> Path | None:
         """Its own path on disk, where a reader needs one (None inside a zip or stream)."""
         whole = self.member is None and self.data is None and self.encoding != UTF16

@@ -41,7 +41,7 @@ def group_files(files: Sequence[SourceFile]) -> Grouping:
         folders.setdefault(file.folder, []).append(file)
     exports = []
     for folder, members in folders.items():
-        stems = sorted(f.basename.rpartition(".")[0] or f.basename for f in members)
+        stems = sorted(f.stem for f in members)
         pairs = zip(stems[0], stems[-1], strict=False)
         stem = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         if len(members) > 1:

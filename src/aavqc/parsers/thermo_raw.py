@@ -11,7 +11,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -61,7 +60,7 @@ def read(export: Export) -> IonTable:
                 continue
             columns = {role: labels[label] for role, label in _LABELS.items()}
             columns["intensity"] = labels["intensity"]
-            injection = _positive(facts["ion_injection_time_ms"])
+            injection = facts["ion_injection_time_ms"]
             centroids.add(number, 60 * facts["retention_time"], injection, labels["mz"], columns)
     if not centroids.read:
         raise InputError(
@@ -78,10 +77,6 @@ def read(export: Export) -> IonTable:
 def sniff(head: bytes, basename: str) -> bool:
     """Tell RAW by its signature."""
     return head.startswith(_MAGIC)
-
-
-def _positive(value: Any) -> float | None:
-    return float(value) if value is not None and np.isfinite(value) and value > 0 else None
 
 
 @contextmanager

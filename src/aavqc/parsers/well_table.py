@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from aavqc.errors import InputError
 from aavqc.parsers.columns import plain_name
+from aavqc.parsers.sources import HEAD
 from aavqc.records import WellClusters, WellRow
 
 _WELL = re.compile(r"([A-Z])(\d{1,2})", re.IGNORECASE | re.ASCII)
@@ -135,9 +136,14 @@ def delimiter_of(line: str) -> str:
     return max(",\t;", key=line.count)
 
 
-def first_line(head: bytes) -> str:
-    """Return the first line of a file's first bytes, whatever its end."""
-    return head.decode("utf-8-sig", "replace").replace("\r", "\n").split("\n", 1)[0]
+def first_line(text: str) -> str:
+    """Return the first line, whatever its end, without a byte-order mark."""
+    return text[:HEAD].removeprefix("\ufeff").replace("\r", "\n").split("\n", 1)[0]
+
+
+def names_in(line: str) -> set[str]:
+    """Return the plain names in a line of names."""
+    return {plain_name(name) for name in line.split(delimiter_of(line))}
 
 
 def unix_lines(text: str) -> str:
