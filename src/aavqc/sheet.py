@@ -7,7 +7,7 @@ import io
 import logging
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +52,7 @@ def load_sheet(path: Path, setting_names: Collection[str]) -> list[SheetRow]:
         raise error.in_file(path.name) from error
     found = list(_lines(text, path.name))
     if is_layout(found):
-        rows = [
-            _row(dict(row.cells), 0, [], path.name, row.line, setting_names)
-            for row in layout_rows(found, path.name)
-        ]
+        rows = [_row(row.cells, path.name, row.line, setting_names) for row in layout_rows(found, path.name)]
     else:
         rows = _listed(found, path, setting_names)
     _tell_slips(rows, path.name, setting_names)
@@ -96,15 +93,11 @@ def _listed(found: list[tuple[int, list[str]]], path: Path, setting_names: Colle
     for line, cells in lines:
         if not any(cell.strip() for cell in cells):
             continue
-        row = _row(
-            dict(zip(header, cells, strict=False)),
-            len(cells),
-            header,
-            path.name,
-            line,
-            setting_names,
-        )
-        rows.append(row)
+        if len(cells) > len(header):
+            raise SpecificationError(
+                "too many cells", file=path.name, line=line, expected=f"{len(header)}", found=f"{len(cells)}"
+            )
+        rows.append(_row(dict(zip(header, cells, strict=False)), path.name, line, setting_names))
     return rows
 
 
@@ -126,13 +119,7 @@ def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
-def _row(
-    cells: dict[str, str], width: int, header: list[str], name: str, line: int, setting_names: Collection[str]
-) -> SheetRow:
-    if width > len(header):
-        raise SpecificationError(
-            "too many cells", file=name, line=line, expected=f"{len(header)}", found=f"{width}"
-        )
+def _row(cells: Mapping[str, str], name: str, line: int, setting_names: Collection[str]) -> SheetRow:
     filled = {k: v.strip() for k, v in cells.items() if v.strip()}
     for column in REQUIRED:
         if column not in filled:
@@ -153,11 +140,7 @@ def _row(
         k: v for k, v in filled.items() if k not in KNOWN and k.split(".")[0] not in setting_names
     }
     data["line"] = line
-    try:
-        return validate(SheetRow, data, name, SpecificationError)
-    except SpecificationError as error:
-        error.line = line
-        raise
+    return validate(SheetRow, data, name, SpecificationError, line=line)
 
 
 def _well(part: str) -> str:

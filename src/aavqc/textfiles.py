@@ -156,12 +156,17 @@ def _refuse_depth(data: dict[str, Any]) -> None:
         raise ValueError(f"tables within tables, more than {MAX_DEPTH} deep")
 
 
-def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], text: str = "") -> Model:
-    """Validate data against a model; the first problem becomes an error of ours."""
+def validate(
+    model: type[Model], data: Any, name: str, kind: type[AavqcError], text: str = "", line: int | None = None
+) -> Model:
+    """Validate data against a model; the first problem becomes an error of ours.
+
+    Its line is the one that is given, else it is looked for in the text.
+    """
     try:
         return model.model_validate(data)
     except UsageError as error:  # a value that its own type refuses, such as a unit
-        raise kind(error.message, file=name, expected=error.expected, found=error.found) from error
+        raise kind(error.message, file=name, line=line, expected=error.expected, found=error.found) from error
     except ValidationError as error:
         # a key that is missing is often one that is written otherwise: that one comes first
         first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
@@ -171,7 +176,7 @@ def validate(model: type[Model], data: Any, name: str, kind: type[AavqcError], t
         raise kind(
             where or "the document",
             file=name,
-            line=line_of(text, first["loc"]),
+            line=line_of(text, first["loc"]) if line is None else line,
             expected="no such key" if unknown else first["msg"][0].lower() + first["msg"][1:],
             found=found,
             hint=nearest(str(first["loc"][-1])[:40], _keys(model, first["loc"][:-1])) if unknown else None,

@@ -8,9 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, StrictStr
 
@@ -137,21 +137,13 @@ def _csv_rows(text: str, name: str) -> tuple[list[OtherResult], list[int]]:
                     found=f"{len(cells)} cells",
                 )
             data = {k: v.strip() for k, v in zip(columns, cells, strict=True) if v.strip()}
-            rows.append(_row(data, name, reader.line_num))
+            rows.append(validate(OtherResult, data, name, InputError, line=reader.line_num))
             lines.append(reader.line_num)
     except csv.Error as error:
         raise InputError("no valid CSV", file=name, line=reader.line_num, found=str(error)) from error
     if not columns:
         raise InputError("no columns", file=name, expected=", ".join(known[:5]))
     return rows, lines
-
-
-def _row(data: Mapping[str, Any], name: str, line: int) -> OtherResult:
-    try:
-        return validate(OtherResult, data, name, InputError)
-    except InputError as error:
-        error.line = line
-        raise
 
 
 def _candidate(row: OtherResult) -> Candidate:
