@@ -26,15 +26,10 @@ SCATTERED = 0.001
 HEAVY_RAIN = 0.05
 """Part of the concentration that hangs on droplets between the clusters from which on it is told."""
 
-BLANK_POSITIVES = 2
-"""With no template, 2.996 is the 95 % upper bound of the count where none was seen."""
-
 NO_TEMPLATE: tuple[Role, ...] = ("ntc", "blank")
 
 
-def flags_of(
-    counts: Sequence[WellCount], role: Role, missing: Sequence[str], allowed: int = BLANK_POSITIVES
-) -> list[Flag]:
+def flags_of(counts: Sequence[WellCount], role: Role, missing: Sequence[str], allowed: int) -> list[Flag]:
     """Return the flags of one sample, in a fixed order.
 
     Parameters
@@ -45,7 +40,8 @@ def flags_of(
     missing : sequence of str
         Wells that the sample sheet names and the plate does not have.
     allowed : int
-        Positive droplets that a well without template may have.
+        Positive droplets that a well without template may have; 2 where nothing is set, as 2.996 is
+        the 95 % upper bound of the count where none was seen.
     """
     flags = []
     counting = {c.target for c in counts if _counts(c)}

@@ -126,7 +126,7 @@ def find_gate(
         Gate(
             threshold=threshold,
             baseline=base.level,
-            rain=_rain(pooled, positive[0], threshold, base),
+            rain=_rain(pooled, positive[0], base),
             hidden=_hidden(pooled, base.level, valley, threshold, positive[0]),
             populations=len(positive),
         ),
@@ -240,7 +240,7 @@ def _hidden(pooled: Density, negative: float, valley: float, threshold: float, p
     return left_out / positives if positives and beyond.size else 0.0
 
 
-def _rain(pooled: Density, positive: Mode, threshold: float, base: Baselines) -> float:
+def _rain(pooled: Density, positive: Mode, base: Baselines) -> float:
     """Return the share of droplets between the clear end of the negatives and the foot, of all above."""
     peak, first = pooled.index(positive.amplitude), pooled.index(base.level + CLEAR * base.sd)
     if first >= peak:

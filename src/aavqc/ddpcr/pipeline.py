@@ -65,13 +65,13 @@ def analyze(
         Wells that two parts name; a step of the dilution chain that is none.
     """
     planned = plan(record, settings, parts)
-    own = own_calls(record, _blanks(record, planned), _recipes(settings))
+    blanks = [w for p in planned if p.role in NO_TEMPLATE for w in p.wells]
+    own = own_calls(record, blank_wells(record, blanks), _recipes(settings))
     counts = count_wells(record, {well: p.settings for p in planned for well in p.wells}, own)
     by_well: dict[str, list[WellCount]] = {}
     for count in counts:
         by_well.setdefault(count.well, []).append(count)
     owner = {well: p for p in planned for well in p.wells}
-    blanks = [w for p in planned if p.role in NO_TEMPLATE for w in p.wells]
     joints = {well: joint_counts(record, well, group) for well, group in by_well.items()}
     alone = {
         well: found
@@ -118,10 +118,6 @@ def _control(joints: Mapping[str, Sequence[Joint]], planned: Sequence[Plan]) -> 
     """Return the integrity of the plate's linear intact control."""
     controls = [p for p in planned if p.role == "linear_control"]
     return plate_integrity(joints, controls) if controls else None
-
-
-def _blanks(record: DropletPlate, planned: Sequence[Plan]) -> set[str]:
-    return blank_wells(record, [w for p in planned if p.role in NO_TEMPLATE for w in p.wells])
 
 
 def _recipes(settings: TechniqueSettings) -> dict[str, Gate]:

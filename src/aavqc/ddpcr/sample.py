@@ -66,7 +66,8 @@ def sample_result(
     role, row = plans[0].role, plans[0].row
     rows = [p.row for p in plans if p.row is not None]
     template = role not in NO_TEMPLATE
-    flags = flags_of([u.count for u in pool], role, [w for p in plans for w in p.missing], _allowed(plans))
+    missing = [w for p in plans for w in p.missing]
+    flags = flags_of([u.count for u in pool], role, missing, plans[0].settings.max_ntc_positives)
     wells = [w for p in plans for w in p.wells]
     flags += table_flags(plate.record, wells)
     flags += declared_flags(plate.record, wells) if template else []
@@ -135,10 +136,6 @@ def _integrity_attributes(
         else:
             attributes.append(integrity_attribute("genome_integrity_normalised", relative, settings))
     return attributes
-
-
-def _allowed(plans: Sequence[Plan]) -> int:
-    return plans[0].settings.max_ntc_positives
 
 
 def _without_titer(pool: Sequence[Used]) -> list[str]:
