@@ -106,7 +106,7 @@ def fit_capsids(
     used, seen = given or assumed, None
     for _ in range(NOISE_ROUNDS):
         tried = seen or used
-        found = _fitted(mass, tried.at(charge) * mass / charge, nodes, edges, start, 0, NOISE_CLEAR)
+        found = _by_charge(mass, tried.at(charge) * mass / charge, nodes, edges, start)
         seen = _seen(found, mass, charge, capsid)
         if seen is None or abs(seen.constant / tried.constant - 1) < NOISE_SETTLED:
             break
@@ -137,19 +137,14 @@ def fit_capsids(
     return Capsids(found, bounds, anchor, used, seen, line, told, found.climb.converged and settled)
 
 
-def _fitted(
-    mass: FloatArray,
-    sd: FloatArray,
-    nodes: FloatArray,
-    bounds: FloatArray,
-    start: list[float],
-    most: int,
-    clear: float,
+def _by_charge(
+    mass: FloatArray, sd: FloatArray, nodes: FloatArray, edges: FloatArray, start: list[float]
 ) -> Mixture:
-    inside = np.clip(mass, bounds[0], bounds[-1] * (1 - 1e-12))
+    """Fit the peaks of the start alone, to masses by the measured charge."""
+    inside = np.clip(mass, edges[0], edges[-1] * (1 - 1e-12))
     sd = np.hypot(sd, MZ_REL_SD * inside)
     return fit_mixture(
-        inside, sd, nodes, bounds.tolist(), start, further_width=OTHER_LENGTHS, most_peaks=most, clear=clear
+        inside, sd, nodes, edges.tolist(), start, further_width=OTHER_LENGTHS, most_peaks=0, clear=NOISE_CLEAR
     )
 
 

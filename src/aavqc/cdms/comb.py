@@ -113,7 +113,7 @@ def comb_mass(mz: FloatArray, near: float) -> tuple[float, float] | None:
 def _fullest(mz: FloatArray, near: float, reach: float) -> float:
     """Return the mass whose lines hold most ions."""
     trial = near * (1 + np.arange(-reach, reach, HALF_WIDTH / 4))
-    held = _held(mz, trial, np.array(_charges(mz, near), float), HALF_WIDTH)
+    held = _held(mz, trial, np.array(_charges(mz, near), float))
     # the middle of what is nearly as good: the maximum itself is as ragged as the counts
     good = trial[held >= 0.98 * held.max()]
     return float(good[np.abs(good / trial[held.argmax()] - 1) < 2 * HALF_WIDTH].mean())
@@ -122,7 +122,7 @@ def _fullest(mz: FloatArray, near: float, reach: float) -> float:
 def _on_and_off(mz: FloatArray, mass: float) -> tuple[float, float]:
     """Return the ions on the lines of a mass, and on as many places halfway between them."""
     z = np.array(_charges(mz, mass), float)
-    on, off = (_held(mz, np.array([mass]), charges, HALF_WIDTH)[0] for charges in (z, z + 0.5))
+    on, off = (_held(mz, np.array([mass]), charges)[0] for charges in (z, z + 0.5))
     return float(on), float(off)
 
 
@@ -144,9 +144,9 @@ def by_comb(row: dict[str, Any], ions: Ions) -> dict[str, Any]:
     }
 
 
-def _held(mz: FloatArray, mass: FloatArray, charges: FloatArray, half: float) -> FloatArray:
+def _held(mz: FloatArray, mass: FloatArray, charges: FloatArray) -> FloatArray:
     at = mass[:, None] / charges + PROTON_MASS
-    found = np.searchsorted(mz, at * (1 + half)) - np.searchsorted(mz, at * (1 - half))
+    found = np.searchsorted(mz, at * (1 + HALF_WIDTH)) - np.searchsorted(mz, at * (1 - HALF_WIDTH))
     return np.asarray(found.sum(axis=1), np.float64)
 
 
