@@ -43,73 +43,20 @@ def flags_of(counts: Sequence[WellCount], role: Role, missing: Sequence[str], al
         Positive droplets that a well without template may have; 2 where nothing is set, as 2.996 is
         the 95 % upper bound of the count where none was seen.
     """
-    flags = []
     counting = {c.target for c in counts if _counts(c)}
-    if missing or not counts:
-        message = f"the plate has no well {', '.join(missing)}" if missing else "the sample has no well"
-        flags.append(Flag(id="well_missing", severity="warning" if counts else "invalid", message=message))
-    no_call = [c for c in counts if c.positives is None]
-    if no_call:
-        flags.append(
-            Flag(
-                id="no_call",
-                severity=_severity(no_call, counting),
-                message=f"no calls of positive droplets in {_names(no_call)}",
-                value=len(no_call),
-                limit=0,
-            )
-        )
-    if any(c.volume_nl is None for c in counts):
-        message = "the partition volume is not known: set partition_volume_nl"
-        flags.append(Flag(id="partition_volume_unknown", severity="invalid", message=message))
-    elif any(c.volume_source == "default" for c in counts):
-        message = "the partition volume is a default: set partition_volume_nl"
-        flags.append(Flag(id="partition_volume_default", severity="warning", message=message))
-    flags += _volume_differs(counts)
-    flags += _droplets(counts, counting)
-    at_stake = [(c, stake) for c in counts if (stake := _rain_at_stake(c)) > HEAVY_RAIN]
-    if at_stake:
-        names = _names([c for c, _ in at_stake])
-        flags.append(
-            Flag(
-                id="rain_heavy",
-                severity="warning",
-                message=f"the concentration hangs on droplets called between the clusters in {names}",
-                value=max(stake for _, stake in at_stake),
-                limit=HEAVY_RAIN,
-            )
-        )
-    saturated = [c for c in counts if c.saturated]
-    if saturated:
-        message = f"no negative droplets in {_names(saturated)}: the concentration has no upper bound"
-        severity = _severity(saturated, counting)
-        flags.append(Flag(id="saturated", severity=severity, message=message, value=0, limit=1))
-    dense = [c for c in counts if (c.copies_per_droplet or 0) > HIGH_DENSITY]
-    if dense:
-        flags.append(
-            Flag(
-                id="density_high",
-                severity="warning",
-                message=f"λ above {HIGH_DENSITY:g} copies a droplet in {_names(dense)}: dilute further",
-                value=max(c.copies_per_droplet or 0 for c in dense),
-                limit=HIGH_DENSITY,
-            )
-        )
-    contaminated = [c for c in counts if role in NO_TEMPLATE and (c.positives or 0) > allowed]
-    if contaminated:
-        flags.append(
-            Flag(
-                id="ntc_positive",
-                severity="warning",
-                message=f"positive droplets without template in {_names(contaminated)}",
-                value=max(c.positives or 0 for c in contaminated),
-                limit=allowed,
-            )
-        )
-    if other := [c for c in counts if c.disagrees]:
-        message = f"the droplets on file do not agree with the table's counts in {_names(other)}"
-        flags.append(Flag(id="amplitudes_of_another_plate", severity="warning", message=message))
-    return flags
+    found = (
+        _well_missing(counts, missing),
+        _no_call(counts, counting),
+        _volume_unstated(counts),
+        _volume_differs(counts),
+        _few_droplets(counts, counting),
+        _rain_heavy(counts),
+        _saturated(counts, counting),
+        _density_high(counts),
+        _ntc_positive(counts, allowed) if role in NO_TEMPLATE else None,
+        _another_plate(counts),
+    )
+    return [flag for flag in found if flag is not None]
 
 
 def declared_flags(record: DropletPlate, wells: Collection[str]) -> list[Flag]:
@@ -176,6 +123,91 @@ def target_flags(target: str, found: Mapping[str, Any], template: bool) -> list[
     return flags
 
 
+def _well_missing(counts: Sequence[WellCount], missing: Sequence[str]) -> Flag | None:
+    if counts and not missing:
+        return None
+    message = f"the plate has no well {', '.join(missing)}" if missing else "the sample has no well"
+    return Flag(id="well_missing", severity="warning" if counts else "invalid", message=message)
+
+
+def _no_call(counts: Sequence[WellCount], counting: Collection[str]) -> Flag | None:
+    without = [c for c in counts if c.positives is None]
+    if not without:
+        return None
+    return Flag(
+        id="no_call",
+        severity=_severity(without, counting),
+        message=f"no calls of positive droplets in {_names(without)}",
+        value=len(without),
+        limit=0,
+    )
+
+
+def _volume_unstated(counts: Sequence[WellCount]) -> Flag | None:
+    if any(c.volume_nl is None for c in counts):
+        message = "the partition volume is not known: set partition_volume_nl"
+        return Flag(id="partition_volume_unknown", severity="invalid", message=message)
+    if any(c.volume_source == "default" for c in counts):
+        message = "the partition volume is a default: set partition_volume_nl"
+        return Flag(id="partition_volume_default", severity="warning", message=message)
+    return None
+
+
+def _volume_differs(counts: Sequence[WellCount]) -> Flag | None:
+    """Find a volume that nobody stated and that the table's own concentrations speak against."""
+    seen = [
+        (c.volume_implied_nl, c.volume_nl, c.volume_source)
+        for c in counts
+        if c.volume_implied_nl and c.volume_nl and c.volume_source != "setting"
+    ]
+    if not seen:
+        return None
+    implied, used, source = sorted(seen, key=lambda x: x[0] / x[1])[len(seen) // 2]
+    off = implied / used - 1
+    if abs(off) <= VOLUME_DIFFERS:
+        return None
+    return Flag(
+        id="partition_volume_differs",
+        severity="warning",
+        message=(
+            f"the table's concentrations are those of partitions of {implied:.3g} nL, {used:g} nL are "
+            f"used ({source}): set partition_volume_nl"
+        ),
+        value=off,
+        limit=VOLUME_DIFFERS,
+    )
+
+
+def _few_droplets(counts: Sequence[WellCount], counting: Collection[str]) -> Flag | None:
+    few = [c for c in counts if c.accepted is not None and c.accepted < FEW_DROPLETS]
+    if not few:
+        return None
+    least = min(c.accepted or 0 for c in few)
+    limit = FEWEST if least < FEWEST else FEW_DROPLETS
+    under = [c for c in few if (c.accepted or 0) < limit]
+    return Flag(
+        id="few_droplets",
+        severity=_severity(under, counting) if least < FEWEST else "warning",
+        message=f"fewer than {limit} accepted droplets in {_names(under)}",
+        value=least,
+        limit=limit,
+    )
+
+
+def _rain_heavy(counts: Sequence[WellCount]) -> Flag | None:
+    at_stake = [(c, stake) for c in counts if (stake := _rain_at_stake(c)) > HEAVY_RAIN]
+    if not at_stake:
+        return None
+    names = _names([c for c, _ in at_stake])
+    return Flag(
+        id="rain_heavy",
+        severity="warning",
+        message=f"the concentration hangs on droplets called between the clusters in {names}",
+        value=max(stake for _, stake in at_stake),
+        limit=HEAVY_RAIN,
+    )
+
+
 def _rain_at_stake(count: WellCount) -> float:
     """Return the part by which λ would change, to first order, with all rain negative, or all positive.
 
@@ -187,49 +219,51 @@ def _rain_at_stake(count: WellCount) -> float:
     return max(count.own.gate.rain or 0.0, count.hidden) * math.expm1(density) / density
 
 
-def _droplets(counts: Sequence[WellCount], counting: Collection[str]) -> list[Flag]:
-    few = [c for c in counts if c.accepted is not None and c.accepted < FEW_DROPLETS]
-    if not few:
-        return []
-    least = min(c.accepted or 0 for c in few)
-    limit = FEWEST if least < FEWEST else FEW_DROPLETS
-    under = [c for c in few if (c.accepted or 0) < limit]
-    return [
-        Flag(
-            id="few_droplets",
-            severity=_severity(under, counting) if least < FEWEST else "warning",
-            message=f"fewer than {limit} accepted droplets in {_names(under)}",
-            value=least,
-            limit=limit,
-        )
-    ]
+def _saturated(counts: Sequence[WellCount], counting: Collection[str]) -> Flag | None:
+    saturated = [c for c in counts if c.saturated]
+    if not saturated:
+        return None
+    return Flag(
+        id="saturated",
+        severity=_severity(saturated, counting),
+        message=f"no negative droplets in {_names(saturated)}: the concentration has no upper bound",
+        value=0,
+        limit=1,
+    )
 
 
-def _volume_differs(counts: Sequence[WellCount]) -> list[Flag]:
-    """Find a volume that nobody stated and that the table's own concentrations speak against."""
-    seen = [
-        (c.volume_implied_nl, c.volume_nl, c.volume_source)
-        for c in counts
-        if c.volume_implied_nl and c.volume_nl and c.volume_source != "setting"
-    ]
-    if not seen:
-        return []
-    implied, used, source = sorted(seen, key=lambda x: x[0] / x[1])[len(seen) // 2]
-    off = implied / used - 1
-    if abs(off) <= VOLUME_DIFFERS:
-        return []
-    return [
-        Flag(
-            id="partition_volume_differs",
-            severity="warning",
-            message=(
-                f"the table's concentrations are those of partitions of {implied:.3g} nL, {used:g} nL are "
-                f"used ({source}): set partition_volume_nl"
-            ),
-            value=off,
-            limit=VOLUME_DIFFERS,
-        )
-    ]
+def _density_high(counts: Sequence[WellCount]) -> Flag | None:
+    dense = [c for c in counts if (c.copies_per_droplet or 0) > HIGH_DENSITY]
+    if not dense:
+        return None
+    return Flag(
+        id="density_high",
+        severity="warning",
+        message=f"λ above {HIGH_DENSITY:g} copies a droplet in {_names(dense)}: dilute further",
+        value=max(c.copies_per_droplet or 0 for c in dense),
+        limit=HIGH_DENSITY,
+    )
+
+
+def _ntc_positive(counts: Sequence[WellCount], allowed: int) -> Flag | None:
+    contaminated = [c for c in counts if (c.positives or 0) > allowed]
+    if not contaminated:
+        return None
+    return Flag(
+        id="ntc_positive",
+        severity="warning",
+        message=f"positive droplets without template in {_names(contaminated)}",
+        value=max(c.positives or 0 for c in contaminated),
+        limit=allowed,
+    )
+
+
+def _another_plate(counts: Sequence[WellCount]) -> Flag | None:
+    other = [c for c in counts if c.disagrees]
+    if not other:
+        return None
+    message = f"the droplets on file do not agree with the table's counts in {_names(other)}"
+    return Flag(id="amplitudes_of_another_plate", severity="warning", message=message)
 
 
 def _counts(count: WellCount) -> bool:
