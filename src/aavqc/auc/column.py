@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from aavqc.auc.artefacts import LEFT_MARGIN_CM, RIGHT_MARGIN_CM, find_artefacts
+from aavqc.auc.artefacts import LEFT_MARGIN_CM, RIGHT_MARGIN_CM, Artefacts, find_artefacts
 from aavqc.auc.choices import Choice, Selection
 from aavqc.auc.clock import ClockCheck, check_clock, clock_flags
 from aavqc.auc.plateau import plateau_flags
@@ -70,43 +70,9 @@ def find_column(record: VelocityScans, selection: Selection, settings: Technique
         min(last + LEFT_MARGIN_CM, high),
         min(base, bottom) - RIGHT_MARGIN_CM,
     )
-    if not low - 1e-3 <= fit_low < fit_high <= high + 1e-3 or not fit_low < bottom:
-        raise UsageError(
-            "the fit range lies outside the data",
-            expected=f"limits between {low:.4f} and {high:.4f} cm, ascending",
-            found=f"{fit_low:.4f} to {fit_high:.4f} cm, bottom {bottom:.4f} cm",
-        )
-    if settings.meniscus is not None and not low - 0.3 <= settings.meniscus < fit_low + 0.02:
-        raise UsageError(
-            "the meniscus lies outside the data",
-            expected=f"a radius below {fit_low:.4f} cm",
-            found=f"{settings.meniscus:.4f} cm",
-        )
+    _refuse_outside(seen, settings.meniscus, bottom, fit_low, fit_high)
     meniscus = settings.meniscus if settings.meniscus is not None else 0.5 * (first + last)
     flags += plateau_flags(selection.scans, record.optics, fit_low, fit_high)
-    choices = (
-        Choice(
-            "meniscus",
-            meniscus,
-            _reason(
-                settings.meniscus, seen.meniscus, "the middle of the surface's artefact, where the fit begins"
-            ),
-        ),
-        Choice(
-            "bottom",
-            bottom,
-            _reason(
-                settings.bottom, seen.bottom, "where the base's artefact is strongest; the column ends there"
-            ),
-        ),
-        Choice(
-            "fit_range",
-            [fit_low, fit_high],
-            "set by the user"
-            if settings.fit_range is not None
-            else f"{LEFT_MARGIN_CM:g} cm from the surface, {RIGHT_MARGIN_CM:g} cm from the base's pile-up",
-        ),
-    )
     return Column(
         meniscus=meniscus,
         meniscus_low=first - 0.02,
@@ -117,7 +83,7 @@ def find_column(record: VelocityScans, selection: Selection, settings: Technique
         fit_low=fit_low,
         fit_high=fit_high,
         flags=tuple(flags),
-        choices=selection.choices + choices,
+        choices=selection.choices + _choices(seen, settings, meniscus, bottom, [fit_low, fit_high]),
         clock=clock,
     )
 
@@ -126,6 +92,38 @@ def at_another_wavelength(column: Column, record: VelocityScans, selection: Sele
     """Return the column of the same cell with the flags and choices of other scans of it."""
     seen = plateau_flags(selection.scans, record.optics, column.fit_low, column.fit_high)
     return replace(column, flags=(*selection.flags, *seen), choices=selection.choices)
+
+
+def _refuse_outside(
+    seen: Artefacts, meniscus: float | None, bottom: float, fit_low: float, fit_high: float
+) -> None:
+    low, high = seen.low, seen.high
+    if not low - 1e-3 <= fit_low < fit_high <= high + 1e-3 or not fit_low < bottom:
+        raise UsageError(
+            "the fit range lies outside the data",
+            expected=f"limits between {low:.4f} and {high:.4f} cm, ascending",
+            found=f"{fit_low:.4f} to {fit_high:.4f} cm, bottom {bottom:.4f} cm",
+        )
+    if meniscus is not None and not low - 0.3 <= meniscus < fit_low + 0.02:
+        raise UsageError(
+            "the meniscus lies outside the data",
+            expected=f"a radius below {fit_low:.4f} cm",
+            found=f"{meniscus:.4f} cm",
+        )
+
+
+def _choices(
+    seen: Artefacts, settings: TechniqueSettings, meniscus: float, bottom: float, fit_range: list[float]
+) -> tuple[Choice, ...]:
+    """Say where the column and its fit begin and end, and why."""
+    surface = "the middle of the surface's artefact, where the fit begins"
+    base = "where the base's artefact is strongest; the column ends there"
+    apart = f"{LEFT_MARGIN_CM:g} cm from the surface, {RIGHT_MARGIN_CM:g} cm from the base's pile-up"
+    return (
+        Choice("meniscus", meniscus, _reason(settings.meniscus, seen.meniscus, surface)),
+        Choice("bottom", bottom, _reason(settings.bottom, seen.bottom, base)),
+        Choice("fit_range", fit_range, apart if settings.fit_range is None else "set by the user"),
+    )
 
 
 def _reason(given: float | None, seen: object, where: str) -> str:
