@@ -10,11 +10,11 @@ import pytest
 
 import aavqc
 from aavqc.attributes import Attribute
-from aavqc.auc.agreement import composition_flags
 from aavqc.auc.capsids import Capsids
 from aavqc.auc.channels import Channel
 from aavqc.auc.column import Column
 from aavqc.auc.composition import ClassWindows
+from aavqc.auc.composition_flags import composition_flags
 from aavqc.auc.cs import Fitted, normal_equations
 from aavqc.auc.fit import Fit, SampleFit, fit_sample
 from aavqc.auc.flags import flags_of, sample_flags

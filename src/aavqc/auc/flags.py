@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from aavqc.attributes import Attribute
-from aavqc.auc.agreement import composition_flags
 from aavqc.auc.composition import NUCLEOTIDE_REL_SD, coefficients_of
+from aavqc.auc.composition_flags import composition_flags
 from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.misfit import misfit_flags
 from aavqc.auc.settings import TechniqueSettings

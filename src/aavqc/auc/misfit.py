@@ -62,22 +62,28 @@ def misfit_flags(fit: Fit) -> list[Flag]:
     return [flag for flag in found if flag is not None]
 
 
-def _rmsd_above_noise(fit: Fit, noise: float, total: float) -> Flag | None:
-    rmsd, unit = fit.distribution.rmsd, fit.grid.unit
-    ratio, share = rmsd / noise, float(np.sqrt(max(rmsd**2 - noise**2, 0.0))) / total
+def misfit_flag(name: str, ratio: float, share: float, message: str) -> Flag | None:
+    """Flag an rmsd of so many times the noise, where the misfit's share of the loading signal matters too."""
     if ratio <= RMSD_WARNING or share <= SHARE_WARNING:
         return None
     bad = ratio > RMSD_INVALID and share > SHARE_INVALID
     return Flag(
-        id="rmsd_above_noise",
+        id=name,
         severity="invalid" if bad else "warning",
-        message=(
-            f"the fit's rmsd is {ratio:.2f} times the noise of a point ({rmsd:.4g} to {noise:.4g} {unit}); "
-            f"the misfit is {100 * share:.2g} % of the loading signal"
-        ),
+        message=message,
         value=ratio,
         limit=RMSD_INVALID if bad else RMSD_WARNING,
     )
+
+
+def _rmsd_above_noise(fit: Fit, noise: float, total: float) -> Flag | None:
+    rmsd, unit = fit.distribution.rmsd, fit.grid.unit
+    ratio, share = rmsd / noise, float(np.sqrt(max(rmsd**2 - noise**2, 0.0))) / total
+    message = (
+        f"the fit's rmsd is {ratio:.2f} times the noise of a point ({rmsd:.4g} to {noise:.4g} {unit}); "
+        f"the misfit is {100 * share:.2g} % of the loading signal"
+    )
+    return misfit_flag("rmsd_above_noise", ratio, share, message)
 
 
 def _residual_runs(fit: Fit, total: float) -> Flag | None:

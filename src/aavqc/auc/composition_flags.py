@@ -11,7 +11,7 @@ from aavqc.auc.attributes import UNCERTAIN
 from aavqc.auc.capsids import UNANCHORED_SD, Capsids
 from aavqc.auc.composition import AGGREGATE, NUCLEOTIDE_REL_SD
 from aavqc.auc.fit import SampleFit
-from aavqc.auc.misfit import RMSD_INVALID, RMSD_WARNING, SHARE_INVALID, SHARE_WARNING
+from aavqc.auc.misfit import misfit_flag
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.capsid import CLASSES
 from aavqc.documents import Flag
@@ -214,19 +214,11 @@ def _species_misfit(fit: SampleFit) -> Flag | None:
         for c, x in zip(fit.problem.channels, fit.resolved.amounts, strict=True)
     )
     share = noise_share * float(np.sqrt(max(ratio**2 - 1.0, 0.0)))
-    if ratio <= RMSD_WARNING or share <= SHARE_WARNING:
-        return None
-    bad = ratio > RMSD_INVALID and share > SHARE_INVALID
-    return Flag(
-        id="species_misfit",
-        severity="invalid" if bad else "warning",
-        message=(
-            f"the species that the composition rests on leave {ratio:.2f} times the noise of a point, "
-            f"{100 * share:.2g} % of the loading signal"
-        ),
-        value=ratio,
-        limit=RMSD_INVALID if bad else RMSD_WARNING,
+    message = (
+        f"the species that the composition rests on leave {ratio:.2f} times the noise of a point, "
+        f"{100 * share:.2g} % of the loading signal"
     )
+    return misfit_flag("species_misfit", ratio, share, message)
 
 
 def _range_cuts_classes(fit: SampleFit, settings: TechniqueSettings) -> Flag | None:
