@@ -36,14 +36,20 @@ def count_flags(record: IonTable, ions: Ions, found: Windows | None) -> list[Fla
     flags = []
     used = int(ions.mass.size)
     if used < LEAST_IONS:
-        flags.append(_few("too_few_ions", f"{used} ions used", used))
+        flags.append(few_flag("too_few_ions", f"{used} ions used", used))
     elif found is not None and found.monomers < LEAST_IONS:
         text = f"{found.monomers} ions in the windows of single capsids"
-        flags.append(_few("too_few_capsids", text, found.monomers))
+        flags.append(few_flag("too_few_capsids", text, found.monomers))
     if record.has("scan") and record.mz.size and record.scans == 1:
         message = "all ions are of one scan: they share its space charge, and the intervals are too narrow"
         flags.append(Flag(id="single_scan", severity="warning", message=message, value=1.0, limit=2.0))
     return flags
+
+
+def few_flag(name: str, text: str, value: int) -> Flag:
+    """Say that there are fewer than any number can be had of; the sample is invalid."""
+    message = f"{text}, at least {LEAST_IONS} are needed"
+    return Flag(id=name, severity="invalid", message=message, value=float(value), limit=float(LEAST_IONS))
 
 
 def constant_flag(settings: TechniqueSettings) -> Flag | None:
@@ -118,8 +124,3 @@ def bias_flag(found: Windows, unfolded: Mapping[str, float], coverage: float, re
     )
     severity: Literal["info", "warning"] = "warning" if reported else "info"
     return Flag(id="windows_biased", severity=severity, message=message, value=abs(bias), limit=limit)
-
-
-def _few(name: str, text: str, value: int) -> Flag:
-    message = f"{text}, at least {LEAST_IONS} are needed"
-    return Flag(id=name, severity="invalid", message=message, value=float(value), limit=float(LEAST_IONS))

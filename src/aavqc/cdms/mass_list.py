@@ -11,7 +11,7 @@ import numpy as np
 from aavqc.attributes import Attribute
 from aavqc.capsid import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS, composition, masses, other_material
-from aavqc.cdms.checks import NEAR, bias_flag, constant_flag
+from aavqc.cdms.checks import NEAR, bias_flag, constant_flag, few_flag
 from aavqc.cdms.efficiency import corrected
 from aavqc.cdms.expected import capsid_document, expected_capsid, genome_document
 from aavqc.cdms.funnel import Ions
@@ -45,11 +45,7 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
         flags.append(Flag(id="charge_slope_unused", severity="info", message=message))
     used = 0 if mass is None else int(mass.size)
     if mass is not None and used < LEAST_IONS:
-        message = f"{used} particles, at least {LEAST_IONS} are needed"
-        limit = float(LEAST_IONS)
-        flags.append(
-            Flag(id="too_few_ions", severity="invalid", message=message, value=float(used), limit=limit)
-        )
+        flags.append(few_flag("too_few_ions", f"{used} particles", used))
     spread = None if mass is None else distribution(mass, settings.bandwidth)
     peaks = [] if spread is None else spread.peaks
     warnings = list(record.remarks)
