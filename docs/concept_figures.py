@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import bdtr
 
+from aavqc.attributes import CLASSES
 from aavqc.auc.composition import gain_per_nucleotide
 from aavqc.auc.settings import TechniqueSettings
-from aavqc.capsid import CLASSES, length_bounds
+from aavqc.capsid import length_bounds
 from aavqc.ddpcr.poisson import copies_per_droplet, poisson_interval
 from aavqc.intervals import clopper_pearson, wilson
 from aavqc.report.style import COLOURS, STYLE

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from aavqc.capsid import CLASSES
+from aavqc.attributes import CLASSES
 from aavqc.cdms.by_mixture import by_mixture
 from aavqc.cdms.funnel import select
 from aavqc.cdms.settings import TechniqueSettings

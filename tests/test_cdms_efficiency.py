@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from aavqc.analysis import analyze
-from aavqc.attributes import Attribute
-from aavqc.capsid import CLASSES
+from aavqc.attributes import CLASSES, Attribute
 from aavqc.cdms.efficiency import corrected
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.errors import UsageError

@@ -14,6 +14,9 @@ Technique = Literal["auc", "cdms", "ddpcr"]
 Scope = Literal["fit", "run", "procedure"]
 Qualifier = Literal["<", ">", "ND", "≤", "≥"]
 
+CLASSES = ("empty", "partial", "full", "overfull")
+"""Of capsids, in the order of packaged length; composition always lists all four."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from aavqc.errors import UsageError, nearest
 from aavqc.settings import Settings
 
-CLASSES = ("empty", "partial", "full", "overfull")
-"""In the order of packaged length; composition always lists all four."""
-
 NUCLEOTIDE_MASS = 308.95
 """Mean mass of a nucleotide residue in ssDNA, acid form, g/mol (sodium salt: 329.92)."""
 

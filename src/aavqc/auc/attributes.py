@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from aavqc.attributes import Attribute
+from aavqc.attributes import CLASSES, Attribute
 from aavqc.auc.calibration import calibrated_draws
 from aavqc.auc.capsids import UNANCHORED_SD, Capsids, Constants, drawn_capsids, rigid_lengths
 from aavqc.auc.cells import over_cells
@@ -23,7 +23,6 @@ from aavqc.auc.models import AVOGADRO
 from aavqc.auc.resolve import DETECTED
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.water import to_water
-from aavqc.capsid import CLASSES
 from aavqc.records import FloatArray
 
 REPLICATES = 400

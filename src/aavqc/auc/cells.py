@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from aavqc.attributes import Attribute
+from aavqc.attributes import CLASSES, Attribute
 from aavqc.auc.capsids import Capsids
-from aavqc.capsid import CLASSES
 from aavqc.records import FloatArray
 
 

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aavqc.attributes import CLASSES
 from aavqc.auc.grid import SignalGrid
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.water import to_water
-from aavqc.capsid import CLASSES, NUCLEOTIDE_MASS, VBAR_DNA, capsid_mass, length_bounds
+from aavqc.capsid import NUCLEOTIDE_MASS, VBAR_DNA, capsid_mass, length_bounds
 from aavqc.records import FloatArray
 
 S20W_EMPTY = 64.5

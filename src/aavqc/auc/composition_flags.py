@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aavqc.attributes import Attribute
+from aavqc.attributes import CLASSES, Attribute
 from aavqc.auc.attributes import UNCERTAIN
 from aavqc.auc.capsids import UNANCHORED_SD, Capsids
 from aavqc.auc.composition import AGGREGATE, NUCLEOTIDE_REL_SD
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.misfit import misfit_flag
 from aavqc.auc.settings import TechniqueSettings
-from aavqc.capsid import CLASSES
 from aavqc.documents import Flag
 
 LENGTH_BY_S, LENGTH_BY_LIGHT = 0.10, 0.05

@@ -8,12 +8,11 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from aavqc.attributes import Attribute
+from aavqc.attributes import CLASSES, Attribute
 from aavqc.auc.composition import AGGREGATE, ClassWindows, coefficients_of
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.resolve import DETECTED, one_more
 from aavqc.auc.settings import TechniqueSettings
-from aavqc.capsid import CLASSES
 from aavqc.records import FloatArray
 
 QUARTERS = np.array([0.25, 0.5, 0.75])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aavqc.capsid import CLASSES
+from aavqc.attributes import CLASSES
 from aavqc.records import FloatArray
 
 Row = tuple[str, str, float, FloatArray]

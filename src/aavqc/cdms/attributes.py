@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from aavqc.attributes import Attribute
-from aavqc.capsid import CLASSES
+from aavqc.attributes import CLASSES, Attribute
 from aavqc.cdms.expected import SODIUM, nucleotide_mass
 from aavqc.cdms.method import Method, Triple
 from aavqc.cdms.settings import TechniqueSettings

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from aavqc.capsid import CLASSES
+from aavqc.attributes import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS, LOD_IONS
 from aavqc.cdms.deconvolution import Deconvolved, by_mass, count, deconvolve, grid_of
 from aavqc.cdms.expected import expected_capsid

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from aavqc.capsid import CLASSES
+from aavqc.attributes import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS, LOD_IONS
 from aavqc.cdms.capsids import Capsids, fit_capsids
 from aavqc.cdms.em import shape_variance

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from aavqc.capsid import CLASSES
+from aavqc.attributes import CLASSES
 from aavqc.cdms.attributes import LEAST_IONS
 from aavqc.cdms.expected import capsid_source, expected_capsid, nucleotide_mass
 from aavqc.cdms.funnel import Ions

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from aavqc.attributes import Attribute
-from aavqc.capsid import CLASSES
+from aavqc.attributes import CLASSES, Attribute
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.intervals import normal_quantile

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aavqc.attributes import Attribute
-from aavqc.capsid import CLASSES
+from aavqc.attributes import CLASSES, Attribute
 from aavqc.cdms.attributes import LEAST_IONS, composition, masses, other_material
 from aavqc.cdms.checks import NEAR, bias_flag, constant_flag, few_flag
 from aavqc.cdms.efficiency import corrected

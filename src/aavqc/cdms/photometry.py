@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aavqc.capsid import CLASSES
+from aavqc.attributes import CLASSES
 from aavqc.cdms.expected import expected_capsid, nucleotide_mass
 from aavqc.cdms.peaks import Peak
 from aavqc.cdms.settings import TechniqueSettings

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import special
 
-from aavqc.capsid import CLASSES
+from aavqc.attributes import CLASSES
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.windows import Windows
 from aavqc.records import FloatArray

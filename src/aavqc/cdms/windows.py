@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aavqc.capsid import CLASSES, length_bounds
+from aavqc.attributes import CLASSES
+from aavqc.capsid import length_bounds
 from aavqc.cdms.expected import expected_capsid, nucleotide_mass
 from aavqc.cdms.settings import TechniqueSettings
 from aavqc.errors import UsageError

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aavqc.attributes import CLASSES
 from aavqc.documents import Sample
 from aavqc.report.arrays import Arrays
 from aavqc.report.auc_scans import channels_picture, scans_picture, seen_range, unit_of
 from aavqc.report.pictures import Picture, missing, together
 from aavqc.report.style import (
     BLACK,
-    CLASSES,
     COLOURS,
     GREY,
     HATCHES,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aavqc.attributes import CLASSES
 from aavqc.documents import Sample
 from aavqc.report.arrays import Arrays
 from aavqc.report.cdms_methods import calibration_picture, funnel_picture, methods_picture
@@ -16,7 +17,6 @@ from aavqc.report.cdms_sample import class_edges, class_shares, ions_used, mixtu
 from aavqc.report.pictures import Picture, flag_note, missing, together
 from aavqc.report.style import (
     BLACK,
-    CLASSES,
     COLOURS,
     GREY,
     HATCHES,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from aavqc.attributes import CLASSES
 from aavqc.documents import Sample
 from aavqc.report.cdms_sample import class_edges, class_shares, ions_used, mixture_peaks, particle_name
 from aavqc.report.pictures import Picture, flag_note, missing, together
 from aavqc.report.style import (
     BLACK,
-    CLASSES,
     COLOURS,
     GREEN,
     GREY,

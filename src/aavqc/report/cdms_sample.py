@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from aavqc.attributes import Attribute
+from aavqc.attributes import CLASSES, Attribute
 from aavqc.documents import Sample
-from aavqc.report.style import CLASSES
 
 
 def class_edges(sample: Sample) -> list[float] | None:

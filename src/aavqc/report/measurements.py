@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from aavqc.attributes import Attribute, Technique
+from aavqc.attributes import CLASSES, Attribute, Technique
 from aavqc.documents import ResultDocument, Sample, Well, natural
 from aavqc.report.arrays import Arrays
 from aavqc.report.content import (
@@ -186,10 +186,7 @@ def _cdms(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
         "Classes by each method, % of capsids",
         ("Method", "Empty", "Partial", "Full", "Overfull"),
         tuple(
-            (
-                Cell(name),
-                *(number(values.get(f"percent_{c}")) for c in ("empty", "partial", "full", "overfull")),
-            )
+            (Cell(name), *(number(values.get(f"percent_{c}")) for c in CLASSES))
             for name, values in sorted(methods.items())
             if isinstance(values, Mapping)
         ),

@@ -37,8 +37,6 @@ HATCHES = {
 }
 """Of the classes; the hatch tells them apart where there is no colour."""
 
-CLASSES = ("empty", "partial", "full", "overfull")
-
 MOST_LABELS = 28
 """Wells that are named side by side over the width of a figure."""
 

@@ -12,12 +12,12 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from aavqc.attributes import Attribute
+from aavqc.attributes import CLASSES, Attribute
 from aavqc.documents import Document
 from aavqc.errors import UsageError
 from aavqc.results.consensus import consensus
 from aavqc.results.method_values import Scalar, compositions_of, scalars_of
-from aavqc.results.simplex import CLASSES, Composition, log_ratios, merged, parts_of, shares_of
+from aavqc.results.simplex import Composition, log_ratios, merged, parts_of, shares_of
 
 LEVEL = 0.05
 """Probability that any comparison of a lot whose methods agree says that they do not."""

@@ -9,9 +9,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from aavqc.attributes import Attribute
+from aavqc.attributes import CLASSES, Attribute
 from aavqc.quantities import UNITS
-from aavqc.results.simplex import CLASSES, Composition
+from aavqc.results.simplex import Composition
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from aavqc.attributes import CLASSES
 
-CLASSES = ("empty", "partial", "full", "overfull")
+Floats = NDArray[np.float64]
 
 LOD = 3.3
 """A share below so many of its SDs is below the limit of detection (ICH Q2)."""
