@@ -89,8 +89,7 @@ class Attribute:
     def __str__(self) -> str:
         unit = "" if self.unit == "1" else f" {self.unit}"
         if self.qualifier is not None and self.bound is not None:
-            sign = "ND, <" if self.qualifier == "ND" else self.qualifier
-            return f"{self.key} {sign} {self.bound:.4g}{unit}"
+            return f"{self.key} {censored(self.qualifier, f' {self.bound:.4g}')}{unit}"
         text = f"{self.key} {_short(self.value)}{unit}"
         if self.ci_low is None or self.ci_high is None:
             return text + " (interval not stated)"
@@ -102,6 +101,17 @@ class Attribute:
 def _short(value: float, figures: int = 4) -> str:
     long = value and not 1e-3 <= abs(value) < 1e6
     return f"{value:.{figures - 1}E}" if long else f"{value:.{figures}g}"
+
+
+def censored(qualifier: str, bound: str) -> str:
+    """Return how a value below or above a bound is written, everywhere.
+
+    Examples
+    --------
+    >>> censored("ND", "0.65 %")
+    'ND, <0.65 %'
+    """
+    return f"{'ND, <' if qualifier == 'ND' else qualifier}{bound}"
 
 
 def figures_apart(low: float, high: float, figures: int = 4) -> int:

@@ -170,17 +170,6 @@ def interval(low: float | None, high: float | None) -> Cell:
     return Cell(f"{short(low, figures)} – {short(high, figures)}")
 
 
-def censored(qualifier: str, bound: str) -> str:
-    """Return how a value below or above a bound is written, everywhere.
-
-    Examples
-    --------
-    >>> censored("ND", "0.65 %")
-    'ND, <0.65 %'
-    """
-    return f"{'ND, <' if qualifier == 'ND' else qualifier}{bound}"
-
-
 def number(value: object) -> Cell:
     """Return a number to four digits, sorted by all of them; what can't be had is a dash."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from aavqc import __version__
+from aavqc.attributes import censored
 from aavqc.documents import Manifest, ResultDocument, Sample, digest
 from aavqc.report.arrays import Arrays
 from aavqc.report.audit_page import audit
@@ -22,7 +23,6 @@ from aavqc.report.content import (
     Table,
     Text,
     cells,
-    censored,
     counted,
     interval,
     number,

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aavqc.attributes import Attribute
+from aavqc.attributes import Attribute, censored
 from aavqc.documents import ResultDocument
 from aavqc.errors import AavqcError
 from aavqc.quantities import UNITS
-from aavqc.report.content import censored
 from aavqc.report.pictures import Picture, missing, together
 from aavqc.report.style import (
     BLACK,

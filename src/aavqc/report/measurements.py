@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from aavqc.attributes import CLASSES, Attribute, Technique
+from aavqc.attributes import CLASSES, Attribute, Technique, censored
 from aavqc.documents import ResultDocument, Sample, Well, natural
 from aavqc.report.arrays import Arrays
 from aavqc.report.content import (
@@ -17,7 +17,6 @@ from aavqc.report.content import (
     Table,
     Text,
     cells,
-    censored,
     interval,
     number,
     words,

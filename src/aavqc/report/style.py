@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from aavqc.attributes import Attribute, figures_apart
-from aavqc.report.content import censored
+from aavqc.attributes import Attribute, censored, figures_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
