@@ -21,6 +21,7 @@ from aavqc.report.style import (
     legend_above,
     new_figure,
     panels,
+    raised,
     shown,
     value_text,
 )
@@ -127,7 +128,7 @@ def draw_replicates(ax: Axes, sample: Sample, rows: Sequence[Well], target: str)
         legend_above(ax, 3)
     label_wells(ax, [r.well for r in own])
     ax.set_xlim(-0.6, len(own) - 0.4)
-    what = f"copies mL⁻¹ / 10{_raised(power)}" if undiluted else "copies µL⁻¹ of reaction"
+    what = f"copies mL⁻¹ / 10{raised(power)}" if undiluted else "copies µL⁻¹ of reaction"
     ax.set_ylabel(f"{shown(target, 16)}\n{what}")
 
 
@@ -165,8 +166,4 @@ def _dilution(factor: float) -> str:
     if factor < 1e6:
         return f"1 : {factor:g}"
     mantissa, exponent = f"{factor:.4e}".split("e")
-    return f"1 : {float(mantissa):g} × 10{_raised(int(exponent))}"
-
-
-def _raised(power: int) -> str:
-    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"1 : {float(mantissa):g} × 10{raised(int(exponent))}"

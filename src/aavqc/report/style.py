@@ -156,7 +156,18 @@ def number(value: float, figures: int = 4) -> str:
     if 1e-3 <= abs(value) < 1e6:
         return f"{value:#.{figures}g}".rstrip(".") if abs(value) < 10**figures else f"{value:.0f}"
     mantissa, exponent = f"{value:.{figures - 1}e}".split("e")
-    return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}"
+    return f"{mantissa} × 10{raised(int(exponent))}"
+
+
+def raised(power: int) -> str:
+    """Return a power as it stands above the line.
+
+    Examples
+    --------
+    >>> raised(-12)
+    '⁻¹²'
+    """
+    return str(power).translate(_RAISED)
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
