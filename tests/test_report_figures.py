@@ -21,7 +21,7 @@ from aavqc.errors import InputError, UsageError
 from aavqc.report.ddpcr_figures import draw_droplets
 from aavqc.report.pictures import Picture
 from aavqc.report.plots import arrays_of, draw_bitmap, draw_scans, figures, load_arrays, plot, styled
-from aavqc.report.style import COLOURS, HATCHES, label_wells, new_figure, panels, shown
+from aavqc.report.style import COLOURS, HATCHES, drawable, label_wells, new_figure, panels
 from aavqc.result import Result
 from aavqc.simulate import run as simulate
 from cdms_lists import SLOPE, Lot
@@ -174,9 +174,9 @@ def test_hostile_names_are_letters_and_nothing_else(plate: Result, cdms: Result)
 
 
 def test_names_are_cut_and_cleaned() -> None:
-    assert len(shown(HOSTILE)) <= 32
-    assert shown("a\u202eb\x07") == "a b"
-    assert shown("🧬") == "□"
+    assert len(drawable(HOSTILE)) <= 32
+    assert drawable("a\u202eb\x07") == "a b"
+    assert drawable("🧬") == "□"
 
 
 def test_classes_differ_in_grey_too() -> None:

@@ -15,11 +15,11 @@ from aavqc.report.style import (
     GREEN,
     GREY,
     SERIES,
+    drawable,
     interval_note,
     legend_above,
     new_figure,
     panels,
-    shown,
 )
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def draw_funnel(ax: Axes, sample: Sample) -> None:
         ax.annotate(
             text, (end, i), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8, zorder=4
         )
-    ax.set_yticks(range(len(funnel)), [shown(row["step"].removeprefix("dropped: "), 44) for row in funnel])
+    ax.set_yticks(range(len(funnel)), [drawable(row["step"].removeprefix("dropped: "), 44) for row in funnel])
     ax.invert_yaxis()
     ax.set_xlim(0, 1.28 * read)
     ax.set_xlabel("rows")
@@ -184,7 +184,7 @@ def draw_calibration(ax: Axes, fitted: dict[str, Any]) -> None:
             marker=series["marker"],
             facecolor="none",
             edgecolor=series["color"],
-            label=shown(name),
+            label=drawable(name),
         )
     limit = 100 * fitted["residual_limit"]
     ax.axhline(0, color=BLACK, lw=0.8)
@@ -197,7 +197,7 @@ def draw_calibration(ax: Axes, fitted: dict[str, Any]) -> None:
 def draw_standards(ax: Axes, rows: Sequence[dict[str, Any]]) -> None:
     """Draw how far the standards' peaks are off their known masses."""
     for i, row in enumerate(rows):
-        ax.plot(row["expected_da"] / 1e6, row["deviation_percent"], **_point(i), label=shown(row["name"]))
+        ax.plot(row["expected_da"] / 1e6, row["deviation_percent"], **_point(i), label=drawable(row["name"]))
     ax.axhline(0, color=GREEN, lw=0.8)
     reach = 1.3 * max(abs(row["deviation_percent"]) for row in rows) or 1.0
     ax.set(xlabel="known mass / MDa", ylabel="deviation / %", ylim=(-reach, reach))

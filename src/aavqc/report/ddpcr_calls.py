@@ -15,11 +15,11 @@ from aavqc.report.style import (
     BLACK,
     MOST_LABELS,
     SERIES,
+    drawable,
     label_wells,
     legend_above,
     new_figure,
     panels,
-    shown,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def draw_calls(axes: Sequence[Axes], rows: Sequence[Well]) -> None:
                 own.append(r.positives_own)
                 vendor.append(r.positives_vendor)
                 at.append(wells.index(r.well) + 0.12 * (i - (len(targets) - 1) / 2))
-        left.plot(vendor, own, **style, label=shown(target, 20))
+        left.plot(vendor, own, **style, label=drawable(target, 20))
         right.plot(at, np.subtract(own, vendor), **style)
     counts = {w: max(r.positives_vendor or 0 for r in rows if r.well == w) for w in wells}
     band = np.array([2 * math.sqrt(counts[w]) for w in wells])

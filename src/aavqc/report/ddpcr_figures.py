@@ -23,11 +23,11 @@ from aavqc.report.style import (
     ORANGE,
     SERIES,
     VERMILLION,
+    drawable,
     label_wells,
     legend_above,
     new_figure,
     panels,
-    shown,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _amplitude(well: str, channel: str, arrays: Arrays) -> NDArray[np.float64] |
 
 def _targets(rows: Sequence[Well], channel: str) -> str:
     names = dict.fromkeys(r.target for r in rows if r.channel == channel and r.target != channel)
-    return f"{shown(channel, 16)}, {shown(', '.join(names))}" if names else shown(channel)
+    return f"{drawable(channel, 16)}, {drawable(', '.join(names))}" if names else drawable(channel)
 
 
 def _thresholds(rows: Sequence[Well], well: str, channel: str) -> list[float]:
@@ -158,7 +158,7 @@ def draw_counts(ax: Axes, rows: Sequence[Well]) -> None:
             [r.copies_per_ul or 0.0 for r in own],
             series["marker"],
             color=series["color"],
-            label=shown(target),
+            label=drawable(target),
         )
     label_wells(ax, wells)
     ax.set_ylabel("copies µL⁻¹")

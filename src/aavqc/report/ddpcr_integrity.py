@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aavqc.documents import Sample
 from aavqc.report.pictures import Picture, flag_note, missing, together
-from aavqc.report.style import BLACK, BLUE, SKY, interval_note, new_figure, panels, shown
+from aavqc.report.style import BLACK, BLUE, SKY, drawable, interval_note, new_figure, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def draw_integrity(axes: Sequence[Axes], sample: Sample) -> None:
             fontsize=8,
         )
     labels = [
-        shown(" + ".join(t for t, bit in zip(found["targets"], s, strict=False) if bit == "1"), 26)
+        drawable(" + ".join(t for t, bit in zip(found["targets"], s, strict=False) if bit == "1"), 26)
         for s, _ in ranked
     ]
     left.set_yticks(range(len(ranked)), labels)

@@ -16,13 +16,13 @@ from aavqc.report.style import (
     BLUE,
     SERIES,
     SKY,
+    drawable,
     interval_note,
     label_wells,
     legend_above,
     new_figure,
     panels,
     raised,
-    shown,
     value_text,
 )
 
@@ -129,7 +129,7 @@ def draw_replicates(ax: Axes, sample: Sample, rows: Sequence[Well], target: str)
     label_wells(ax, [r.well for r in own])
     ax.set_xlim(-0.6, len(own) - 0.4)
     what = f"copies mL⁻¹ / 10{raised(power)}" if undiluted else "copies µL⁻¹ of reaction"
-    ax.set_ylabel(f"{shown(target, 16)}\n{what}")
+    ax.set_ylabel(f"{drawable(target, 16)}\n{what}")
 
 
 def _counts_copies(titer: float, own: Sequence[Well], used: set[str], values: Sequence[float]) -> bool:

@@ -17,10 +17,10 @@ from aavqc.report.style import (
     BLUE,
     GREY,
     VERMILLION,
+    drawable,
     interval_note,
     new_figure,
-    number,
-    shown,
+    number_text,
     styled,
 )
 from aavqc.report.ternary import agreement_picture
@@ -70,7 +70,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Row:
+class JudgedRow:
     """A test with what was found and the limits that could be read; numbers in the verdict's unit."""
 
     verdict: Verdict
@@ -133,7 +133,7 @@ def deciding(verdict: Verdict, documents: Mapping[str, ResultDocument]) -> Verdi
     return replace(verdict, ci_low=a.ci_low, ci_high=a.ci_high, coverage=a.coverage, scope=a.scope)
 
 
-def rows_of(evaluation: Evaluation, documents: Mapping[str, ResultDocument]) -> list[Row]:
+def rows_of(evaluation: Evaluation, documents: Mapping[str, ResultDocument]) -> list[JudgedRow]:
     """Return the tests that have numbers, with limits and results in one unit each."""
     rows = []
     for verdict in evaluation.verdicts:
@@ -141,7 +141,7 @@ def rows_of(evaluation: Evaluation, documents: Mapping[str, ResultDocument]) -> 
         if not points and verdict.aggregated is not None:  # judged in percent of a label
             points = (Point(verdict.aggregated, verdict.ci_low, verdict.ci_high, None, verdict.scope),)
         if points:
-            rows.append(Row(verdict, points, _limits(verdict)))
+            rows.append(JudgedRow(verdict, points, _limits(verdict)))
     return rows
 
 
@@ -221,7 +221,7 @@ def _factor(unit: str | None, to: str | None) -> float | None:
         return None
 
 
-def draw_limits(ax: Axes, rows: Sequence[Row]) -> None:
+def draw_limits(ax: Axes, rows: Sequence[JudgedRow]) -> None:
     """Draw each row on a scale of its own: limit, results, intervals; words at both sides."""
     for i, row in enumerate(rows):
         low, high = row.span
@@ -257,7 +257,7 @@ def _draw_limit(ax: Axes, i: int, ends: Sequence[float | None]) -> None:
 MARKS = {"PASS": ("o", BLUE), "OOT": ("o", BLUE), "OOS": ("X", VERMILLION)}
 
 
-def _draw_point(ax: Axes, y: float, row: Row, point: Point, at: Scale) -> None:
+def _draw_point(ax: Axes, y: float, row: JudgedRow, point: Point, at: Scale) -> None:
     marker, colour = MARKS.get(row.verdict.verdict, ("D", GREY))
     x = at(point.value)
     if point.qualifier is not None:
@@ -277,15 +277,17 @@ def _draw_point(ax: Axes, y: float, row: Row, point: Point, at: Scale) -> None:
     ax.plot(x, y, marker, color=colour, ms=5.0, mec="white", mew=0.6, zorder=3)
 
 
-def _words(ax: Axes, i: int, row: Row) -> None:
+def _words(ax: Axes, i: int, row: JudgedRow) -> None:
     verdict = row.verdict
     place = ax.get_yaxis_transform()
     what = [verdict.attribute.replace("_", " "), verdict.target, verdict.technique]
-    ax.text(-0.04, i - 0.16, shown(verdict.test, 22), transform=place, ha="right", va="center", weight="bold")
+    ax.text(
+        -0.04, i - 0.16, drawable(verdict.test, 22), transform=place, ha="right", va="center", weight="bold"
+    )
     ax.text(
         -0.04,
         i + 0.2,
-        shown(", ".join(w for w in what if w), 28),
+        drawable(", ".join(w for w in what if w), 28),
         transform=place,
         ha="right",
         va="center",
@@ -295,11 +297,11 @@ def _words(ax: Axes, i: int, row: Row) -> None:
     scopes = dict.fromkeys(p.scope for p in row.points if p.scope is not None)
     result = _result(row)
     scope = f", scope {'/'.join(scopes)}" if scopes else ""
-    ax.text(1.03, i - 0.16, shown(f"{verdict.verdict}  {result}{scope}", 37), transform=place, va="center")
+    ax.text(1.03, i - 0.16, drawable(f"{verdict.verdict}  {result}{scope}", 37), transform=place, va="center")
     limit = f"limit {verdict.limit}"
-    ax.text(1.03, i + 0.2, shown(limit, 39), transform=place, va="center", fontsize=8, color="#404040")
+    ax.text(1.03, i + 0.2, drawable(limit, 39), transform=place, va="center", fontsize=8, color="#404040")
 
 
-def _result(row: Row) -> str:
+def _result(row: JudgedRow) -> str:
     text = reported(row.verdict)
-    return text or "; ".join(number(p.value) for p in row.points[:3])
+    return text or "; ".join(number_text(p.value) for p in row.points[:3])

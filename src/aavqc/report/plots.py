@@ -21,7 +21,7 @@ from aavqc.report.ddpcr_integrity import draw_integrity
 from aavqc.report.ddpcr_replicates import draw_linearity, draw_replicates
 from aavqc.report.lot_figures import draw_limits, lot_figures, rows_of
 from aavqc.report.pictures import Picture
-from aavqc.report.style import new_figure, panels, shown, styled
+from aavqc.report.style import drawable, new_figure, panels, styled
 from aavqc.report.ternary import draw_ternary, measured
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def plot(result: Result) -> Figure:
             for (ax,), sample in zip(panels(figure, len(samples)), samples, strict=True):
                 draw(ax, result, sample)
                 if len(samples) > 1:
-                    ax.set_title(shown(sample.sample_id), loc="right")
+                    ax.set_title(drawable(sample.sample_id), loc="right")
     return figure
 
 

@@ -115,12 +115,12 @@ def panels(figure: Figure, rows: int, columns: int = 1, **kwargs: Any) -> Sequen
     return [list(row) for row in grid]
 
 
-def shown(text: str, longest: int = LONGEST) -> str:
+def drawable(text: str, longest: int = LONGEST) -> str:
     """Return a name as a figure can show it: no control characters, no glyph that its font lacks.
 
     Examples
     --------
-    >>> shown("a\\nb" + "c" * 50, 8)
+    >>> drawable("a\\nb" + "c" * 50, 8)
     'a bcccc…'
     """
     known = _glyphs()
@@ -141,14 +141,14 @@ def _glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap())
 
 
-def number(value: float, figures: int = 4) -> str:
+def number_text(value: float, figures: int = 4) -> str:
     """Return a number in a few figures; large and small ones with a power of ten.
 
     Examples
     --------
-    >>> [number(x) for x in (79.6678, 0.65, 4704.3, 9.852e12, 0.0)]
+    >>> [number_text(x) for x in (79.6678, 0.65, 4704.3, 9.852e12, 0.0)]
     ['79.67', '0.6500', '4704', '9.852 × 10¹²', '0']
-    >>> number(100, 3)
+    >>> number_text(100, 3)
     '100'
     """
     if value == 0:
@@ -185,12 +185,12 @@ def value_text(a: Attribute) -> str:
     unit = "" if a.unit == "1" else f" {a.unit}"
     figures = 3 if a.unit == "%" else 4
     if a.qualifier is not None and a.bound is not None:
-        return censored(a.qualifier, f"{number(a.bound, figures)}{unit}")
-    text = f"{number(a.value, figures)}{unit}"
+        return censored(a.qualifier, f"{number_text(a.bound, figures)}{unit}")
+    text = f"{number_text(a.value, figures)}{unit}"
     if a.ci_low is None or a.ci_high is None:
         return text
     figures = figures_apart(a.ci_low, a.ci_high, figures)
-    return f"{text} ({number(a.ci_low, figures)}–{number(a.ci_high, figures)})"
+    return f"{text} ({number_text(a.ci_low, figures)}–{number_text(a.ci_high, figures)})"
 
 
 _COVERS = {

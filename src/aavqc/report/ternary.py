@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aavqc.attributes import Attribute
 from aavqc.documents import ResultDocument
 from aavqc.report.pictures import Picture, missing, together
-from aavqc.report.style import BLACK, GREY, SERIES, interval_note, new_figure, panels, shown
+from aavqc.report.style import BLACK, GREY, SERIES, drawable, interval_note, new_figure, panels
 from aavqc.results import Evaluation
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def draw_ternary(ax: Axes, found: Sequence[Measured], origin: Shares = (0.0, 0.0
                 line = [_place(_moved(m.shares, k, x), origin, side) for x in ends]
                 ax.plot(*zip(*line, strict=True), color=series["color"], lw=1.0, solid_capstyle="butt")
         x, y = _place(m.shares, origin, side)
-        label = m.method.upper() if m.method in ("auc", "cdms") else shown(m.method, 16)
+        label = m.method.upper() if m.method in ("auc", "cdms") else drawable(m.method, 16)
         ax.plot(
             x,
             y,
