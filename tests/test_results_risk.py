@@ -11,10 +11,10 @@ import pytest
 from aavqc.attributes import Attribute
 from aavqc.errors import SpecificationError, UnitError, UsageError
 from aavqc.results import Specification, Verdict
+from aavqc.results.expectation import control_limits
 from aavqc.results.limits import parse_limit
 from aavqc.results.precision import parse_precision
 from aavqc.results.risk import Uncertainty, risk_outside
-from aavqc.results.trend import control_limits
 
 
 def full(value: float = 72.0, sd: float | None = 2.0, scope: str = "procedure") -> Attribute:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from aavqc.attributes import Attribute
 from aavqc.results.acceptance import Criterion, Trend
@@ -12,8 +13,10 @@ from aavqc.results.limits import Limit
 from aavqc.results.precision import with_precision
 from aavqc.results.replicates import Extent
 from aavqc.results.risk import Uncertainty, guard_band, risk_outside, uncertainty_of
-from aavqc.results.trend import control_limits
 from aavqc.results.verdict import Outcome, Step
+
+D2 = 1.128
+"""Mean range of two normal values, in SDs."""
 
 
 def weigh_risk(
@@ -66,6 +69,30 @@ def judge_trend(
         Step("trend", f"{words} the control limits {low:.4g} – {high:.4g} {unit} of {len(earlier)} results")
     )
     return "OOT" if out else None
+
+
+def control_limits(earlier: Sequence[float]) -> tuple[float, float]:
+    """Return the limits of an individuals chart: mean ± 3 SD, the SD from moving ranges.
+
+    Parameters
+    ----------
+    earlier : sequence of float
+        Results of earlier lots in the order of manufacture, two at least. Successive
+        differences make the SD, so that a drift does not widen the limits.
+
+    References
+    ----------
+    NIST/SEMATECH e-Handbook of Statistical Methods, 6.3.2.2.
+
+    Examples
+    --------
+    >>> [round(limit, 1) for limit in control_limits([10.0, 11.0, 10.0, 11.0])]
+    [7.8, 13.2]
+    """
+    mean = sum(earlier) / len(earlier)
+    moving = [abs(b - a) for a, b in pairwise(earlier)]
+    half = 3 * sum(moving) / len(moving) / D2
+    return mean - half, mean + half
 
 
 def _uncertainty(
