@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
-from functools import cache, singledispatch
+from functools import cache
 from html import escape
 from importlib.resources import files
 from itertools import count
+from typing import TYPE_CHECKING
 
 from aavqc.report.content import (
     Blanks,
@@ -22,6 +23,9 @@ from aavqc.report.content import (
     Text,
     shown,
 )
+
+if TYPE_CHECKING:
+    from aavqc.report.pictures import Picture
 
 SIGNS = {
     "PASS": "✓",
@@ -127,58 +131,46 @@ def _blocks(blocks: tuple[Block, ...], ids: Iterator[int], level: int) -> Iterat
         yield _html(block, ids, level)
 
 
-@singledispatch
 def _html(block: Block, ids: Iterator[int], level: int) -> Markup:
+    match block:
+        case Section():
+            heading = element(f"h{min(level, 6)}", block.title, id=block.id, tabindex="-1")
+            inner = _blocks(block.blocks, ids, level + 1)
+            return element("section", heading, *inner, aria_labelledby=block.id)
+        case Text(warning=True):
+            return element("p", element("strong", "Warning: "), block.text, class_="warning")
+        case Text():
+            return element("p", element("a", block.text, href=block.link) if block.link else block.text)
+        case Headline():
+            return element("p", _verdict(block.verdict), " ", block.text, class_="headline")
+        case Blanks():
+            return _blanks(block)
+        case Image():
+            return _figure(block.picture, f"f{next(ids)}")
+        case Table():
+            if not block.rows:
+                return element("p", element("strong", block.caption), " ", block.empty)
+            return _table(block, f"t{next(ids)}")
     raise TypeError(block)
 
 
-@_html.register
-def _(block: Section, ids: Iterator[int], level: int) -> Markup:
-    heading = element(f"h{min(level, 6)}", block.title, id=block.id, tabindex="-1")
-    return element("section", heading, *_blocks(block.blocks, ids, level + 1), aria_labelledby=block.id)
-
-
-@_html.register
-def _(block: Text, ids: Iterator[int], level: int) -> Markup:
-    del ids, level
-    if block.warning:
-        return element("p", element("strong", "Warning: "), block.text, class_="warning")
-    return element("p", element("a", block.text, href=block.link) if block.link else block.text)
-
-
-@_html.register
-def _(block: Headline, ids: Iterator[int], level: int) -> Markup:
-    del ids, level
-    return element("p", _verdict(block.verdict), " ", block.text, class_="headline")
-
-
-@_html.register
-def _(block: Blanks, ids: Iterator[int], level: int) -> Markup:
-    del ids, level
+def _blanks(block: Blanks) -> Markup:
     lines = [element("tr", element("th", label, scope="row"), element("td")) for label in block.labels]
     caption = element("caption", "To be filled in by hand on the printed report")
     return element("table", caption, element("tbody", *lines), class_="blanks")
 
 
-@_html.register
-def _(block: Image, ids: Iterator[int], level: int) -> Markup:
-    del level
-    picture, name = block.picture, f"f{next(ids)}"
+def _figure(picture: Picture, name: str) -> Markup:
+    title = element("strong", picture.title)
     if picture.figure is None:
-        why = f"Not drawn: {picture.reason}."
-        return element("figure", element("figcaption", element("strong", picture.title), " ", why))
-    caption = element("figcaption", element("strong", picture.title), " ", picture.caption, id=name)
+        return element("figure", element("figcaption", title, " ", f"Not drawn: {picture.reason}."))
+    caption = element("figcaption", title, " ", picture.caption, id=name)
     source = f"data:image/svg+xml;base64,{base64.b64encode(picture.svg()).decode()}"
     image = _void("img", src=source, alt=picture.alt)
     return element("figure", image, caption, aria_labelledby=name)
 
 
-@_html.register
-def _(block: Table, ids: Iterator[int], level: int) -> Markup:
-    del level
-    if not block.rows:
-        return element("p", element("strong", block.caption), " ", block.empty)
-    name = f"t{next(ids)}"
+def _table(block: Table, name: str) -> Markup:
     head = element("tr", *map(_heading, block.columns, block.kinds))
     table = element(
         "table",
