@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from functools import singledispatchmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,41 +83,36 @@ class _Writer:
         pdf.multi_cell(0, size * 0.5, self._text(text), new_x="LMARGIN", new_y="NEXT", align="L")
         pdf.ln(1)
 
-    @singledispatchmethod
     def _write(self, block: Block, level: int) -> None:
-        raise TypeError(block)
+        match block:
+            case Section():
+                if self._pdf.will_page_break(_least(block)):
+                    self._pdf.add_page()
+                self._heading(block.title, level)
+                for inner in block.blocks:
+                    self._write(inner, level + 1)
+            case Text():
+                self._paragraph(f"Warning: {block.text}" if block.warning else block.text)
+            case Headline():
+                self._paragraph(f"{_sign(block.verdict)}: {block.text}", BODY_PT + 2, "B")
+            case Blanks():
+                rows = [(self._text(label), "") for label in block.labels]
+                widths = (85, self._pdf.epw - 85)
+                self._table(rows, widths, BODY_PT, right=(False, False), line=9, heading=False)
+            case Image():
+                self._figure(block.picture)
+            case Table() if not block.rows:
+                self._paragraph(f"{block.caption}: {block.empty}")
+            case Table():
+                self._in_parts(block)
+            case _:
+                raise TypeError(block)
 
-    @_write.register
-    def _(self, block: Section, level: int) -> None:
-        if self._pdf.will_page_break(_least(block)):
-            self._pdf.add_page()
-        self._heading(block.title, level)
-        for inner in block.blocks:
-            self._write(inner, level + 1)
-
-    @_write.register
-    def _(self, block: Text, level: int) -> None:
-        del level
-        self._paragraph(f"Warning: {block.text}" if block.warning else block.text)
-
-    @_write.register
-    def _(self, block: Headline, level: int) -> None:
-        del level
-        self._paragraph(f"{_sign(block.verdict)}: {block.text}", BODY_PT + 2, "B")
-
-    @_write.register
-    def _(self, block: Blanks, level: int) -> None:
-        del level
-        rows = [(self._text(label), "") for label in block.labels]
-        self._table(rows, (85, self._pdf.epw - 85), BODY_PT, right=(False, False), line=9, heading=False)
-
-    @_write.register
-    def _(self, block: Image, level: int) -> None:
-        del level
-        picture, pdf = block.picture, self._pdf
+    def _figure(self, picture: Picture) -> None:
         if picture.figure is None:
             self._paragraph(f"{picture.title}: not drawn, {picture.reason}.")
             return
+        pdf = self._pdf
         width, height = picture.figure.get_size_inches() * 25.4
         scale = min(1, pdf.epw / width, 0.75 * pdf.eph / height)
         left = (pdf.page_break_trigger - pdf.y - _foot(picture)) / height
@@ -129,12 +123,8 @@ class _Writer:
         pdf.image(io.BytesIO(picture.png()), w=width * scale, alt_text=shown(picture.alt))
         self._paragraph(f"{picture.title}. {picture.caption}", BODY_PT - 1)
 
-    @_write.register
-    def _(self, block: Table, level: int) -> None:
-        del level
-        if not block.rows:
-            self._paragraph(f"{block.caption}: {block.empty}")
-            return
+    def _in_parts(self, block: Table) -> None:
+        """Write a table, in parts below each other where it is too wide."""
         texts = [
             [self._text(t) for t in block.columns],
             *([self._text(_cell(c)) for c in r] for r in block.rows),
