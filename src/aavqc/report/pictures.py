@@ -80,8 +80,8 @@ def missing(name: str, title: str, reason: str) -> Picture:
 
 
 def flag_note(sample: Sample, ids: Sequence[str]) -> str:
-    """Return the messages of some of a sample's flags as sentences, with a space before."""
-    return "".join(f" {f.severity.capitalize()}: {f.message}." for f in sample.flags if f.id in ids)
+    """Return the messages of some of a sample's flags as sentences."""
+    return " ".join(f"{f.severity.capitalize()}: {f.message}." for f in sample.flags if f.id in ids)
 
 
 def together(*sentences: str) -> str:
