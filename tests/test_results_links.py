@@ -128,6 +128,23 @@ def test_r12_what_is_set_aside_has_one_order() -> None:
     assert verdict(*given[::-1], links=links) == found
 
 
+@pytest.mark.req("SPEC-R13")
+def test_links_bring_the_results_of_earlier_lots(tmp_path: Path) -> None:
+    path = tmp_path / "links.toml"
+    path.write_text('schema = "aavqc.links/1"\n\n[earlier]\nfull = [80, 79.5, 81.0, 80.5]\npart = [3.0]\n')
+    links = Links.load(path)
+    with pytest.raises(UsageError, match="did you mean part_auc") as caught:
+        links.refuse_other_tests(["full", "part_auc"])
+    assert (caught.value.file, caught.value.line) == ("links.toml", 5)
+    links.refuse_other_tests(["full", "part"])
+    for value, outcome in ((80.0, "PASS"), (95.0, "OOT"), (60.0, "OOS")):
+        found = verdict(result(value, "R1"), links=links.within([result(value, "R1")]), trend={"min": 4})
+        assert found.verdict == outcome
+    path.write_text('schema = "aavqc.links/1"\n[earlier]\nfull = [80, nan]\n')
+    with pytest.raises(SpecificationError, match="Out of range"):
+        Links.load(path)
+
+
 def test_a_link_to_nothing_names_its_line(tmp_path: Path) -> None:
     path = tmp_path / "links.toml"
     text = (

@@ -19,7 +19,7 @@ from aavqc.batch.compare import compare
 from aavqc.batch.jobs import Done, Job
 from aavqc.batch.verify import verify
 from aavqc.cli import app
-from aavqc.errors import EXIT_VERIFY, InputError, VerificationError
+from aavqc.errors import EXIT_VERIFY, InputError, UsageError, VerificationError
 
 RAW = "ddpcr/EX24-001.csv"
 
@@ -106,6 +106,27 @@ def test_results_from_elsewhere_and_links_judge_again_where_they_are_named(
         "other.csv",
         "altered bytes: not a file that the batch was given",
     )
+
+
+def test_a_batch_knows_the_results_of_earlier_lots_from_its_links(example_lot: Path, tmp_path: Path) -> None:
+    lot, links = small_lot(example_lot, tmp_path), tmp_path / "links.toml"
+    (lot / "specification.toml").write_text(
+        'schema = "aavqc.specification/1"\nid = "T"\nversion = "1"\n[[tests]]\nid = "titer"\n'
+        'attribute = "vg_titer"\ntechnique = "ddpcr"\ntarget = "CAG"\nlimit = "NLT 1E12 vg/mL"\n'
+        "trend = { min = 4 }\n"
+    )
+    links.write_text(
+        'schema = "aavqc.links/1"\n[earlier]\ntiter = [1.00e14, 1.01e14, 1.00e14, 0.99e14, 1.00e14]\n'
+    )
+    report = run(lot, tmp_path / "out", links=links)
+    assert [e.overall for e in report.evaluations] == ["OOT"]
+    again = verify(tmp_path / "out", source=lot, links=links)
+    assert again.findings == []
+    assert again.checked[-1] == "verdicts: 1 evaluation(s) made again"
+    links.write_text(links.read_text().replace("titer =", "titre ="))
+    with pytest.raises(UsageError, match=r"line 3: earlier results of 'titre'.*did you mean titer"):
+        run(lot, tmp_path / "other", links=links)
+    assert not (tmp_path / "other" / "results").exists()  # said before anything was computed
 
 
 def test_what_was_not_altered_verifies_and_comes_out_again(done: BatchReport) -> None:

@@ -211,6 +211,8 @@ def line_of(text: str, location: tuple[int | str, ...]) -> int | None:
     4
     >>> line_of('{"tests": [{"id": "a"},\\n{"id": "b"}]}', ("tests", 1, "id"))
     2
+    >>> line_of("[settings]\\nserotype = 'AAV2'\\nseed = 1", ("settings", "seed"))
+    3
     """
     return _json_line(text, location) if text.lstrip()[:1] == "{" else _toml_line(text, location)
 
@@ -260,8 +262,19 @@ def _toml_line(text: str, location: tuple[int | str, ...]) -> int | None:
             if i > start and lines[i].startswith("[[") and any(isinstance(p, int) for p in location):
                 break
             if _begins_with_key(lines[i], str(part)):
-                return i + 1
+                return _key_below(lines, i, following) + 1
     return start + 1 if lines and start else None
+
+
+def _key_below(lines: list[str], i: int, key: int | str | None) -> int:
+    """Return where a key of the table that opens at ``i`` stands, else ``i``."""
+    if isinstance(key, str) and lines[i].lstrip().startswith("["):
+        for below in range(i + 1, len(lines)):
+            if lines[below].lstrip().startswith("["):
+                break
+            if _begins_with_key(lines[below], key):
+                return below
+    return i
 
 
 def _begins_with_key(line: str, key: str) -> bool:

@@ -60,7 +60,7 @@ def judge_results(
     Raises
     ------
     UsageError
-        A link names a result that is not there; other results without a lot, and several lots.
+        A link names a result or a test that is not there; other results without a lot, and several lots.
     """
     samples: dict[str | None, list[Candidate]] = {lot: [] for lot in lots or {}}
     controls: dict[str | None, list[Candidate]] = {}
@@ -83,6 +83,8 @@ def judge_results(
     for retest in links.retests:
         if retest not in known.retests:
             raise links.missing(retest.original, retest.sample_id)
+    every = (*specifications, *(s for some in (lots or {}).values() for s in some))
+    links.refuse_other_tests(test.id for specification in every for test in specification.tests)
     changes = _changes(results, links)
     designs = _designs(results)
     left_out = wells_left_out(results.values())

@@ -20,7 +20,9 @@ OtherResults = Annotated[
     list[str] | None,
     typer.Option("--other", help="Results from elsewhere, CSV or JSON."),
 ]
-LinksFile = Annotated[str | None, typer.Option("--links", help="Retests and manual changes, TOML.")]
+LinksFile = Annotated[
+    str | None, typer.Option("--links", help="Retests, manual changes, earlier lots; TOML.")
+]
 FailOn = Annotated[
     str | None,
     typer.Option(

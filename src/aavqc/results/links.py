@@ -1,4 +1,4 @@
-"""Results that follow others: retests, and the same raw data evaluated anew by hand.
+"""Results that follow others: retests, the same raw data evaluated anew by hand, lots after lots.
 
 Nothing is overwritten. Both results stay; a link says which follows which, by whom and why.
 """
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PrivateAttr, StrictStr, model_validator
+from pydantic import Field, FiniteFloat, PrivateAttr, StrictStr, model_validator
 
 from aavqc.documents import Document
-from aavqc.errors import SpecificationError, UsageError
+from aavqc.errors import SpecificationError, UsageError, nearest
 from aavqc.results.candidates import Candidate
 from aavqc.textfiles import line_of, read_toml, validate
 
@@ -47,15 +47,20 @@ class Change(Document, frozen=True):
 
 
 class Links(Document, frozen=True):
-    """Which results follow which (``aavqc.links/1``)."""
+    """Which results follow which, and which those of earlier lots were (``aavqc.links/1``)."""
 
     schema_: Literal["aavqc.links/1"] = Field("aavqc.links/1", alias="schema")
     retests: tuple[Retest, ...] = ()
     changes: tuple[Change, ...] = ()
+    earlier: dict[StrictStr, tuple[FiniteFloat, ...]] = Field(
+        {},
+        description="by test id, results of earlier lots in the order of manufacture, in the unit "
+        "in which the test judges: what its trend compares with",
+    )
 
     _file: str | None = PrivateAttr(None)
     _lines: dict[str, int | None] = PrivateAttr({})
-    """Where in the file each result is named first."""
+    """Where in the file each result is named first, and each test."""
 
     @model_validator(mode="after")
     def _refuse_circles(self) -> Links:
@@ -97,6 +102,8 @@ class Links(Document, frozen=True):
                 for key in ("original", "retest", "before", "after"):
                     if key in link:
                         links._lines.setdefault(link[key], line_of(text, (table, i, key)))
+        for test in links.earlier:
+            links._lines.setdefault(test, line_of(text, ("earlier", test)))
         return links
 
     def missing(self, result: str, sample: str | None = None) -> UsageError:
@@ -126,6 +133,25 @@ class Links(Document, frozen=True):
         for result in (name for pair in self.pairs for name in pair):
             if result not in ids and not _JOB.fullmatch(result):
                 raise self.missing(result)
+
+    def refuse_other_tests(self, tests: Iterable[str]) -> None:
+        """Refuse earlier results of what is none of these tests.
+
+        Raises
+        ------
+        UsageError
+            With file, line and the nearest names.
+        """
+        known = sorted(set(tests))
+        for test in self.earlier:
+            if test not in known:
+                raise UsageError(
+                    f"earlier results of {test!r}",
+                    file=self._file,
+                    line=self._lines.get(test),
+                    expected="the id of a test of the specification",
+                    hint=nearest(test, known) if known else None,
+                )
 
     def within(self, candidates: Iterable[Candidate]) -> Links:
         """Return the links whose earlier result is among these."""

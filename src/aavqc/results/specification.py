@@ -150,10 +150,11 @@ class Specification(Document, frozen=True):
             The day on which the specification should be effective; without it no dates
             are compared.
         links : Links, optional
-            Which results are retests or new evaluations of others.
+            Which results are retests or new evaluations of others, and what earlier lots had; of its
+            ``earlier`` what is of tests of other specifications is left alone.
         earlier : mapping of test id to sequence of float, optional
             Results of earlier lots in the order of manufacture, in the unit in which the test
-            judges; what a test's ``trend`` compares with.
+            judges; what a test's ``trend`` compares with, in place of what ``links`` has of that test.
 
         Raises
         ------
@@ -162,9 +163,9 @@ class Specification(Document, frozen=True):
         UnitError
             A limit's unit and its attribute's do not measure the same thing.
         """
-        history = earlier or {}
-        for unknown in history.keys() - {t.id for t in self.tests}:
+        for unknown in (earlier or {}).keys() - {t.id for t in self.tests}:
             raise UsageError("earlier results of no test", found=repr(unknown))
+        history = {**(links.earlier if links is not None else {}), **(earlier or {})}
         if not all(math.isfinite(value) for values in history.values() for value in values):
             raise UsageError("an earlier result is no number", expected="finite numbers")
         given = candidates(attributes)
