@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "logs": set(),
     "blas": set(),
     "quantities": {"errors"},
-    "attributes": {"quantities", "errors"},
+    "attributes": {"quantities", "notebook", "errors"},
     "records": {"attributes"},
     "textfiles": {"errors"},
     "notebook": set(),

@@ -118,4 +118,4 @@ def test_conversion_there_and_back(unit: str, to: str, value: int) -> None:
 
 
 def test_both_micro_signs() -> None:
-    assert parse_unit("vg/\u03bcL") == parse_unit("vg/\u00b5L") == "vg/µL"
+    assert parse_unit("vg/\u03bcL") == parse_unit("vg/\u00b5L") == parse_unit("vg/uL") == "vg/µL"

@@ -384,6 +384,11 @@ def test_plot_gives_a_figure(source: str, request: pytest.FixtureRequest) -> Non
     figure.savefig(stream, format="png")
     assert len(figure.axes) == 1
     assert stream.getvalue().startswith(b"\x89PNG")
+    again = io.BytesIO()
+    plot(result.document(), result.arrays).savefig(again, format="png")
+    assert again.getvalue() == stream.getvalue()
+    with pytest.raises(UsageError, match="load_arrays"):
+        plot(result.document())
 
 
 # ---------------------------------------------------------------- arrays beside a result

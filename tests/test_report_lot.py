@@ -245,6 +245,7 @@ def test_a_notebook_shows_tables_with_everything_escaped() -> None:
         result._repr_html_(),
         result.document()._repr_html_(),
     ]
+    assert result.samples[0].attributes._repr_html_() == result.attributes._repr_html_()  # type: ignore[attr-defined]
     for html in shown:
         assert "&lt;img" in html
         assert "<img" not in html

@@ -6,7 +6,7 @@ Examples
 >>> lot = importlib.resources.files("aavqc") / "_example_lot"
 >>> plate = aavqc.read(lot / "ddpcr" / "EX24-001.csv")
 >>> result = aavqc.analyze(plate, design_length=4700, dilution_factor=1e7)
->>> result.samples[0].attribute_set["vg_titer[CAG]"].unit
+>>> result.samples[0].attributes["vg_titer[CAG]"].unit
 'vg/mL'
 """
 

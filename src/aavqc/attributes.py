@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, SupportsIndex, overload
 
 from aavqc.errors import UnitError, UsageError, nearest
+from aavqc.notebook import html_table
 from aavqc.quantities import UNITS
 
 Technique = Literal["auc", "cdms", "ddpcr"]
@@ -158,3 +159,32 @@ class AttributeSet(Mapping[str, Attribute]):
 
     def __repr__(self) -> str:
         return "\n".join(str(a) for a in self._by_key.values()) or "(no attributes)"
+
+    def _repr_html_(self) -> str:
+        rows = [(a.key, str(a).removeprefix(f"{a.key} ")) for a in self._by_key.values()]
+        return html_table("attributes", ("attribute", "value"), rows)
+
+
+class AttributeList(list[Attribute]):
+    """The attributes of a sample in their order, by place or by key.
+
+    Examples
+    --------
+    >>> titer = Attribute(name="vg_titer", target="ITR", technique="ddpcr", value=1e13, unit="vg/mL")
+    >>> found = AttributeList([titer])
+    >>> found["vg_titer[ITR]"] is found["vg_titer"] is found[0]
+    True
+    """
+
+    @overload
+    def __getitem__(self, key: str | SupportsIndex) -> Attribute: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[Attribute]: ...
+    def __getitem__(self, key: str | SupportsIndex | slice) -> Attribute | list[Attribute]:
+        return AttributeSet(self)[key] if isinstance(key, str) else super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in AttributeSet(self) if isinstance(key, str) else super().__contains__(key)
+
+    def _repr_html_(self) -> str:
+        return AttributeSet(self)._repr_html_()

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from aavqc.attributes import Attribute, AttributeSet, Technique
+from aavqc.attributes import Attribute, AttributeList, AttributeSet, Technique
 from aavqc.errors import InputError
 from aavqc.notebook import html_table
 from aavqc.records import InputFile
@@ -184,7 +184,7 @@ class Sample(Document):
     preparation: str | None = None
     replicate: str | None = None
     status: Literal["valid", "invalid"] = "valid"
-    attributes: Many[Attribute] = []
+    attributes: Annotated[Many[Attribute], AfterValidator(AttributeList)] = Field([], validate_default=True)
     diagnostics: dict[str, Any] = {}
     flags: Many[Flag] = []
     warnings: Many[str] = []

@@ -55,9 +55,9 @@ ALIASES = {
     "VP/mL": "cp/mL",
     "vp/mL": "cp/mL",
     "percent": "%",
-    "copies/uL": "copies/µL",
     "fringe": "fringes",
     "Svedberg": "S",
+    **{unit.replace("µ", "u"): unit for unit in UNITS if "µ" in unit},
 }
 """Other spellings that mean the same beyond doubt. GC/mL and gc/mL are no such spelling:
 a specification that uses them declares what it means by them."""

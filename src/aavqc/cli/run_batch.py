@@ -54,6 +54,8 @@ def run_batch(folder: str | Path, out: str | Path, **options: Any) -> BatchRepor
             overall=evaluation.overall,
             specification=evaluation.specification.id,
         )
+    if report.payloads and not report.evaluations:
+        talk("no specification: nothing was judged, and no lot has a report")
     report_lots(report.out, options["executor"])
     return report
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aavqc.documents import Payload, Sample
+from aavqc.documents import Payload, ResultDocument, Sample
+from aavqc.errors import UsageError
 from aavqc.report.arrays import Arrays, arrays_of, load_arrays
 from aavqc.report.auc_figures import auc_figures, draw_distribution, draw_length, draw_species
 from aavqc.report.auc_scans import draw_bitmap, draw_channels, draw_residuals, draw_scans
@@ -66,39 +67,48 @@ __all__ = [
 ]
 
 
-def plot(result: Result) -> Figure:
+def plot(result: Result | ResultDocument, arrays: Arrays | None = None) -> Figure:
     """Plot a result: the distribution or masses of each sample, or the droplets of a plate.
 
     Parameters
     ----------
-    result : Result
-        As :func:`aavqc.analyze` returns it.
+    result : Result or ResultDocument
+        As :func:`aavqc.analyze` returns it, or as a batch stored it.
+    arrays : mapping of str to array, optional
+        With a ResultDocument its arrays, from :func:`load_arrays`; a Result has its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         Not shown and not registered with pyplot: ``figure.savefig(...)``.
     """
-    samples = result.samples if result.technique != "ddpcr" else result.samples[:1]
+    samples = result.samples if result.payload.technique != "ddpcr" else result.samples[:1]
     with styled():
         figure = new_figure(max(3.0 * len(samples), 1.0))
         if samples:
             for (ax,), sample in zip(panels(figure, len(samples)), samples, strict=True):
-                draw(ax, result, sample)
+                draw(ax, result, sample, arrays)
                 if len(samples) > 1:
                     ax.set_title(drawable(sample.sample_id), loc="right")
     return figure
 
 
-def draw(ax: Axes, result: Result, sample: Sample) -> None:
+def draw(ax: Axes, result: Result | ResultDocument, sample: Sample, arrays: Arrays | None = None) -> None:
     """Draw one sample's distribution or masses into given axes; of a plate, the droplets of all wells."""
-    arrays = arrays_of(sample.record, result.arrays)
-    if result.technique == "auc":
+    payload = result.payload
+    arrays = getattr(result, "arrays", None) if arrays is None else arrays
+    if arrays is None:
+        raise UsageError(
+            "a stored result is drawn with its arrays",
+            expected='load_arrays("OUT/arrays/JOB.npz") beside the document',
+        )
+    own = arrays_of(sample.record, arrays)
+    if payload.technique == "auc":
         draw_distribution(ax, sample)
-    elif result.technique == "cdms":
-        draw_masses(ax, sample, arrays)
+    elif payload.technique == "cdms":
+        draw_masses(ax, sample, own)
     else:
-        draw_plate(ax, result.payload, arrays)
+        draw_plate(ax, payload, own)
 
 
 def figures(payload: Payload, arrays: Arrays, sample: Sample) -> list[Picture]:
