@@ -64,7 +64,7 @@ MAY_IMPORT = {
     "notebook": set(),
     "documents": {"attributes", "records", "textfiles", "notebook", "errors"},
     "sequences": {"textfiles", "errors"},
-    "settings": {"documents", "sequences", "textfiles", "errors"},
+    "settings": {"documents", "quantities", "sequences", "textfiles", "errors"},
     "capsid": {"settings", "errors"},
     "intervals": set(),
     "kernels": set(),

@@ -169,5 +169,9 @@ def test_a_sheet_may_name_the_document_and_the_result_holds_no_path(document: Pa
     )
     with pytest.raises(UsageError, match="approved and regulated"):
         analyze_record(aavqc.read(tmp_path / "run"), approved, rows=[row])  # the model is no fact of a sample
+    asked = method.model_copy(update={"status": "approved"})
+    with pytest.raises(UsageError, match="approved and regulated"):
+        analyze_record(aavqc.read(tmp_path / "run"), asked, {"regulated": "true", "density": 1.01})
+    assert analyze_record(aavqc.read(tmp_path / "run"), asked, {"regulated": "true"}).samples
     facts = row.model_copy(update={"settings": {"calibration.file": str(document), "run_date": "2026-02-01"}})
     assert analyze_record(aavqc.read(tmp_path / "run"), approved, rows=[facts]).samples

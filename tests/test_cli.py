@@ -98,7 +98,20 @@ def test_json_error_document(tmp_path: Path) -> None:
     document = only_document(done.stdout)
     jsonschema.validate(document, json.loads((SCHEMAS / "error.json").read_text(encoding="utf-8")))
     assert document["error"]["file"] == "00001.RA1"  # type: ignore[index]
-    assert only_document(call("analyze", "x", "--nothing", "--json").stdout)["schema"] == "aavqc.error/1"
+    usage = only_document(call("analyze", "x", "--nothing", "--json").stdout)
+    assert (usage["schema"], usage["error"].keys()) == ("aavqc.error/1", document["error"].keys())  # type: ignore[attr-defined]
+
+
+def test_an_interrupted_command_says_so_on_stdout_too(example_lot: Path) -> None:
+    code = (
+        "import signal, sys\nimport aavqc.analysis\nfrom aavqc.cli import main\n"
+        "def analyze(*a, **k):\n    signal.raise_signal(signal.SIGINT)\n"
+        f"aavqc.analysis.analyze_all = analyze\nsys.argv = ['aavqc', 'analyze', {str(example_lot)!r}]\n"
+        "sys.argv.append('--json')\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert only_document(done.stdout)["error"]["exit"] == 130  # type: ignore[index]
 
 
 def test_the_demo_does_not_write_over_what_was_edited(tmp_path: Path) -> None:
@@ -124,6 +137,8 @@ def test_batch_then_check(example_lot: Path, tmp_path: Path) -> None:
     done = call("batch", lot, "--out", tmp_path / "out", "--spec", spec, "--workers", "1", "--json")
     assert done.returncode == 5
     summary = only_document(done.stdout)
+    narrowed = call("batch", lot, "--out", tmp_path / "out", "--spec", spec, "--fail-on", "oos", "--json")
+    assert (narrowed.returncode, only_document(narrowed.stdout)["exit"]) == (0, 0)
     verdicts = {v["test"]: v["verdict"] for v in summary["evaluations"][0]["verdicts"]}  # type: ignore[index]
     assert verdicts["titer-ddpcr"] == "PASS"
     assert verdicts["full-auc"] == "INCOMPLETE"

@@ -28,6 +28,7 @@ from uploads import Limits, Refused, receive
 
 from aavqc import AavqcError, __version__
 from aavqc.documents import ErrorDocument, ResultDocument
+from aavqc.errors import error_document
 from aavqc.methods import builtin
 
 LOG = logging.getLogger("aavqc.service")
@@ -159,8 +160,7 @@ async def gone(request: Request, error: ClientDisconnect) -> Response:
 @app.exception_handler(Exception)
 async def bug(request: Request, error: Exception) -> Response:
     """Say that it is a bug, and nothing of what is inside; the traceback is in the log."""
-    details: dict[str, Any] = {"exit": 70, "code": "Bug", "message": "a bug in the service or in aavqc"}
-    return JSONResponse({"schema": "aavqc.error/1", "error": details}, 500)
+    return JSONResponse(error_document(70, "Bug", "a bug in the service or in aavqc"), 500)
 
 
 async def _drained(request: Request) -> None:

@@ -321,12 +321,20 @@ def labelled(sample: Sample, row: SheetRow) -> Sample:
 def _refuse_changes(
     method: Method, cls: type[Settings], overrides: Mapping[str, Any], rows: Sequence[SheetRow]
 ) -> None:
-    """Refuse changes to an approved method that is regulated; facts of a sample are none."""
-    if method.status != "approved" or not build(cls, method.settings).regulated:
+    """Refuse changes to an approved method that is regulated; facts of a sample are none.
+
+    To ask for regulated work is no change itself; not to is one.
+    """
+    if method.status != "approved":
+        return
+    regulated = _settings(method, cls, overrides, rows).regulated
+    if not regulated and not build(cls, method.settings).regulated:
         return
     changed = set(overrides) | {
         name for row in rows for name in row_settings(row, cls) if name.split(".")[0] not in SAMPLE_FACTS
     }
+    if regulated:
+        changed.discard("regulated")
     if changed:
         raise UsageError(
             f"method {method.name!r} version {method.version} is approved and regulated",

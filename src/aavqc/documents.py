@@ -252,12 +252,12 @@ class ErrorDetails(Document):
     exit: int
     code: str
     message: str
-    file: str | None = None
-    line: int | None = None
-    column: int | None = None
-    expected: str | None = None
-    found: str | None = None
-    hint: str | None = None
+    file: str | None
+    line: int | None
+    column: int | None
+    expected: str | None
+    found: str | None
+    hint: str | None
 
 
 class ErrorDocument(Document):

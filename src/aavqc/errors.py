@@ -6,7 +6,7 @@ that leaves the library is a bug and ends the command line with exit code 70.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -105,20 +105,19 @@ class AavqcError(Exception):
 
     def document(self) -> dict[str, Any]:
         """Return the ``aavqc.error/1`` document of the contract."""
-        return {
-            "schema": "aavqc.error/1",
-            "error": {
-                "exit": self.exit_code,
-                "code": type(self).__name__,
-                "message": self.message,
-                "file": self.file,
-                "line": self.line,
-                "column": self.column,
-                "expected": self.expected,
-                "found": self.found,
-                "hint": self.hint,
-            },
-        }
+        details = {key: getattr(self, key) for key in _DETAILS}
+        return error_document(self.exit_code, type(self).__name__, self.message, details)
+
+
+_DETAILS = ("file", "line", "column", "expected", "found", "hint")
+
+
+def error_document(
+    exit_code: int, code: str, message: str, details: Mapping[str, object] | None = None
+) -> dict[str, Any]:
+    """Return an ``aavqc.error/1`` document with every key of the contract, null where nothing is known."""
+    known = {"exit": exit_code, "code": code, "message": message}
+    return {"schema": "aavqc.error/1", "error": known | dict.fromkeys(_DETAILS) | dict(details or {})}
 
 
 def _rebuild(cls: type[AavqcError], message: str, state: dict[str, Any]) -> AavqcError:

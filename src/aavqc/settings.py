@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from aavqc.documents import Document
 from aavqc.errors import SpecificationError, UsageError, nearest, shown
+from aavqc.quantities import match_number
 from aavqc.sequences import read_genome, read_protein, weighed
 from aavqc.textfiles import read_toml
 
@@ -166,7 +167,7 @@ def _put(data: dict[str, Any], cls: type[BaseModel], path: str, value: Any) -> N
             model, table = inner, table.setdefault(name, {})
             continue
         if get_origin(field.annotation) is dict and rest:
-            table.setdefault(name, {})[rest] = value
+            table.setdefault(name, {})[rest] = _typed(value, get_args(field.annotation)[1])
         elif rest or inner is not None or get_origin(field.annotation) is dict:
             raise UsageError(f"unknown setting {path!r}", hint=nearest(path, names(cls)))
         else:
@@ -175,7 +176,7 @@ def _put(data: dict[str, Any], cls: type[BaseModel], path: str, value: Any) -> N
 
 
 def _typed(value: Any, annotation: Any) -> Any:
-    """Turn text into what pydantic's lax mode can't: lists from commas, none."""
+    """Turn text into what pydantic's lax mode can't: lists from commas, none, numbers as people write."""
     if not isinstance(value, str):
         return list(value) if isinstance(value, Sequence) else value
     options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
@@ -184,7 +185,22 @@ def _typed(value: Any, annotation: Any) -> Any:
         return None
     if any(get_origin(option) is list or option is list for option in options):
         return [part.strip() for part in value.split(",") if part.strip()]
-    return value.strip()
+    return written_number(value.strip()) if float in options else value.strip()
+
+
+def written_number(text: str) -> str:
+    """Return a number written in any way of the one grammar as ``float`` reads it; other text as it is.
+
+    Examples
+    --------
+    >>> float(written_number("1.0 × 10⁷")), written_number("1,5")
+    (10000000.0, '1,5')
+    """
+    try:
+        number, rest = match_number(text)
+    except UsageError:
+        return text
+    return text if rest else str(number.value)
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:

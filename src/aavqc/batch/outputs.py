@@ -112,7 +112,7 @@ def lot_file(evaluation: Evaluation, among: Sequence[Evaluation]) -> str:
 
 def _file_stem(lot: str) -> str:
     """Percent-encode a lot; one longer than file systems take is cut and told apart by its hash."""
-    stem = quote(lot, safe="~ ")
+    stem = quote(lot, safe="")
     stem = f"%2E{stem[1:]}" if stem.startswith(".") else stem  # a hidden file is not found
     return stem if len(stem) <= MAX_STEM else f"{stem[: MAX_STEM - 33]}~{digest(lot)[:32]}"
 

@@ -24,11 +24,11 @@ class BatchDocument(Document):
     errors: list[ErrorDetails]
 
     @classmethod
-    def of(cls, report: BatchReport) -> BatchDocument:
-        """Return the document of a batch."""
+    def of(cls, report: BatchReport, exit_code: int) -> BatchDocument:
+        """Return the document of a batch that ends with this code."""
         return cls(
             schema="aavqc.batch/1",
-            exit=report.exit_code,
+            exit=exit_code,
             counts={str(code): n for code, n in sorted(report.exit_codes.items())},
             manifest=report.manifest,
             evaluations=report.evaluations,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 
@@ -14,6 +13,7 @@ from aavqc.cli.batch import batch, demo
 from aavqc.cli.check import check
 from aavqc.cli.export import export
 from aavqc.cli.inspect import formats, inspect
+from aavqc.cli.output import print_error
 from aavqc.cli.report import report
 from aavqc.cli.schema import schema
 from aavqc.cli.selftest import selftest
@@ -21,7 +21,7 @@ from aavqc.cli.sign import sign
 from aavqc.cli.simulate import simulate
 from aavqc.cli.stderr import talk, talking
 from aavqc.cli.verify import verify
-from aavqc.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
+from aavqc.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, error_document
 
 app = typer.Typer(
     name="aavqc",
@@ -72,12 +72,12 @@ def _usage(error: Exception) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         show()
         return EXIT_OK
-    details = {"exit": EXIT_USAGE, "code": "UsageError", "message": str(error)}
+    document = error_document(EXIT_USAGE, "UsageError", str(error))
     if "--log-json" in sys.argv:
         with talking(json_lines=True):
-            talk(f"error: {error}", logging.ERROR, error=details, exit=EXIT_USAGE)
+            talk(f"error: {error}", logging.ERROR, error=document["error"], exit=EXIT_USAGE)
     else:
         show()
     if "--json" in sys.argv:
-        sys.stdout.write(json.dumps({"schema": "aavqc.error/1", "error": details}) + "\n")
+        print_error(document)
     return EXIT_USAGE

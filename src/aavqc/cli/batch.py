@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aavqc.cli.judging import FailOn, LinksFile, OtherResults, final, narrowed_to, to_json
+from aavqc.cli.judging import FailOn, LinksFile, OtherResults, final, narrow, narrowed_to, to_json
 from aavqc.cli.output import LogJson, command, data_channel, talk
 from aavqc.cli.run_batch import run_batch, where_jobs_run
 from aavqc.errors import InputError, UsageError
@@ -99,7 +99,8 @@ def batch(
                 talk(f"error: {error}")  # of a sample sheet that is being edited, say
                 continue
             if as_json:
-                channel.write(to_json(BatchDocument.of(report)))
+                code = narrow(report.exit_codes, report.exit_code, narrowed)
+                channel.write(to_json(BatchDocument.of(report, code)))
             else:
                 channel.write("".join(f"{evaluation}\n" for evaluation in report.evaluations))
             channel.flush()

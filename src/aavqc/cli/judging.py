@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,9 +39,12 @@ def final(codes: Counter[int], code: int, narrowed: set[int] | None) -> int:
     counted = ", ".join(f"{names.get(c, c)} {n}" for c, n in sorted(codes.items()) if c != EXIT_OK and n)
     if counted:
         talk(f"counts: {counted}", counts={str(c): n for c, n in sorted(codes.items()) if n})
-    if narrowed is None:
-        return code
-    return worst_exit({c for c in codes if c in narrowed})
+    return narrow(codes, code, narrowed)
+
+
+def narrow(codes: Iterable[int], code: int, narrowed: set[int] | None) -> int:
+    """Return the code to end with: the worst of those that count."""
+    return code if narrowed is None else worst_exit({c for c in codes if c in narrowed})
 
 
 def narrowed_to(fail_on: str | None) -> set[int] | None:

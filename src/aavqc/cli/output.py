@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import typer
 
 from aavqc.cli.stderr import LogJson, log, printable, talk, talk_flag, talking
-from aavqc.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, AavqcError
+from aavqc.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, AavqcError, error_document
 from aavqc.logs import fields
 
 __all__ = ["LogJson", "command", "data_channel", "parse_set", "printable", "talk", "talk_flag"]
@@ -61,8 +61,7 @@ def _ended(function: Callable[..., int], options: dict[str, Any]) -> int:
     except AavqcError as error:
         return fail(error, as_json)
     except KeyboardInterrupt:
-        talk("interrupted", logging.ERROR, exit=EXIT_INTERRUPTED)
-        return EXIT_INTERRUPTED
+        return interrupted(as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_OK
@@ -77,18 +76,32 @@ def fail(error: AavqcError, as_json: bool) -> int:
     document = error.document()
     talk(f"error: {error}", logging.ERROR, error=document["error"], exit=error.exit_code)
     if as_json:
-        sys.stdout.write(json.dumps(document) + "\n")  # ASCII: a path may be no valid text
+        print_error(document)
     return error.exit_code
 
 
 def bug(error: Exception, as_json: bool) -> int:
     """Tell of a bug, exit 70: what to do with it, and the traceback, on stderr."""
     said = "error: this is a bug in aavqc, not in your data; please report it with the lines below"
-    details = {"exit": EXIT_BUG, "code": type(error).__name__, "message": str(error)}
-    log.error(said, exc_info=error, extra=fields(error=details, exit=EXIT_BUG))
+    document = error_document(EXIT_BUG, type(error).__name__, str(error))
+    log.error(said, exc_info=error, extra=fields(error=document["error"], exit=EXIT_BUG))
     if as_json:
-        sys.stdout.write(json.dumps({"schema": "aavqc.error/1", "error": details}) + "\n")
+        print_error(document)
     return EXIT_BUG
+
+
+def interrupted(as_json: bool) -> int:
+    """Tell that a person ended the command."""
+    document = error_document(EXIT_INTERRUPTED, "Interrupted", "interrupted")
+    talk("interrupted", logging.ERROR, error=document["error"], exit=EXIT_INTERRUPTED)
+    if as_json:
+        print_error(document)
+    return EXIT_INTERRUPTED
+
+
+def print_error(document: dict[str, Any]) -> None:
+    """Print an error document on stdout: in ASCII, for a path may be no valid text."""
+    sys.stdout.write(json.dumps(document) + "\n")
 
 
 def parse_set(pairs: list[str]) -> dict[str, str]:
