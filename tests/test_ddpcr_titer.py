@@ -306,6 +306,49 @@ def test_a_titer_that_rises_on_dilution_says_that_lambda_is_too_high() -> None:
 # ------------------------------------------------------------------------------- targets
 
 
+@pytest.mark.parametrize(
+    ("slip", "told"),
+    [
+        (
+            {"roles": {"NTX": "ntc"}},
+            "roles.NTX fits no sample or well of the plate, and sets nothing (did you",
+        ),
+        ({"roles": {"b1": "ntc"}}, "did you mean B01"),
+        ({"gates": {"itr": 3000}}, "gates.itr fits no target"),
+        ({"gate_baselines": {"ITR": 800}}, "gate_baselines.ITR fits no gated target of the plate"),
+        (
+            {"target_places": {"CMV": "promoter"}},
+            "fits no target of the plate, and sets nothing (there is ITR)",
+        ),
+        ({"targets_per_genome": {"CAG": 2}}, "targets_per_genome.CAG fits no target"),
+        ({"expected_titers": {"S": 1e13}}, "fits no control of the plate, and sets nothing (there is none)"),
+    ],
+)
+def test_a_setting_by_name_that_fits_nothing_is_told(slip: dict[str, object], told: str) -> None:
+    record = plate(row("A01", 5000), row("B01", 0, sample="NTC"))
+    found = run(record, dilution_factor=1e6, **slip)
+    plain = run(record, dilution_factor=1e6)
+    for name, sample in found.items():
+        (warning,) = [w for w in sample.warnings if w not in plain[name].warnings]
+        assert told in warning
+        assert sample.attributes == plain[name].attributes
+
+
+def test_settings_by_name_of_the_plate_say_nothing() -> None:
+    record = plate(row("A01", 5000), row("B01", 0, sample="NTC"), row("C01", 5000, sample="PC"))
+    named = {
+        "roles": {"NTC": "ntc", "C01": "positive_control"}, "expected_titers": {"PC": 5e11},
+        "gates": {"ITR": 3000.0}, "gate_baselines": {"ITR": 800.0}, "target_places": {"ITR": "itr_cut"},
+        "targets_per_genome": {"ITR": 2.0},
+    }  # fmt: skip
+    assert not any("fits no" in w for s in run(record, **named).values() for w in s.warnings)
+    # of a sheet: its own samples are the plate's, and its rows' settings are looked at too
+    sheet = (part("A01"), part("B01;H12", sample_id="blank"), part("C01", sample_id="PC"))
+    found = run(record, *sheet, **(named | {"roles": {"NTC": "ntc", "H12": "ntc"}}))
+    told = {w for s in found.values() for w in s.warnings if "fits no" in w}
+    assert {w.split()[0] for w in told} == {"roles.NTC", "expected_titers.PC"}
+
+
 def test_an_itr_target_needs_its_digestion_state() -> None:
     record = plate(row("A01", 5000))
     sample = run(record, dilution_factor=1e6, target_places={"ITR": "itr"})["S"]

@@ -27,6 +27,7 @@ HEAVY_RAIN = 0.05
 """Part of the concentration that hangs on droplets between the clusters from which on it is told."""
 
 NO_TEMPLATE: tuple[Role, ...] = ("ntc", "blank")
+NOT_CONTROLS: tuple[Role, ...] = ("sample", "no_dnase")
 
 
 def flags_of(counts: Sequence[WellCount], role: Role, missing: Sequence[str], allowed: int) -> list[Flag]:

@@ -16,6 +16,7 @@ from aavqc.ddpcr.flags import NO_TEMPLATE
 from aavqc.ddpcr.gate import Gate
 from aavqc.ddpcr.integrity import Integrity
 from aavqc.ddpcr.joint import Joint, joint_counts, linked_per_ul
+from aavqc.ddpcr.names import unknown_names
 from aavqc.ddpcr.pipetting import Scatter
 from aavqc.ddpcr.sample import Plate, plate_integrity, sample_result
 from aavqc.ddpcr.samples import Plan, plan
@@ -90,6 +91,10 @@ def analyze(
         control=_control(alone, planned),
         unclear=_unclear(arrays),
         vendor=vendor,
+        remarks=[
+            *record.remarks,
+            *unknown_names([settings, *(s for _, s in parts)], planned, {c.target for c in counts}),
+        ],
     )
     return Outcome(
         samples=with_suitability(

@@ -36,7 +36,7 @@ class Plate:
 
     ``joints`` are those of the whole plate, by well; ``backgrounds`` those without template, by
     target; ``control`` is the integrity of its linear intact control; ``unclear`` is, by well, the
-    share of droplets whose call is not sure.
+    share of droplets whose call is not sure; ``remarks`` are said of each sample.
     """
 
     record: DropletPlate
@@ -45,6 +45,7 @@ class Plate:
     control: Integrity | None
     unclear: Mapping[str, float]
     vendor: Vendor
+    remarks: Sequence[str]
 
 
 def sample_result(
@@ -82,7 +83,7 @@ def sample_result(
         table.append(dmiqe(target, found.wells, diagnostics[target], outlook.background, plate.record))
         flags += target_flags(target, diagnostics[target], template)
     untold = _without_titer(pool) if template else []
-    warnings = [*plate.record.remarks, *untold]
+    warnings = [*plate.remarks, *untold]
     if role == "sample" and untold and any(u.plan.settings.regulated and not u.dilution for u in pool):
         message = "a regulated method needs dilution_factor for vg_titer"
         flags.append(Flag(id="constant_required", severity="warning", message=message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aavqc.ddpcr.flags import NO_TEMPLATE
+from aavqc.ddpcr.flags import NO_TEMPLATE, NOT_CONTROLS
 from aavqc.ddpcr.settings import TechniqueSettings
 from aavqc.documents import Flag, Role, Sample
 
@@ -26,7 +26,7 @@ def with_suitability(samples: Sequence[Sample], settings: TechniqueSettings) -> 
     settings : TechniqueSettings
         Of the plate: expected titers and the range of recoveries.
     """
-    controls = [s for s in samples if s.role not in ("sample", "no_dnase")]
+    controls = [s for s in samples if s.role not in NOT_CONTROLS]
     failed = [reason for c in controls for reason in _failures(c, settings)]
     missing = [name for name, roles in _WANTED.items() if not any(s.role in roles for s in samples)]
     recoveries = {c.sample_id: found for c in controls if (found := _recoveries(c, settings))}
