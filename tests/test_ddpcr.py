@@ -407,7 +407,8 @@ def test_a_regulated_titer_needs_its_dilution() -> None:
     sample = run(record, regulated=True)[1]["S1"]
     assert flags(sample) == {"constant_required": "warning"}
     assert "vg_titer" not in sample.attribute_set
-    given = run(record, regulated=True, dilution_factor=1e6)[1]["S1"]
+    place = {"ITR": "itr_cut"}
+    given = run(record, regulated=True, dilution_factor=1e6, target_places=place)[1]["S1"]
     assert flags(given) == {}  # the volume is the one that the software's maker states
     assert "vg_titer" in given.attribute_set
     assert flags(run(record)[1]["S1"]) == {}

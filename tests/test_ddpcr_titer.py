@@ -360,6 +360,24 @@ def test_an_itr_target_needs_its_digestion_state() -> None:
     assert values[0] == pytest.approx(2 * values[1], rel=1e-12)
 
 
+@pytest.mark.parametrize("name", ["ITR", "ITR2", "AAV2-ITR", "itr_left", "5'ITR", "wtITR", "ITRs"])
+def test_a_target_named_itr_needs_a_place(name: str) -> None:
+    record = plate(row("A01", 5000, target=name), row("A01", 4900, target="NITRO", channel="Ch2"))
+    assumed = run(record, dilution_factor=1e6)["S"]
+    (warning,) = [w for w in assumed.warnings if "ITR" in w]
+    assert warning.startswith(f"vg_titer of {name} takes one copy a genome")
+    assert not run(record)["S"].attribute_set.get("vg_titer")  # no titer, nothing assumed
+    assert not any("one copy" in w for w in run(record)["S"].warnings)
+    for stated in ({"target_places": {name: "itr_cut"}}, {"targets_per_genome": {name: 1}}):
+        given = run(record, dilution_factor=1e6, regulated=True, **stated)["S"]
+        assert not any("ITR" in w for w in given.warnings)
+        assert "constant_required" not in {f.id for f in given.flags}
+    strict = run(record, dilution_factor=1e6, regulated=True)["S"]
+    assert [a.target for a in strict.attributes if a.name == "vg_titer"] == ["NITRO"]
+    (flag,) = [f for f in strict.flags if f.id == "constant_required"]
+    assert flag.message == f"a regulated method needs target_places.{name} for vg_titer"
+
+
 def test_targets_that_disagree_are_told_and_not_averaged() -> None:
     record = plate(row("A01", 6000), row("A01", 4000, target="polyA", channel="Ch2"))
     sample = run(record, dilution_factor=1e6)["S"]

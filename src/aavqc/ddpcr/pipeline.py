@@ -30,7 +30,7 @@ from aavqc.records import DropletPlate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ALGORITHMS = ["ddpcr.poisson/3", "ddpcr.titer/5"]
+ALGORITHMS = ["ddpcr.poisson/3", "ddpcr.titer/6"]
 GATING = ["ddpcr.gate/3", "ddpcr.clusters/2"]
 INTEGRITY = "ddpcr.integrity/4"
 SURE = 0.9

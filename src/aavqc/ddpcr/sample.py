@@ -25,7 +25,7 @@ from aavqc.ddpcr.pipetting import Scatter
 from aavqc.ddpcr.poisson import Vendor, copies_per_droplet
 from aavqc.ddpcr.samples import Plan
 from aavqc.ddpcr.selection import Selection, Used, cv_of
-from aavqc.ddpcr.titer import Outlook, per_genome_factor, preparations, titer_attributes
+from aavqc.ddpcr.titer import Outlook, per_genome_factor, place_unstated, preparations, titer_attributes
 from aavqc.documents import Flag, Sample
 from aavqc.records import DropletPlate
 
@@ -83,9 +83,10 @@ def sample_result(
         table.append(dmiqe(target, found.wells, diagnostics[target], outlook.background, plate.record))
         flags += target_flags(target, diagnostics[target], template)
     untold = _without_titer(pool) if template else []
-    warnings = [*plate.remarks, *untold]
-    if role == "sample" and untold and any(u.plan.settings.regulated and not u.dilution for u in pool):
-        message = "a regulated method needs dilution_factor for vg_titer"
+    warnings = [*plate.remarks, *untold, *(_places_unstated(pool) if template else [])]
+    lacking = _lacking([u for u in pool if u.plan.settings.regulated]) if role == "sample" else []
+    if lacking:
+        message = f"a regulated method needs {', '.join(lacking)} for vg_titer"
         flags.append(Flag(id="constant_required", severity="warning", message=message))
     flags += _disagreement(attributes)
     intact = plate_integrity(plate.joints, plans) if template else None
@@ -144,13 +145,37 @@ def _without_titer(pool: Sequence[Used]) -> list[str]:
     warnings = []
     if any(u.dilution is None for u in pool):
         warnings.append("no vg_titer: dilution_factor is not given")
-    cut = sorted({t for u in pool if per_genome_factor(t := u.count.target, u.plan.settings) is None})
+    cut = _undigested(pool)
     if cut:
         warnings.append(
             f"no vg_titer of {', '.join(cut)}: a target in the ITR needs its digestion state"
             " (target_places itr_cut, or targets_per_genome)"
         )
     return warnings
+
+
+def _undigested(pool: Sequence[Used]) -> list[str]:
+    """Return the targets in the ITR whose digestion is not stated."""
+    return sorted({t for u in pool if per_genome_factor(t := u.count.target, u.plan.settings) is None})
+
+
+def _lacking(pool: Sequence[Used]) -> list[str]:
+    """Return the constants without which wells have no titer."""
+    dilution = ["dilution_factor"] if any(u.dilution is None for u in pool) else []
+    return dilution + [f"target_places.{t}" for t in _undigested(pool)]
+
+
+def _places_unstated(pool: Sequence[Used]) -> list[str]:
+    """Say which targets count once a genome though their names speak of the ITRs, of which it has two."""
+    diluted = [u for u in pool if u.dilution]
+    named = {t for u in diluted if place_unstated(t := u.count.target, u.plan.settings)}
+    named -= set(_undigested(diluted))
+    if not named:
+        return []
+    return [
+        f"vg_titer of {', '.join(sorted(named))} takes one copy a genome, which an ITR may have twice: state"
+        " target_places (itr, itr_cut) or targets_per_genome"
+    ]
 
 
 def _disagreement(attributes: Sequence[Attribute]) -> list[Flag]:

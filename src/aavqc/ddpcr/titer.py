@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from aavqc.intervals import normal_quantile
 
 UL_PER_ML = 1000.0
 ITR = "itr"
+
+_NAMED_ITR = re.compile(r"(?<![A-Z])ITRs?(?![A-Za-z])|(?<![A-Za-z])[Ii]trs?(?![A-Za-z])")
+"""``ITR2``, ``AAV2-ITR``, ``wtITR``, ``itr_left``; not ``NITRO``."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +79,23 @@ def titer_attributes(target: str, kept: Sequence[Used], template: bool, outlook:
 def per_genome_factor(target: str, settings: TechniqueSettings) -> float | None:
     """Return genomes for each copy; None for an ITR target whose digestion is not stated.
 
+    So for a target that is only named so, where the method is regulated.
+
     An ITR target counts once or twice a genome as the genome was cut between the ITRs or not:
     ``itr_cut`` (2, where ``targets_per_genome`` says nothing else) or an explicit
     ``targets_per_genome`` settles it.
     """
     place = settings.target_places.get(target)
     stated = settings.targets_per_genome.get(target)
-    if place == ITR and stated is None:
+    if stated is None and (place == ITR or (settings.regulated and place_unstated(target, settings))):
         return None
     return settings.strand_factor / (stated or (2.0 if place == "itr_cut" else 1.0))
+
+
+def place_unstated(target: str, settings: TechniqueSettings) -> bool:
+    """Tell a target that is an ITR by its name, and of which neither place nor copies a genome are stated."""
+    stated = target in settings.target_places or target in settings.targets_per_genome
+    return not stated and _NAMED_ITR.search(target) is not None
 
 
 def preparations(wells: Sequence[Used]) -> list[str]:
