@@ -186,6 +186,21 @@ def test_amplitudes_without_a_row_in_the_table_are_flagged(example_lot: Path, tm
     assert "row_missing" not in flags(analyze(alone, dilution_factor=1e7).samples[0])
 
 
+def test_a_row_without_its_amplitudes_is_flagged(example_lot: Path, tmp_path: Path) -> None:
+    shutil.copytree(example_lot / "ddpcr", tmp_path / "ddpcr")
+    whole = analyze(tmp_path / "ddpcr", dilution_factor=1e7)
+    assert not any("amplitudes_missing" in flags(s) for s in whole.samples)
+    (tmp_path / "ddpcr" / "EX24-001_E01_Amplitude.csv").unlink()
+    for calls, expected in (("auto", ["PC"]), ("own", ["PC"]), ("vendor", [])):
+        found = analyze(tmp_path / "ddpcr", dilution_factor=1e7, calls=calls).samples
+        told = {s.sample_id: f.message for s in found for f in s.flags if f.id == "amplitudes_missing"}
+        assert list(told) == expected
+        assert all(" in E01:" in message for message in told.values())
+    for file in (tmp_path / "ddpcr").glob("*_Amplitude.csv"):
+        file.unlink()
+    assert not any("amplitudes_missing" in flags(s) for s in analyze(tmp_path / "ddpcr").samples)
+
+
 # ------------------------------------------------------------------------------ intervals
 
 

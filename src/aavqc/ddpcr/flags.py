@@ -91,6 +91,16 @@ def table_flags(record: DropletPlate, wells: Collection[str]) -> list[Flag]:
     return [Flag(id="row_missing", severity="warning", message=message, value=len(without), limit=0)]
 
 
+def droplet_flags(record: DropletPlate, wells: Collection[str]) -> list[Flag]:
+    """Return the flag of wells that have a row and no droplets, where others have them: files got lost."""
+    tabled = {row.well for row in record.rows if not row.merged_from}
+    without = [well for well in wells if well in tabled and well not in record.droplets]
+    if not record.droplets or not without:
+        return []
+    message = f"no amplitudes, so no calls of our own, in {', '.join(without)}: other wells have theirs"
+    return [Flag(id="amplitudes_missing", severity="warning", message=message, value=len(without), limit=0)]
+
+
 def target_flags(target: str, found: Mapping[str, Any], template: bool) -> list[Flag]:
     """Return the flags of one target of a sample: scatter between wells, trend with dilution."""
     flags = []

@@ -9,7 +9,7 @@ from typing import Any
 from aavqc.attributes import Attribute
 from aavqc.ddpcr.background import Background, limits
 from aavqc.ddpcr.dmiqe import dmiqe
-from aavqc.ddpcr.flags import NO_TEMPLATE, declared_flags, flags_of, table_flags, target_flags
+from aavqc.ddpcr.flags import NO_TEMPLATE, declared_flags, droplet_flags, flags_of, table_flags, target_flags
 from aavqc.ddpcr.integrity import (
     Integrity,
     by_targets,
@@ -71,6 +71,7 @@ def sample_result(
     flags = flags_of([u.count for u in pool], role, missing, plans[0].settings.max_ntc_positives)
     wells = [w for p in plans for w in p.wells]
     flags += table_flags(plate.record, wells)
+    flags += droplet_flags(plate.record, [w for p in plans for w in p.wells if p.settings.calls != "vendor"])
     flags += declared_flags(plate.record, wells) if template else []
     attributes: list[Attribute] = []
     diagnostics: dict[str, Any] = {}
