@@ -187,6 +187,35 @@ def test_a_lot_is_told_what_of_its_rows_fits_no_export(small_lot: Path, tmp_path
     assert all(warning in checked.stdout for e in report.evaluations for warning in e.warnings)
 
 
+@pytest.mark.parametrize("typed", ["ddpcr", "ddpcr/", "./ddpcr", "ddpcr\\"])
+def test_a_folder_names_the_export_that_lies_in_it(small_lot: Path, tmp_path: Path, typed: str) -> None:
+    before = run(small_lot, tmp_path / "before")
+    sheet = small_lot / "samples.csv"
+    sheet.write_text(sheet.read_text().replace("ddpcr/EX24-001.csv", typed).replace("cdms/run2.mzML", "cdms"))
+    report = run(small_lot, tmp_path / "out")
+    assert (report.exit_code, report.manifest.problems) == (before.exit_code, [])
+    assert report.results.keys() == before.results.keys()
+
+
+def test_a_folder_of_several_exports_is_ambiguous(small_lot: Path, tmp_path: Path) -> None:
+    shutil.copy(small_lot / "cdms" / "run2.mzML", small_lot / "cdms" / "run3.mzML")
+    sheet = small_lot / "samples.csv"
+    sheet.write_text(
+        sheet.read_text().replace("cdms/run2.mzML", "cdms") + "ddpc,H12,L2,S,,,,,,\nRun3.mzML,,L2,S,,,,,,\n"
+    )
+    problems = run(small_lot, tmp_path / "out").manifest.problems
+    several = (
+        "'cdms' names several records (cdms/run2.mzML, cdms/run3.mzML): give the part, or the path of one"
+    )
+    assert [p.partition(": ")[2] for p in problems[:3]] == [
+        several,
+        "no export 'ddpc' H12 (did you mean ddpcr?)",
+        "no export 'Run3.mzML' (did you mean cdms/run3.mzML?)",
+    ]
+    assert [p for p in problems[3:] if "no row" in p] == problems[3:]
+    assert len(problems) == 5
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -6,6 +6,7 @@ import csv
 import io
 import logging
 import os
+import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -176,8 +177,9 @@ class Assignment:
 def assign(rows: list[SheetRow], exports: list[Export], folder: Path, sheet: Path) -> Assignment:
     """Give every row of the sheet to its export; what does not match is reported, never guessed.
 
-    ``export`` is a path relative to the sheet: of a file of the export, its folder, or its
-    record. A ``part`` such as ``cell4`` picks one record of a folder; wells pick a part of a plate.
+    ``export`` is a path relative to the sheet: of a file of the export, its record, or the
+    folder (or zip) in which it lies alone. A ``part`` such as ``cell4`` picks one record of a
+    folder; wells pick a part of a plate.
 
     Raises
     ------
@@ -189,15 +191,17 @@ def assign(rows: list[SheetRow], exports: list[Export], folder: Path, sheet: Pat
     for row in rows:
         place = f"{sheet.name}, line {row.line}"
         wanted = _within(row.export, folder, sheet)
-        matching = [e for e in exports if _matches(row, wanted, e)]
+        possible = [e for e in exports if _has_part(row, e)]
+        matching = [e for e in possible if _is_named(row, wanted, e)]
+        matching = matching or [e for e in possible if _lies_in(wanted, e)]
         if not matching:
             no_such = f"{place}: no export {row.export!r} {row.part}".rstrip()
             near = _nearest(row, wanted, exports) if len(problems) < FEW else ""
             problems.append(Problem(no_such + near, row))
         elif len(matching) > 1:
             names = ", ".join(e.name for e in matching[:4])
-            several = f"{place}: {row.export!r} names several records ({names}): give the part"
-            problems.append(Problem(several, row))
+            several = f"{place}: {row.export!r} names several records ({names})"
+            problems.append(Problem(f"{several}: give the part, or the path of one", row))
         else:
             for before in taken.setdefault(matching[0].name, []):
                 _refuse_twice(before, row, matching[0], sheet.name)
@@ -212,11 +216,14 @@ def assign(rows: list[SheetRow], exports: list[Export], folder: Path, sheet: Pat
 
 
 def _nearest(row: SheetRow, wanted: str, exports: list[Export]) -> str:
-    """Say which export comes nearest to one that is not there."""
+    """Say which export, or folder, comes nearest to one that is not there."""
     from difflib import get_close_matches
 
     typed = f"{wanted}#{row.part}" if row.part.startswith("cell") else wanted
-    close = get_close_matches(typed, [e.name for e in exports], n=1)
+    names = [e.name for e in exports]
+    base = posixpath.basename(typed).casefold()
+    close = [n for n in names if posixpath.basename(n).casefold() == base][:1]
+    close = close or get_close_matches(typed, [*names, *{posixpath.dirname(n): 0 for n in names}], n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 
@@ -238,12 +245,22 @@ def _refuse_twice(before: SheetRow, row: SheetRow, export: Export, name: str) ->
         )
 
 
-def _matches(row: SheetRow, wanted: str, export: Export) -> bool:
+def _has_part(row: SheetRow, export: Export) -> bool:
+    """Tell whether a record can have the part of a row: a cell's has that cell, wells are a plate's."""
+    cell = export.name.partition("#")[2]
+    if row.part.startswith("cell"):
+        return row.part in (cell, cell.split("-")[0])
+    return export.technique == "ddpcr" or not (row.part or row.export == ANY_PLATE)
+
+
+def _is_named(row: SheetRow, wanted: str, export: Export) -> bool:
+    path = export.name.partition("#")[0]
     if row.export == ANY_PLATE:
-        return export.technique == "ddpcr"
-    path, _, cell = export.name.partition("#")
-    if row.part.startswith("cell") and row.part not in (cell, cell.split("-")[0]):
-        return False
-    if row.part and not row.part.startswith("cell") and export.technique != "ddpcr":
-        return False
+        return True
     return wanted in (export.name, path or ".") or any(f.name == wanted for f in export.files)
+
+
+def _lies_in(wanted: str, export: Export) -> bool:
+    """Tell whether all files of an export lie in a folder or zip."""
+    places = ("",) if wanted == "." else (f"{wanted}/", f"{wanted}!/")
+    return all(name.startswith(places) for name in [f.name for f in export.files] or [export.name])
