@@ -147,6 +147,16 @@ def qiacuity_list() -> bytes:
     ).encode()
 
 
+def qiacuity_rfu() -> bytes:
+    lines = ["sep=,", "Well,Sample,Channel,Cycled volume,Threshold,Partition,Is invalid,Is positive,RFU"]
+    for well, sample in (("A1", "S1"), ("B1", "NTC")):
+        for index in range(40):
+            positive = int(well == "A1" and index % 3 == 0)
+            rfu = 20 + 60 * positive + 0.25 * (index % 5)
+            lines.append(f"{well},{sample},G,2.8,45.5,{index + 1},{int(index == 7)},{positive},{rfu}")
+    return "\n".join([*lines, ""]).encode()
+
+
 def rdml_archive() -> bytes:
     react = (
         '<react id="{id}"><sample id="{sample}"/><partitions><volume>0.85</volume>'
@@ -225,6 +235,7 @@ MADE: dict[str, Callable[[], bytes]] = {
     "mwrs": mwrs_scan,
     "naica": naica_table,
     "qiacuity": qiacuity_list,
+    "qiacuity-rfu": qiacuity_rfu,
     "rdml": rdml_archive,
     "scan-table": scan_table,
     "sedfit-distribution": sedfit_distribution,

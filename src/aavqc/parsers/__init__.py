@@ -82,6 +82,7 @@ def formats() -> tuple[Format, ...]:
         naica,
         openauc,
         qiacuity,
+        qiacuity_rfu,
         quantasoft,
         rdml,
         scan_table,
@@ -93,7 +94,7 @@ def formats() -> tuple[Format, ...]:
     # ion lists may have a column of masses.
     modules = (
         *(beckman, openauc, mwrs, mzml, thermo_raw, ion_dmt, ion_parquet),
-        *(quantasoft, qiacuity, absoluteq, rdml, asm_dpcr, naica),
+        *(quantasoft, qiacuity, qiacuity_rfu, absoluteq, rdml, asm_dpcr, naica),
         *(scan_table, stori_text, ion_list, mass_list, distribution),
     )
     built_in = [module.FORMAT for module in modules]

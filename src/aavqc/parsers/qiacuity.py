@@ -16,6 +16,7 @@ import numpy as np
 
 from aavqc.parsers.columns import plain_name
 from aavqc.parsers.formats import Export, Format, each_file_a_record
+from aavqc.parsers.sources import HEAD
 from aavqc.parsers.well_table import (
     Line,
     check_width,
@@ -83,7 +84,7 @@ class _Read:
 
 def sniff(head: bytes, basename: str) -> bool:
     """Tell a list of results by its header."""
-    header = next((f for _, f in _lines(head.decode("utf-8-sig", "replace"), basename)), [])
+    header = next((f for _, f in header_lines(head.decode("utf-8-sig", "replace"), basename)), [])
     names = {plain_name(name) for name in header}
     return names >= _HALLMARKS and "samplentccontrol" in names
 
@@ -92,11 +93,11 @@ def read(export: Export) -> DropletPlate:
     """Read a list of results."""
     (file,) = export.files
     text = file.text()
-    numbered = _lines(text, file.name)
+    numbered = header_lines(text, file.name)
     number, header = header_of(numbered, file.name)
     columns = columns_named(header, _ESSENTIAL | _OPTIONAL, _ESSENTIAL, file.name, number)
     columns.setdefault("Well", 0)  # the old layouts leave its name blank
-    lines = lines_of(numbered, columns, _NUMERIC, file.name, _delimiter(text), number)
+    lines = lines_of(numbered, columns, _NUMERIC, file.name, told_delimiter(text), number)
     found = []
     for line in lines:
         check_width(line.fields, header, file.name, line.number)
@@ -121,17 +122,18 @@ def _software(header: Sequence[str]) -> str:
     return f"QIAcuity Software Suite {1 if old else 2}"
 
 
-def _delimiter(text: str) -> str:
-    first = text.replace("\r", "\n").split("\n", 2)
+def told_delimiter(text: str) -> str:
+    """Return the delimiter that the first line tells, or else shows."""
+    first = text[:HEAD].replace("\r", "\n").split("\n", 2)
     told = _SEPARATOR.match(first[0])
     return told[1] if told else delimiter_of(first[0])
 
 
-def _lines(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
+def header_lines(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the lines from the header on."""
     return (
         (number, fields)
-        for number, fields in rows_of(text, file, _delimiter(text))
+        for number, fields in rows_of(text, file, told_delimiter(text))
         if not (number == 1 and fields[0].lower().startswith("sep="))
     )
 

@@ -11,6 +11,9 @@ from aavqc.simulate.plate import SimulatedPlate, SimulatedWell, short
 PARTITIONS = 8510
 """Of a well of the nanoplate with 8.5 thousand, valid or not."""
 
+CHANNELS = ("G", "Y", "O", "R", "C")
+"""Of QIAcuity, as the names of files have them."""
+
 TEMPLATE_UL, REACTION_UL = 4.0, 12.0
 
 
@@ -71,6 +74,28 @@ def qiacuity(out: Path, plate: SimulatedPlate) -> None:
             )
         )
     _write(out, plate, lines)
+
+
+def qiacuity_rfu(out: Path, plate: SimulatedPlate) -> None:
+    """Write a file of partitions for each channel and the reference; some of each well are invalid."""
+    names = "Well,Sample,Channel,Cycled volume,Threshold,Partition,Is invalid,Is positive,RFU"
+    total = max(PARTITIONS, *(well.accepted + 1 for well in plate.wells))
+    for target, token in enumerate([*CHANNELS[: len(plate.targets)], "REF"]):
+        lines = ["sep=,", names]
+        for well in plate.wells:
+            volume = f"{well.volume_nl * total / 1e3:.6g}"
+            threshold = "-" if token == "REF" else f"{plate.thresholds[target]:g}"
+            common = f"{short(well.well)},{well.sample},{token},{volume},{threshold}"
+            for index in range(total):
+                if index >= well.accepted:
+                    lines.append(f"{common},{index + 1},1,0,0")
+                elif token == "REF":
+                    lines.append(f"{common},{index + 1},0,0,100.5")
+                else:
+                    value, call = well.amplitude[index, target], int(well.positive[index, target])
+                    lines.append(f"{common},{index + 1},0,{call},{value:.7g}")
+        name = f"{plate.name}_RFU_img1_{token}_1.csv"
+        (out / name).write_bytes(("\n".join(lines) + "\n").encode())
 
 
 def absoluteq_results(out: Path, plate: SimulatedPlate) -> None:

@@ -40,6 +40,7 @@ FormatName = Literal[
     "qiacuity_old",
     "qiacuity_mean",
     "qiacuity",
+    "qiacuity_rfu",
     "absoluteq_results",
     "absoluteq_summary",
     "absoluteq_multichannel",
@@ -69,6 +70,7 @@ _LAYOUTS: dict[str, _Layout] = {
     "qiacuity_old": _Layout(chip_layouts.qiacuity_old, 0.75, 5),
     "qiacuity_mean": _Layout(chip_layouts.qiacuity_mean, 0.75, 5),
     "qiacuity": _Layout(chip_layouts.qiacuity, 0.325, 5),
+    "qiacuity_rfu": _Layout(chip_layouts.qiacuity_rfu, 0.325, 5),
     "absoluteq_results": _Layout(chip_layouts.absoluteq_results, 0.432, 4),
     "absoluteq_summary": _Layout(chip_layouts.absoluteq_summary, 0.432, 4),
     "absoluteq_multichannel": _Layout(chip_layouts.absoluteq_multichannel, 0.432, 4),
@@ -77,7 +79,7 @@ _LAYOUTS: dict[str, _Layout] = {
     "asm": _Layout(exchange_layouts.asm, 0.85, 6),
     "naica": _Layout(exchange_layouts.naica, 0.59, 6),
 }
-_VOLUME_BY_WELL = {"qx_one": 0.06, "qiacuity": 0.03}
+_VOLUME_BY_WELL = {"qx_one": 0.06, "qiacuity": 0.03, "qiacuity_rfu": 0.03}
 """Relative SD of the partition volume between wells, where the instrument measures it."""
 
 
