@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from aavqc.analysis import analyze, read_all
+from aavqc.cdms.settings import TechniqueSettings as CdmsSettings
 from aavqc.ddpcr import TechniqueSettings
 from aavqc.ddpcr import analyze as analyze_plate
 from aavqc.ddpcr.calls import OwnCall, own_calls
@@ -18,9 +20,11 @@ from aavqc.ddpcr.density import density, modes
 from aavqc.ddpcr.gate import Gate
 from aavqc.ddpcr.poisson import poisson_interval
 from aavqc.ddpcr.spread import Exposed, with_hidden
-from aavqc.documents import Well
+from aavqc.documents import ResultDocument, Well, digest
+from aavqc.errors import InputError, SpecificationError, UsageError
 from aavqc.kernels.gating import add_to_histogram
 from aavqc.records import DropletPlate, Droplets, InputFile, WellRow, readonly
+from aavqc.settings import build
 
 NEGATIVE, POSITIVE = (1500.0, 90.0), (7000.0, 300.0)
 
@@ -277,6 +281,45 @@ def test_a_gate_is_a_recipe_for_another_plate() -> None:
     assert wells[0].positives == aligned["A01", "Ch1"].positives
     blank = own_calls(plate(A01=droplets(3, 0.0)[0]), (), {"Ch1": gate})
     assert blank["A01", "Ch1"].positives == 0
+
+
+def test_the_gates_of_a_result_call_another_plate(example_lot: Path, tmp_path: Path) -> None:
+    first = analyze(example_lot / "ddpcr", calls="own", roles={"NTC": "ntc"})
+    saved = tmp_path / "first.json"
+    first.document().save(saved)
+    again = analyze(example_lot / "ddpcr", calls="own", roles={"NTC": "ntc"}, **{"gates.file": str(saved)})
+    used = again.payload.method.settings
+    found = first.samples[0].diagnostics["targets"]
+    assert used["gates"] == {t: found[t]["gate"]["threshold"] for t in found}
+    assert used["gate_baselines"] == {t: found[t]["gate"]["baseline"] for t in found}
+    assert str(saved) not in str(again.payload)
+    for one, other in zip(first.payload.wells or [], again.payload.wells or [], strict=True):
+        assert (one.positives, one.threshold) == (other.positives, pytest.approx(other.threshold))
+    stated = build(TechniqueSettings, {"gates.file": str(saved), "gates.CAG": 3000})
+    assert (stated.gates["CAG"], stated.gates["polyA"]) == (3000, found["polyA"]["gate"]["threshold"])
+    assert build(TechniqueSettings, {"gates.file": str(saved)}, {"gates.CAG": "3000"}) == stated
+
+
+def test_a_result_that_has_no_gates_is_refused(example_lot: Path, tmp_path: Path) -> None:
+    table = tmp_path / "alone" / "EX24-001.csv"
+    table.parent.mkdir()
+    shutil.copy(example_lot / "ddpcr" / table.name, table)
+    analyze(table).document().save(tmp_path / "bare.json")
+    analyze(example_lot / "ddpcr").document().save(tmp_path / "good.json")
+    with pytest.raises(SpecificationError, match=r"bare.json: a result without gates"):
+        build(TechniqueSettings, {"gates.file": str(tmp_path / "bare.json")})
+    document = ResultDocument.load(tmp_path / "good.json")
+    document.payload.samples[1].diagnostics["targets"]["CAG"]["gate"]["threshold"] += 1
+    payload_sha256 = digest(document.payload)
+    envelope = document.envelope.model_copy(update={"payload_sha256": payload_sha256})
+    document.model_copy(update={"envelope": envelope}).save(tmp_path / "two.json")
+    with pytest.raises(SpecificationError, match="two gates of target 'CAG'"):
+        build(TechniqueSettings, {"gates.file": str(tmp_path / "two.json")})
+    document.save(tmp_path / "altered.json")
+    with pytest.raises(InputError, match="altered"):
+        build(TechniqueSettings, {"gates.file": str(tmp_path / "altered.json")})
+    with pytest.raises(UsageError, match=r"unknown setting 'gates\.file'"):
+        build(CdmsSettings, {"gates.file": str(tmp_path / "good.json")})
 
 
 @pytest.mark.parametrize(("calls", "expected"), [("auto", "vendor"), ("vendor", "vendor"), ("own", "own")])

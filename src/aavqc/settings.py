@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from aavqc.documents import Document
+from aavqc.documents import Document, ResultDocument
 from aavqc.errors import SpecificationError, UsageError, nearest, shown
 from aavqc.quantities import match_number
 from aavqc.sequences import read_genome, read_protein, weighed
@@ -144,10 +144,40 @@ def _include_genome(data: dict[str, Any], cls: type[BaseModel], path: Path) -> N
     data["genome"] = read_genome(path)
 
 
+def _include_gates(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
+    """Set the gates that a result found, each with where its negatives lay."""
+    gates: dict[str, tuple[Any, Any]] = {}
+    for sample in ResultDocument.load(path).samples:
+        targets = sample.diagnostics.get("targets")
+        for target, found in targets.items() if isinstance(targets, dict) else ():
+            gate = found.get("gate") if isinstance(found, dict) else None
+            if not isinstance(gate, dict):
+                continue
+            told = gate.get("threshold"), gate.get("baseline")
+            if gates.setdefault(target, told) != told:
+                raise SpecificationError(
+                    f"two gates of target {target!r}",
+                    file=path.name,
+                    expected="the result of one plate, a channel each target",
+                    found=f"{gates[target][0]} and {told[0]}",
+                )
+    if not gates:
+        raise SpecificationError(
+            "a result without gates", file=path.name, expected="digital PCR with amplitudes on file"
+        )
+    thresholds, baselines = data.setdefault("gates", {}), data.setdefault("gate_baselines", {})
+    for target, (threshold, baseline) in gates.items():
+        thresholds[target] = threshold
+        baselines.pop(target, None)
+        if baseline is not None:
+            baselines[target] = baseline
+
+
 DOCUMENTS: dict[str, Callable[[dict[str, Any], type[BaseModel], Path], None]] = {
     "calibration.file": _include_calibration,
     "capsid.fasta": _include_protein,
     "genome.fasta": _include_genome,
+    "gates.file": _include_gates,
 }
 """Settings that name a file: its content takes their place, so that a result holds it."""
 

@@ -21,7 +21,9 @@ class TechniqueSettings(Settings):
     calls: Literal["vendor", "own", "auto"] = Field(
         "auto", description="whose positives are used; auto: the vendor's where the export has them"
     )
-    gates: dict[str, float] = Field({}, description="threshold by target, instead of finding one")
+    gates: dict[str, float] = Field(
+        {}, description="threshold by target, instead of finding one; gates.file: those of a result"
+    )
     gate_baselines: dict[str, float] = Field(
         {}, description="where the negatives lay when a gate was found: wells are shifted to it"
     )
