@@ -428,6 +428,37 @@ def test_one_verdict_with_reasons() -> None:
 
 
 @pytest.mark.parametrize(
+    ("added", "recovery", "fails"), [(1.0, 1.0, False), (0.5, 2.0, True), (1.4, 1 / 1.4, True)]
+)
+def test_a_spike_recovers_what_it_adds(added: float, recovery: float, fails: bool) -> None:
+    """Unspiked 400 copies/µL at 1e6, spiked 800 more at twice the dilution: 4e11 and 8e11 vg/mL."""
+    record = plate(row("A01", positives(400.0)), row("B01", positives(600.0)))
+    sheet = part("A01"), part("B01", 2e6, role="spike")
+    parts = [
+        (r, TechniqueSettings(dilution_factor=r.dilution_factor, spike_added={"S": added * 8e11}))
+        for r in sheet
+    ]
+    samples = analyze_plate(record, parts[0][1], parts).samples
+    sample = next(s for s in samples if s.role == "sample")
+    verdict = sample.diagnostics["suitability"]
+    assert verdict["recoveries"] == {"S": {"ITR": pytest.approx(recovery, rel=2e-3)}}
+    assert (verdict["verdict"] == "unsuitable") == fails == (sample.status == "invalid")
+    assert not any("spike_added" in w for w in sample.warnings)
+
+
+def test_a_spike_without_its_sample_fails() -> None:
+    record = plate(row("A01", 5000), row("B01", 5000, sample="X"))
+    sample, verdict = suited(record, roles={"X": "spike"}, spike_added={"X": 1e11})
+    assert sample.status == "invalid"
+    assert verdict["reasons"] == [
+        "spike X: no recovery, as there is no titer of the sample without the spike"
+    ]
+    known = suited(record, roles={"X": "spike"}, spike_added={"Y": 1e11})[0]
+    assert any(w.startswith("spike_added.Y fits no spiked sample") for w in known.warnings)
+    assert known.status == "valid"
+
+
+@pytest.mark.parametrize(
     ("control", "reason"),
     [
         (row("B01", 0, sample="PC"), "no ITR detected"),

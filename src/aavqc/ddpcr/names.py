@@ -33,6 +33,7 @@ def unknown_names(
         **dict.fromkeys(("gates", "targets_per_genome", "target_places"), ("target", sorted(targets))),
         "roles": ("sample or well", [*ids, *wells]),
         "expected_titers": ("control", sorted({p.sample_id for p in plans if p.role not in NOT_CONTROLS})),
+        "spike_added": ("spiked sample", sorted({p.sample_id for p in plans if p.role == "spike"})),
     }
     found: dict[str, str] = {}
     for used in settings:

@@ -66,8 +66,11 @@ class TechniqueSettings(Settings):
     expected_titers: dict[str, Positive] = Field(
         {}, description="vg/mL of controls, references and spiked samples, by sample id"
     )
+    spike_added: dict[str, Positive] = Field(
+        {}, description="vg/mL added to a sample, by its id; recovery is (spiked - unspiked) / added"
+    )
     recovery_range: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
-        [0.8, 1.2], description="measured over expected titer"
+        [0.8, 1.2], description="measured over expected titer, or recovered over added"
     )
     max_lambda_integrity: float = Field(
         0.3, gt=0, le=10, description="copies a droplet above which integrity is flagged"

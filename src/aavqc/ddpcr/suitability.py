@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aavqc.ddpcr.flags import NO_TEMPLATE, NOT_CONTROLS
@@ -11,6 +11,9 @@ from aavqc.documents import Flag, Role, Sample
 
 KNOWN: tuple[Role, ...] = ("positive_control", "reference", "spike", "linear_control")
 """Roles in which a target must be found."""
+
+Unspiked = Mapping[tuple[str | None, str], Mapping[str, float]]
+"""Titers by target of the samples, by lot and sample id."""
 
 
 def with_suitability(samples: Sequence[Sample], settings: TechniqueSettings) -> list[Sample]:
@@ -27,9 +30,10 @@ def with_suitability(samples: Sequence[Sample], settings: TechniqueSettings) -> 
         Of the plate: expected titers and the range of recoveries.
     """
     controls = [s for s in samples if s.role not in NOT_CONTROLS]
-    failed = [reason for c in controls for reason in _failures(c, settings)]
+    unspiked = {(s.lot, s.sample_id): _titers(s) for s in samples if s.role == "sample"}
+    failed = [reason for c in controls for reason in _failures(c, settings, unspiked)]
     missing = [name for name, roles in _WANTED.items() if not any(s.role in roles for s in samples)]
-    recoveries = {c.sample_id: found for c in controls if (found := _recoveries(c, settings))}
+    recoveries = {c.sample_id: found for c in controls if (found := _recoveries(c, settings, unspiked))}
     undigested = {(s.lot, s.sample_id): _titers(s) for s in samples if s.role == "no_dnase"}
     return [
         _judged(s, failed, missing, recoveries, undigested.get((s.lot, s.sample_id), {})) for s in samples
@@ -71,7 +75,7 @@ def _judged(
     return sample.model_copy(update=update)
 
 
-def _failures(control: Sample, settings: TechniqueSettings) -> list[str]:
+def _failures(control: Sample, settings: TechniqueSettings, unspiked: Unspiked) -> list[str]:
     """Return why a control fails."""
     name = f"{control.role} {control.sample_id}"
     if control.status == "invalid":
@@ -87,17 +91,29 @@ def _failures(control: Sample, settings: TechniqueSettings) -> list[str]:
             for a in control.attributes
             if a.name == "concentration" and a.qualifier is not None
         ]
+    recoveries = _recoveries(control, settings, unspiked)
+    if _added(control, settings) is not None and not recoveries:
+        reasons.append(f"{name}: no recovery, as there is no titer of the sample without the spike")
     low, high = settings.recovery_range
     reasons += [
         f"{name}: {target} recovers {100 * r:.1f} %, not {100 * low:g} to {100 * high:g} %"
-        for target, r in _recoveries(control, settings).items()
+        for target, r in recoveries.items()
         if not low <= r <= high
     ]
     return reasons
 
 
-def _recoveries(control: Sample, settings: TechniqueSettings) -> dict[str, float]:
-    """Return measured over expected titer, by target."""
+def _added(control: Sample, settings: TechniqueSettings) -> float | None:
+    """Return what was added to a spiked sample, vg/mL."""
+    return settings.spike_added.get(control.sample_id) if control.role == "spike" else None
+
+
+def _recoveries(control: Sample, settings: TechniqueSettings, unspiked: Unspiked) -> dict[str, float]:
+    """Return measured over expected titer, by target; of a spike, what it adds over what was added."""
+    added = _added(control, settings)
+    if added is not None:
+        without = unspiked.get((control.lot, control.sample_id), {})
+        return {t: (titer - without[t]) / added for t, titer in _titers(control).items() if t in without}
     expected = settings.expected_titers.get(control.sample_id)
     if expected is None:
         return {}
