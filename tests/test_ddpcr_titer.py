@@ -349,6 +349,15 @@ def test_settings_by_name_of_the_plate_say_nothing() -> None:
     assert {w.split()[0] for w in told} == {"roles.NTC", "expected_titers.PC"}
 
 
+def test_a_setting_of_the_plate_in_a_row_of_wells_is_told() -> None:
+    record = plate(row("A01", 5000))
+    own = TechniqueSettings(dilution_factor=1e6, gates={"ITR": 3000}, expected_titers={"S": 1e12})
+    (sample,) = analyze_plate(record, TechniqueSettings(gates={"ITR": 2000}), [(part("A01"), own)]).samples
+    told = [w.split()[0] for w in sample.warnings if "in a row of wells sets nothing" in w]
+    assert told == ["gates.ITR"]  # of a sample that is no control the other says so
+    assert any(w.startswith("expected_titers.S fits no control") for w in sample.warnings)
+
+
 def test_an_itr_target_needs_its_digestion_state() -> None:
     record = plate(row("A01", 5000))
     sample = run(record, dilution_factor=1e6, target_places={"ITR": "itr"})["S"]

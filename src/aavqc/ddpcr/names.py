@@ -13,17 +13,26 @@ LISTED = 12
 """Names that are listed where none comes near; a plate may have 96 samples."""
 
 
+OF_PLATE = ("gates", "gate_baselines", "expected_titers", "spike_added")
+"""What a row of wells can't have of its own."""
+
+
 def unknown_names(
-    settings: Iterable[TechniqueSettings], plans: Sequence[Plan], targets: Collection[str]
+    settings: TechniqueSettings,
+    parts: Iterable[TechniqueSettings],
+    plans: Sequence[Plan],
+    targets: Collection[str],
 ) -> list[str]:
-    """Return a warning for each setting by name that fits nothing on the plate.
+    """Return a warning for each setting by name that fits nothing on the plate, or stands in vain.
 
     It is no error: one method is made for many plates, and not all have each target and control.
 
     Parameters
     ----------
-    settings : iterable of TechniqueSettings
-        Of the plate, and of the parts that a sample sheet names.
+    settings : TechniqueSettings
+        Of the plate.
+    parts : iterable of TechniqueSettings
+        Of the rows of the sample sheet.
     plans : sequence of Plan
     targets : collection of str
     """
@@ -36,12 +45,17 @@ def unknown_names(
         "spike_added": ("spiked sample", sorted({p.sample_id for p in plans if p.role == "spike"})),
     }
     found: dict[str, str] = {}
-    for used in settings:
+    for used in (settings, *parts):
         gated = "gated target", sorted(set(used.gates) & set(targets))
         for setting, (what, names) in (known | {"gate_baselines": gated}).items():
             for name in sorted(set(getattr(used, setting)).difference(names)):
-                key = f"{setting}.{name}"
-                found[key] = f"{key} fits no {what} of the plate, and sets nothing ({_near(name, names)})"
+                if (key := f"{setting}.{name}") not in found:
+                    near = _near(name, names)
+                    found[key] = f"{key} fits no {what} of the plate, and sets nothing ({near})"
+        for setting in OF_PLATE:
+            stray = getattr(used, setting).items() - getattr(settings, setting).items()
+            for key in sorted(f"{setting}.{name}" for name, _ in stray):
+                found.setdefault(key, f"{key} in a row of wells sets nothing: it is for the whole plate")
     return list(found.values())
 
 

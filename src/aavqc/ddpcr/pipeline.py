@@ -93,7 +93,7 @@ def analyze(
         vendor=vendor,
         remarks=[
             *record.remarks,
-            *unknown_names([settings, *(s for _, s in parts)], planned, {c.target for c in counts}),
+            *unknown_names(settings, [s for _, s in parts], planned, {c.target for c in counts}),
         ],
     )
     return Outcome(
