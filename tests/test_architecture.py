@@ -76,7 +76,7 @@ MAY_IMPORT = {
     "fingerprint": {"documents"},
     "results": {"documents", "attributes", "quantities", "textfiles", "notebook", "errors"},
     "plate_layout": {"errors"},
-    "sheet": {"plate_layout", "parsers", "documents", "textfiles", "errors"},
+    "sheet": {"plate_layout", "parsers", "settings", "documents", "textfiles", "errors"},
     "overruled": {"documents"},
     "result": {"", "fingerprint", "documents", "attributes", "errors"},
     "analysis": {

@@ -224,6 +224,7 @@ def test_a_folder_of_several_exports_is_ambiguous(small_lot: Path, tmp_path: Pat
         ("export,lot,sample_id,role\na,b,c,judge\n", "role"),
         ("export,lot,sample_id,dilution_factor\na,b,c,0\n", "dilution_factor"),
         ("export;lot;sample_id\na;b;c\n", "column 'export'"),
+        ("export,lot,sample_id\n,,\n", "without a row"),
     ],
 )
 def test_sheet_errors_name_file_and_line(tmp_path: Path, text: str, message: str) -> None:
@@ -237,10 +238,12 @@ def test_sheet_errors_name_file_and_line(tmp_path: Path, text: str, message: str
 
 def test_sheet_columns_set_settings_and_others_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "samples.csv"
-    path.write_text("export,lot,sample_id,density,extinction.capsid.260,operator\na,b,c,1.01,3.7e6,NN\n")
+    columns = "export,lot,sample_id,density,extinction.capsid.260,operator,dilution_factor"
+    path.write_text(f"{columns}\na,b,c,1.01,3.7e6,NN,2.5 × 10⁷\n", encoding="utf-8")
     (row,) = load_sheet(path, {"density", "extinction"})
     assert row.settings == {"density": "1.01", "extinction.capsid.260": "3.7e6"}
     assert row.other == {"operator": "NN"}
+    assert row.dilution_factor == 2.5e7
 
 
 def test_a_column_that_is_all_but_a_known_one_is_told(

@@ -23,7 +23,7 @@ def compared(path: Path, **settings: object) -> list[Pair]:
     for record in read_all(path):
         assert isinstance(record, DropletPlate)
         ours = {(w.well, w.channel, w.target): w for w in analyze(record, **settings).payload.wells or []}
-        pairs += [(row, ours[row.well, row.channel, row.target]) for row in record.rows]
+        pairs += [(row, ours[row.well, row.channel or None, row.target]) for row in record.rows]
     return pairs
 
 

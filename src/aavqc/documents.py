@@ -203,7 +203,7 @@ class Well(Document):
     """
 
     well: str
-    channel: str
+    channel: str | None
     target: str
     sample_id: str
     accepted: int | None
@@ -219,7 +219,7 @@ class Well(Document):
     positives_vendor: int | None
     positives_own: int | None
     merged_from: Many[str]
-    status: str
+    status: str | None
     linked_per_ul: float | None = None
     undiluted_per_ml: float | None = None
 

@@ -17,6 +17,7 @@ from aavqc.errors import InputError, SpecificationError, nearest
 from aavqc.parsers import Export
 from aavqc.parsers.workbook import is_workbook, read_workbook
 from aavqc.plate_layout import ANY_PLATE, is_layout, layout_rows
+from aavqc.settings import written_number
 from aavqc.textfiles import decode, read_bytes, validate
 
 log = logging.getLogger("aavqc.sheet")
@@ -99,6 +100,10 @@ def _listed(found: list[tuple[int, list[str]]], path: Path, setting_names: Colle
                 "too many cells", file=path.name, line=line, expected=f"{len(header)}", found=f"{len(cells)}"
             )
         rows.append(_row(dict(zip(header, cells, strict=False)), path.name, line, setting_names))
+    if not rows:
+        raise SpecificationError(
+            "sample sheet without a row", file=path.name, line=1, expected="a row a record or part of a plate"
+        )
     return rows
 
 
@@ -134,6 +139,7 @@ def _row(cells: Mapping[str, str], name: str, line: int, setting_names: Collecti
             "a well is named twice", file=name, line=line, expected="each once", found=filled["part"]
         )
     data["part"] = ";".join(parts)
+    data |= {k: written_number(str(data[k])) for k in ("dilution_factor", "dilution_rel_sd") if k in data}
     data["settings"] = {
         k: v for k, v in filled.items() if k not in KNOWN and k.split(".")[0] in setting_names
     }

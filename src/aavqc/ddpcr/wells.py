@@ -174,7 +174,7 @@ def well_document(
         negatives = count.accepted - count.positives
     return Well(
         well=count.well,
-        channel=count.channel,
+        channel=count.channel or None,
         target=count.target,
         sample_id=sample_id,
         accepted=count.accepted,
@@ -190,7 +190,7 @@ def well_document(
         positives_vendor=count.positives_vendor,
         positives_own=count.own.positives if count.own else None,
         merged_from=list(count.merged_from),
-        status=count.status,
+        status=count.status or None,
         linked_per_ul=linked_per_ul,
         undiluted_per_ml=undiluted,
     )

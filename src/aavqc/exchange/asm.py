@@ -97,7 +97,10 @@ def _plate(payload: Payload, system: DataSystem, identify: Identify) -> PlateAgg
     whole = [well for well in wells if _counts(well) is not None]
     measured = [_well(well, samples.get(well.sample_id), payload, identify) for well in whole]
     unsaid = [
-        ErrorShape(error="no counts or no concentration", error_feature=f"{w.well} {w.channel} {w.target}")
+        ErrorShape(
+            error="no counts or no concentration",
+            error_feature=" ".join(filter(None, (w.well, w.channel, w.target))),
+        )
         for w in wells
         if _counts(w) is None
     ]
@@ -161,7 +164,7 @@ def _well(well: Well, sample: Sample | None, payload: Payload, identify: Identif
     accepted, positives, negatives, copies = _counts(well) or (0, 0, 0, 0.0)
     threshold = None if well.threshold is None else Quantity(value=well.threshold, unit="(unitless)")
     return WellMeasurement(
-        measurement_identifier=identify("measurement", well.well, well.channel, well.target),
+        measurement_identifier=identify("measurement", well.well, well.channel or "", well.target),
         measurement_time=NOT_STATED,
         target=well.target,
         sample_document=_sample(well.sample_id, sample, well.well),
