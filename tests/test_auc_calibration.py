@@ -78,10 +78,10 @@ def test_documents_that_are_none_are_refused(
 def test_a_missing_document_is_named() -> None:
     with pytest.raises((InputError, SpecificationError), match=r"nowhere\.toml"):
         build(TechniqueSettings, {"calibration.file": "nowhere.toml"})
-    from aavqc.cdms.settings import TechniqueSettings as IonSettings
+    from aavqc.ddpcr.settings import TechniqueSettings as DropletSettings
 
     with pytest.raises(UsageError, match="unknown setting"):
-        build(IonSettings, {"calibration.file": "nowhere.toml"})
+        build(DropletSettings, {"calibration.file": "nowhere.toml"})
 
 
 @pytest.mark.parametrize(

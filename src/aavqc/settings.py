@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from aavqc.documents import Document, ResultDocument
+from aavqc.documents import Document, Flag, ResultDocument
 from aavqc.errors import SpecificationError, UsageError, nearest, shown
 from aavqc.quantities import match_number
 from aavqc.sequences import read_genome, read_protein, weighed
-from aavqc.textfiles import read_toml
+from aavqc.textfiles import parse_json, read_text, read_toml, validate
 
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
@@ -21,7 +22,12 @@ CALIBRATION = "aavqc.calibration/1"
 
 
 class Settings(Document):
-    """Settings that every technique knows; each technique adds its own."""
+    """Settings that every technique knows; each technique adds its own.
+
+    ``calibration_document`` is what ``calibration.file`` holds where a technique has one of its own.
+    """
+
+    calibration_document: ClassVar[type[Document] | None] = None
 
     seed: int = Field(0, ge=0)
     coverage: float = Field(0.95, ge=0.5, le=0.9999, description="of every interval")
@@ -43,6 +49,37 @@ class Settings(Document):
         if not 0 < bounds[0] < bounds[1] < bounds[2]:
             raise ValueError("three ascending fractions above 0")
         return bounds
+
+
+class Validity(Protocol):
+    """What any calibration states of itself."""
+
+    certificate: str | None
+    date: datetime.date | None
+    valid_until: datetime.date | None
+
+
+def validity_flags(calibration: Validity, day: datetime.date | None) -> list[Flag]:
+    """Return a warning where a calibration was not valid on the day of the run."""
+    c = calibration
+    if day is None:
+        return []
+    named = c.certificate or getattr(c, "id", None)
+    if c.valid_until is not None and day > c.valid_until:
+        when = f"was valid until {c.valid_until}"
+    elif c.date is not None and day < c.date:
+        when = f"is of {c.date}"
+    else:
+        return []
+    message = f"calibration {named or 'without certificate'} {when}; the run is of {day}"
+    return [Flag(id="calibration_not_valid", severity="warning", message=message)]
+
+
+def validity_remarks(calibration: Validity, day: datetime.date | None) -> list[str]:
+    """Say that the validity of a calibration could not be checked."""
+    if calibration.valid_until is None or day is not None:
+        return []
+    return ["run_date is not given: whether the calibration was valid then is not checked"]
 
 
 def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
@@ -123,6 +160,10 @@ def _include(data: dict[str, Any], cls: type[BaseModel], name: str, file: Any) -
 
 
 def _include_calibration(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
+    document = getattr(cls, "calibration_document", None)
+    if document is not None:
+        data["calibration"] = _whole_calibration(document, path)
+        return
     content, _ = read_toml(path)
     schema = content.pop("schema", None)
     if schema != CALIBRATION:
@@ -134,6 +175,24 @@ def _include_calibration(data: dict[str, Any], cls: type[BaseModel], path: Path)
             _put(data, cls, f"calibration.{key}", value)
         except UsageError as error:
             raise error.in_file(path.name) from None
+
+
+def _whole_calibration(document: type[Document], path: Path) -> dict[str, Any]:
+    """Return a calibration whose numbers belong together, from JSON where the name ends so, else TOML."""
+    if path.suffix.lower() == ".json":
+        text = read_text(path)
+        data = parse_json(text, path.name, SpecificationError)
+    else:
+        data, text = read_toml(path)
+    (expected,) = get_args(document.model_fields["schema_"].annotation)
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema != expected:
+        hint = "of an analysis with standards, diagnostics.calibration.fitted is one"
+        raise SpecificationError(
+            "another document", file=path.name, expected=expected, found=shown(schema), hint=hint
+        )
+    found = validate(document, data, path.name, SpecificationError, text)
+    return found.model_dump(mode="json", exclude={"schema_"})
 
 
 def _include_protein(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from aavqc.auc.settings import Calibration, TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.records import FloatArray, Scan, readonly
+from aavqc.settings import validity_flags, validity_remarks
 
 ORIGIN_CM = 6.5
 """A magnification is an error of distances; the middle of the cell is held in place. (A factor on
@@ -66,17 +67,7 @@ def calibrated_draws(values: FloatArray, calibration: Calibration, rng: np.rando
 
 def calibration_flags(settings: TechniqueSettings) -> list[Flag]:
     """Return a warning where the calibration was not valid on the day of the run."""
-    c, day = settings.calibration, settings.run_date
-    if day is None:
-        return []
-    if c.valid_until is not None and day > c.valid_until:
-        when = f"was valid until {c.valid_until}"
-    elif c.date is not None and day < c.date:
-        when = f"is of {c.date}"
-    else:
-        return []
-    message = f"calibration {c.certificate or 'without certificate'} {when}; the run is of {day}"
-    return [Flag(id="calibration_not_valid", severity="warning", message=message)]
+    return validity_flags(settings.calibration, settings.run_date)
 
 
 def calibration_remarks(settings: TechniqueSettings) -> list[str]:
@@ -89,9 +80,7 @@ def calibration_remarks(settings: TechniqueSettings) -> list[str]:
             if applied(c)
             else "no calibration certificate: radii, times and temperature are as the instrument gives them"
         )
-    if c.valid_until is not None and settings.run_date is None:
-        said.append("run_date is not given: whether the calibration was valid then is not checked")
-    return said
+    return said + validity_remarks(c, settings.run_date)
 
 
 def applied(calibration: Calibration) -> bool:

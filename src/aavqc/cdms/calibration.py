@@ -9,18 +9,23 @@ admissible models are kept, and where they differ the difference is in the uncer
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from aavqc.cdms.comb import Line, lines
+from aavqc.cdms.calibration_document import (
+    SCHEMA,
+    ChargeCalibration,
+    ChargeCalibrationDocument,
+    FittedLine,
+    Model,
+    Response,
+    SigmaZ,
+    StandardFound,
+)
+from aavqc.cdms.comb import Line
+from aavqc.cdms.standards import MOST_IONS, Standard, weighted_median
 from aavqc.records import FloatArray
-
-SCHEMA = "aavqc.charge-calibration/1"
-
-Model = Literal["slope", "slope_intercept", "slope_mz"]
 
 OUTLYING = 0.12
 """Lines whose intensity a charge is off the median by more belong to another species."""
@@ -31,163 +36,108 @@ RESIDUAL_LIMIT = 0.03
 LEAST_LINES = 3
 """Lines of a standard below which it is not found."""
 
-MOST_IONS = 400
-"""Ions of a line beyond which it counts no more: the model is then worse than the counting."""
+
+def charges_by(response: Response, intensity: FloatArray, mz: FloatArray) -> FloatArray:
+    """Return charges by a response, in e."""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        charge = np.asarray(intensity - response.charge_intercept)
+        slope = response.charge_slope
+        charge /= slope + response.charge_mz_slope * mz if response.charge_mz_slope else slope
+    return charge
 
 
-@dataclass(frozen=True)
-class Response:
-    """Intensity of one ion: charge × (slope + mz_slope · m/z) + intercept."""
+def scale_rel_sd(calibration: ChargeCalibration, intensity: float, mz: float, beyond: bool) -> float:
+    """Return the relative SD of charges by a calibration at an intensity and m/z.
 
-    model: Model
-    slope: float
-    intercept: float = 0.0
-    mz_slope: float = 0.0
-
-    def charge(self, intensity: FloatArray, mz: FloatArray) -> FloatArray:
-        """Return charges, in e."""
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            charge = np.asarray(intensity - self.intercept)
-            charge /= self.slope + self.mz_slope * mz if self.mz_slope else self.slope
-        return charge
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A fitted calibration.
-
-    Attributes
-    ----------
-    response : Response
-        Of the least BIC.
-    admissible : tuple of Response
-        All models that would be suitable by themselves, the best first.
-    lines : tuple of (name, Line, residual)
-        Lines used; residual relative to the model.
-    residual_sd : float
-        Relative, of the lines.
-    sigma_z : (float, float) or None
-        a and b of the noise that the lines show, e and none.
+    It is that of the fitted parameters there; beyond the standards, with how far the models that they admit
+    lie apart. Where no covariance is stated, the residuals' SD stands for it.
     """
-
-    response: Response
-    admissible: tuple[Response, ...]
-    lines: tuple[tuple[str, Line, float], ...]
-    residual_sd: float
-    sigma_z: tuple[float, float] | None
-
-    @property
-    def suitable(self) -> bool:
-        """Whether the lines follow the model."""
-        return self.residual_sd <= RESIDUAL_LIMIT
-
-    @property
-    def charge_range(self) -> tuple[int, int]:
-        """Charges of the lines."""
-        found = [line.charge for _, line, _ in self.lines]
-        return min(found), max(found)
-
-    @property
-    def mz_range(self) -> tuple[float, float]:
-        """m/z of the lines."""
-        found = [line.mz for _, line, _ in self.lines]
-        return min(found), max(found)
-
-    def rel_sd(self, intensity: float, mz: float, beyond: bool) -> float:
-        """Return the relative SD of a charge; beyond the standards, with the models' spread in it."""
-        scatter = self.residual_sd / math.sqrt(len(self.lines))
-        if not beyond:
-            return scatter
-        at, where = np.array([intensity]), np.array([mz])
-        charges = [float(r.charge(at, where)[0]) for r in self.admissible]
-        best = float(self.response.charge(at, where)[0])
-        spread = max(abs(c / best - 1) for c in charges)
-        return math.hypot(scatter, spread)
-
-    def document(self) -> dict[str, Any]:
-        """Return the calibration as plain values."""
-        return {
-            "schema": SCHEMA,
-            "model": self.response.model,
-            "charge_slope": self.response.slope,
-            "charge_intercept": self.response.intercept,
-            "charge_mz_slope": self.response.mz_slope,
-            "admissible_models": [r.model for r in self.admissible],
-            "residual_rel_sd": self.residual_sd,
-            "residual_limit": RESIDUAL_LIMIT,
-            "suitable": self.suitable,
-            "charge_range": list(self.charge_range),
-            "mz_range": list(self.mz_range),
-            "sigma_z": None if self.sigma_z is None else {"a": self.sigma_z[0], "b": self.sigma_z[1]},
-            "lines": [
-                {
-                    "standard": name,
-                    "charge": line.charge,
-                    "mz": line.mz,
-                    "ions": line.ions,
-                    "intensity": line.intensity,
-                    "residual_percent": 100 * residual,
-                }
-                for name, line, residual in self.lines
-            ],
-        }
+    best, *others = calibration.responses
+    at, where = np.array([intensity]), np.array([mz])
+    charge = float(charges_by(best, at, where)[0])
+    fitted = calibration.residual_rel_sd or 0.0
+    if best.covariance is not None:
+        x = np.array([1.0, mz if best.model == "slope_mz" else 1 / charge])[: len(best.covariance)]
+        variance = float(x @ np.array(best.covariance) @ x)
+        fitted = math.sqrt(max(variance, 0.0)) * charge / intensity
+    if not beyond:
+        return fitted
+    spread = max((abs(float(charges_by(r, at, where)[0]) / charge - 1) for r in others), default=0.0)
+    return math.hypot(fitted, spread)
 
 
 def fit_calibration(
-    mz: FloatArray, intensity: FloatArray, standards: Mapping[str, float], least: int
-) -> Calibration | None:
-    """Fit the response to the lines of standards of known mass.
+    mz: FloatArray, intensity: FloatArray, standards: Sequence[Standard], least: int
+) -> ChargeCalibrationDocument | None:
+    """Fit the response to the lines of standards.
 
     Parameters
     ----------
     mz, intensity : arrays, shape (n,)
-        Th, and intensity as it is calibrated (times injection time where flux-scaled).
-    standards : mapping of str to float
-        Masses, Da.
+        Th, ascending, and intensity as it is calibrated (times injection time where flux-scaled).
+    standards : sequence of Standard
+        As found in these ions.
     least : int
         Standards that must be found.
 
     Returns
     -------
-    Calibration or None
+    ChargeCalibrationDocument or None
         None where fewer are found.
     """
-    order = np.argsort(mz, kind="stable")
-    mz, intensity = mz[order], intensity[order]
-    sound = np.isfinite(mz) & (intensity > 0)
-    mz, intensity = mz[sound], intensity[sound]
-    found = [(name, line) for name, mass in sorted(standards.items()) for line in lines(mz, intensity, mass)]
+    found = [(standard.name, line) for standard in standards for line in standard.lines]
     if not found:
         return None
     per_charge = np.array([line.intensity / line.charge for _, line in found])
-    weight = np.array([min(line.ions, MOST_IONS) for _, line in found], float)
-    middle = _weighted_median(per_charge, weight)
+    middle = weighted_median(per_charge, _weight(line for _, line in found))
     kept = [pair for pair, k in zip(found, per_charge, strict=True) if abs(k / middle - 1) <= OUTLYING]
     names = [name for name, _ in kept]
     kept = [pair for pair in kept if names.count(pair[0]) >= LEAST_LINES]
-    if len({name for name, _ in kept}) < least:
+    used = {name for name, _ in kept}
+    if len(used) < least:
         return None
     charge = np.array([line.charge for _, line in kept], float)
     at = np.array([line.mz for _, line in kept])
     seen = np.array([line.intensity for _, line in kept])
-    weight = np.array([min(line.ions, MOST_IONS) for _, line in kept], float)
+    weight = _weight(line for _, line in kept)
     tried = sorted(_models(charge, at, seen, weight / weight.mean()), key=lambda pair: pair[0])
-    responses = [r for _, r in tried]
-    scatter = [_residual_sd(r, charge, at, seen) for r in responses]
-    return Calibration(
-        responses[0],
-        tuple(r for k, r in enumerate(responses) if k == 0 or scatter[k] <= RESIDUAL_LIMIT),
-        tuple(
-            (name, line, float(r))
-            for (name, line), r in zip(kept, responses[0].charge(seen, at) / charge - 1, strict=True)
-        ),
-        scatter[0],
-        _noise(mz, intensity, [line for _, line in kept], responses[0]),
+    if not tried:
+        return None
+    best, *others = [response for _, response in tried]
+    scatter = _residual_sd(best, charge, at, seen)
+    noise = _noise(mz, intensity, [line for _, line in kept], best)
+    residuals = charges_by(best, seen, at) / charge - 1
+    return ChargeCalibrationDocument(
+        schema=SCHEMA,
+        **best.model_dump(),
+        other_models=[r for r in others if _residual_sd(r, charge, at, seen) <= RESIDUAL_LIMIT],
+        residual_rel_sd=min(scatter, 1.0),
+        residual_limit=RESIDUAL_LIMIT,
+        suitable=scatter <= RESIDUAL_LIMIT,
+        charge_range=[float(charge.min()), float(charge.max())],
+        mz_range=[float(at.min()), float(at.max())],
+        sigma_z=SigmaZ() if noise is None else SigmaZ(a=noise[0], b=noise[1]),
+        standards=[StandardFound(**s.row()) for s in standards if s.name in used],
+        lines=[
+            FittedLine(
+                standard=name,
+                charge=line.charge,
+                mz=line.mz,
+                ions=line.ions,
+                intensity=line.intensity,
+                residual_percent=100 * float(residual),
+            )
+            for (name, line), residual in zip(kept, residuals, strict=True)
+        ],
     )
 
 
+def _weight(lines: Iterable[Line]) -> FloatArray:
+    return np.array([min(line.ions, MOST_IONS) for line in lines], float)
+
+
 def _residual_sd(response: Response, charge: FloatArray, mz: FloatArray, intensity: FloatArray) -> float:
-    residual = response.charge(intensity, mz) / charge - 1
+    residual = charges_by(response, intensity, mz) / charge - 1
     spare = max(charge.size - (1 if response.model == "slope" else 2), 1)
     return float(np.sqrt((residual**2).sum() / spare))
 
@@ -198,7 +148,10 @@ def _models(
     """Fit each model to intensity / charge; return it with its BIC."""
     per_charge, n = intensity / charge, charge.size
     tried = []
-    for model, x in (("slope", None), ("slope_intercept", 1 / charge), ("slope_mz", mz)):
+    models: list[tuple[Model, FloatArray | None]] = [
+        ("slope", None), ("slope_intercept", 1 / charge), ("slope_mz", mz)
+    ]  # fmt: skip
+    for model, x in models:
         columns = np.ones((n, 1)) if x is None else np.column_stack([np.ones(n), x])
         if n <= columns.shape[1]:
             continue
@@ -211,17 +164,19 @@ def _models(
         misfit = float((weight * (per_charge / (columns @ fitted) - 1) ** 2).sum()) / n
         bic = n * math.log(max(misfit, 1e-8)) + columns.shape[1] * math.log(n)
         rest = float(fitted[1]) if x is not None else 0.0
-        tried.append(
-            (
-                bic,
-                Response(
-                    model,  # type: ignore[arg-type]
-                    float(fitted[0]),
-                    intercept=rest if model == "slope_intercept" else 0.0,
-                    mz_slope=rest if model == "slope_mz" else 0.0,
-                ),
-            )
+        slopes = fitted[0] + (fitted[1] * mz if model == "slope_mz" else 0.0)
+        variance = float((weight * (per_charge - columns @ fitted) ** 2).sum()) / (n - fitted.size)
+        covariance = variance * np.linalg.inv(normal) / np.outer(scale, scale)
+        if not (np.min(slopes) > 0 and np.isfinite(covariance).all()):
+            continue
+        response = Response(
+            model=model,
+            charge_slope=float(fitted[0]),
+            charge_intercept=rest if model == "slope_intercept" else 0.0,
+            charge_mz_slope=rest if model == "slope_mz" else 0.0,
+            covariance=covariance.tolist(),
         )
+        tried.append((bic, response))
     return tried
 
 
@@ -232,7 +187,7 @@ def _noise(
     z2, variance = [], []
     for line in used:
         low, high = np.searchsorted(mz, [line.mz * (1 - 6e-4), line.mz * (1 + 6e-4)])
-        off = response.charge(intensity[low:high], mz[low:high]) - line.charge
+        off = charges_by(response, intensity[low:high], mz[low:high]) - line.charge
         off = off[np.abs(off) < OUTLYING * line.charge]
         if off.size:
             z2.append(float(line.charge) ** 2)
@@ -246,8 +201,3 @@ def _noise(
     if a2 == 0.0:
         b2 = float((x * y).sum() / (x * x).sum())
     return math.sqrt(a2), math.sqrt(b2)
-
-
-def _weighted_median(values: FloatArray, weight: FloatArray) -> float:
-    order = np.argsort(values, kind="stable")
-    return float(values[order][np.searchsorted(np.cumsum(weight[order]), weight.sum() / 2)])

@@ -19,6 +19,7 @@ from aavqc.cdms.windows import Windows
 from aavqc.documents import Flag
 from aavqc.intervals import goodman
 from aavqc.records import IonTable
+from aavqc.settings import validity_remarks
 
 BIAS_LIMIT = 0.5
 """Half-widths of the counting interval by which a class may be off before it is flagged."""
@@ -58,6 +59,30 @@ def constant_flag(settings: TechniqueSettings) -> Flag | None:
         return None
     message = "a regulated method takes no generic capsid mass: set capsid.fasta or serotype"
     return Flag(id="constant_required", severity="warning", message=message)
+
+
+def constant_flags(settings: TechniqueSettings, charges_on_record: bool) -> list[Flag]:
+    """Say that a regulated method takes no generic capsid, and no charges of an unknown calibration."""
+    generic = constant_flag(settings)
+    flags = [] if generic is None else [generic]
+    if settings.regulated and not charges_on_record:
+        message = "a regulated method takes no charges whose calibration is not on record: set calibration.id"
+        flags.append(Flag(id="constant_required", severity="warning", message=message))
+    return flags
+
+
+def remarks(record: IonTable, settings: TechniqueSettings) -> list[str]:
+    """Say what of the file or of its calibration is not used, not vouched for, or not checked."""
+    calibration = settings.calibration
+    said = validity_remarks(calibration, settings.run_date)
+    if calibration.loaded and calibration.id is None and calibration.certificate is None:
+        said.append("the charge calibration has neither an id nor the number of a certificate")
+    if "charge_sd" in record.extra:
+        said.append(
+            "the column of each charge's SD (charge_sd) is not used: the charge noise is read off the "
+            "sample's peaks, or is sigma_z"
+        )
+    return said
 
 
 def scale_flag(peaks: Sequence[Peak], settings: TechniqueSettings) -> Flag | None:

@@ -6,10 +6,12 @@ That needs no charge calibration, and so it is what calibrations are fitted to a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aavqc.cdms.funnel import PROTON_MASS, Ions
 from aavqc.records import FloatArray
@@ -61,19 +63,31 @@ def lines(mz: FloatArray, intensity: FloatArray, mass: float) -> list[Line]:
     list of Line
         Ascending in charge.
     """
-    found = []
-    for charge in _charges(mz, mass):
-        at = mass / charge + PROTON_MASS
-        half = HALF_WIDTH * at
-        low, high = np.searchsorted(mz, [at - half, at + half])
-        gap = at / charge / 2
-        beside = np.searchsorted(mz, [at - gap - half, at - gap + half, at + gap - half, at + gap + half])
-        between = (beside[1] - beside[0] + beside[3] - beside[2]) / 2
-        ions = int(high - low)
-        clear = ions - between >= SIGNIFICANCE * (ions + between) ** 0.5
-        if ions >= LEAST_IONS and clear and ions >= CONTRAST * between:
-            found.append(Line(charge, at, ions, _mode(intensity[low:high])))
-    return found
+    charges, low, high, excess = standing(mz, mass)
+    return [
+        Line(int(z), mass / z + PROTON_MASS, int(end - start), _mode(intensity[start:end]))
+        for z, start, end, more in zip(charges.tolist(), low, high, excess, strict=True)
+        if more > 0
+    ]
+
+
+def standing(
+    mz: FloatArray, mass: float
+) -> tuple[FloatArray, NDArray[np.intp], NDArray[np.intp], FloatArray]:
+    """Return the charges of a mass, where the ions of each line begin and end, and how many stand out.
+
+    What stands out are the ions of a line less those of as wide a place in the gaps beside it, and 0 where
+    they are too few to be a line.
+    """
+    charges = np.array(_charges(mz, mass), float)
+    at = mass / charges + PROTON_MASS
+    half, gap = HALF_WIDTH * at, at / charges / 2
+    low, high = np.searchsorted(mz, at - half), np.searchsorted(mz, at + half)
+    beside = [np.searchsorted(mz, at + side * gap + end) for side in (-1, 1) for end in (-half, half)]
+    between = (beside[1] - beside[0] + beside[3] - beside[2]) / 2
+    ions = high - low
+    clear = (ions >= LEAST_IONS) & (ions - between >= SIGNIFICANCE * np.sqrt(ions + between))
+    return charges, low, high, np.where(clear & (ions >= CONTRAST * between), ions - between, 0.0)
 
 
 def comb_mass(mz: FloatArray, near: float) -> tuple[float, float] | None:
@@ -96,23 +110,60 @@ def comb_mass(mz: FloatArray, near: float) -> tuple[float, float] | None:
     """
     if len(_charges(mz, near)) < 3 or mz.size < LEAST_IONS:
         return None
-    best = _fullest(mz, near, REACH)
-    on, off = _on_and_off(mz, best)
+    return climbed(mz, fullest(mz, near, -REACH, REACH))
+
+
+def climbed(mz: FloatArray, mass: float) -> tuple[float, float] | None:
+    """Return the comb that no comb of one charge less or more outdoes, and its contrast to the gaps.
+
+    Parameters
+    ----------
+    mz : array, shape (n,)
+        Ascending, of ions of one peak.
+    mass : float
+        Of the comb to begin with, Da.
+
+    Returns
+    -------
+    (float, float) or None
+        None where that comb does not stand out.
+    """
+    on, off = _on_and_off(mz, mass)
     clear = on - off >= 2 * SIGNIFICANCE * (on + off) ** 0.5 and on >= CONTRAST * off
     while clear:
-        step = float(np.median(mz)) / best
-        beside = [_fullest(mz, best * (1 + side * step), step / 2) for side in (-1, 1)]
-        found = {mass: _on_and_off(mz, mass) for mass in beside}
-        mass = max(found, key=lambda mass: found[mass][0] - found[mass][1])
-        if found[mass][0] - found[mass][1] <= on - off:
-            return best, on / max(off, 1)
-        best, (on, off) = mass, found[mass]
+        found = {beside: _on_and_off(mz, beside) for beside in one_charge_off(mz, mass)}
+        most = max(found, key=lambda beside: found[beside][0] - found[beside][1])
+        if found[most][0] - found[most][1] <= on - off:
+            return mass, float(on / max(off, 1))
+        mass, (on, off) = most, found[most]
     return None
 
 
-def _fullest(mz: FloatArray, near: float, reach: float) -> float:
-    """Return the mass whose lines hold most ions."""
-    trial = near * (1 + np.arange(-reach, reach, HALF_WIDTH / 4))
+def one_charge_off(mz: FloatArray, mass: float) -> list[float]:
+    """Return the masses of the combs that share their middle line with that of a mass."""
+    step = float(np.median(mz)) / mass
+    return [fullest(mz, mass * (1 + side * step), -step / 2, step / 2) for side in (-1, 1)]
+
+
+def lead(mz: FloatArray, mass: float, other: float) -> float:
+    """Return by how many SD of the counts a comb holds more ions than another; those of both do not count."""
+    ours, theirs = (_on_lines(mz, m) for m in (mass, other))
+    only, others = int(np.count_nonzero(ours & ~theirs)), int(np.count_nonzero(theirs & ~ours))
+    return (only - others) / math.sqrt(max(only + others, 1))
+
+
+def _on_lines(mz: FloatArray, mass: float) -> NDArray[np.bool_]:
+    charge = np.rint(mass / (mz - PROTON_MASS))
+    return np.asarray(np.abs((mz - PROTON_MASS) * charge / mass - 1) < HALF_WIDTH)
+
+
+def fullest(mz: FloatArray, near: float, low: float, high: float) -> float:
+    """Return the mass whose lines hold most ions, between two relative distances from a mass."""
+    return fullest_of(mz, near * (1 + np.arange(low, high, HALF_WIDTH / 4)), near)
+
+
+def fullest_of(mz: FloatArray, trial: FloatArray, near: float) -> float:
+    """Return the mass whose lines hold most ions, of ascending masses near one."""
     held = _held(mz, trial, np.array(_charges(mz, near), float))
     # the middle of what is nearly as good: the maximum itself is as ragged as the counts
     good = trial[held >= 0.98 * held.max()]

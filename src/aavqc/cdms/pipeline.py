@@ -29,7 +29,7 @@ from aavqc.cdms.windows import Windows, expected_masses, windows
 from aavqc.documents import Flag, Outcome, Sample, generator, plain
 from aavqc.records import IonTable
 
-ALGORITHMS = ["cdms.charge/1", "cdms.deconvolution/1", "cdms.mixture/4", "cdms.peaks/2", "cdms.window/1"]
+ALGORITHMS = ["cdms.charge/2", "cdms.deconvolution/1", "cdms.mixture/4", "cdms.peaks/2", "cdms.window/1"]
 PLOTTED_IONS = 5000
 
 
@@ -62,11 +62,11 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     flags += [f for f in (checks.scale_flag(peaks, settings),) if f is not None]
     drift, moving = drifts(record, ions, peaks)
     flags += moving
-    warnings = list(record.remarks)
+    warnings = [*record.remarks, *checks.remarks(record, settings)]
     if found is None:
         warnings.append("no design_length: no composition is computed")
-    elif (required := checks.constant_flag(settings)) is not None:
-        flags.append(required)
+    elif required := checks.constant_flags(settings, calibrated.on_record):
+        flags += required
         found = None
     counted = _methods(record, ions, peaks, found, calibrated, settings)
     flags += counted.flags
@@ -193,9 +193,9 @@ def _noise_of(settings: TechniqueSettings, calibrated: Charges) -> ChargeNoise:
     """Return the noise as given, else as the standards show it, else next to none."""
     if settings.sigma_z is not None:
         return ChargeNoise(settings.sigma_z, settings.sigma_z_slope, GIVEN_REL_SD, "setting")
-    shown = calibrated.calibration.get("fitted", {}).get("sigma_z")
-    if shown is not None:
-        return ChargeNoise(max(shown["a"], LEAST_NOISE), shown["b"], GIVEN_REL_SD, "standards")
+    if calibrated.sigma_z is not None:
+        a, b = calibrated.sigma_z
+        return ChargeNoise(max(a, LEAST_NOISE), b, GIVEN_REL_SD, "standards")
     return ChargeNoise(LEAST_NOISE, 0.0, 1.0, "none")
 
 

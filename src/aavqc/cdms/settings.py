@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+import datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from aavqc.cdms.calibration_document import ChargeCalibration, ChargeCalibrationDocument
 from aavqc.documents import Document
 from aavqc.settings import Settings
 
@@ -67,6 +69,8 @@ class Efficiency(Document):
 class TechniqueSettings(Settings):
     """Settings of CDMS; every name is part of the contract."""
 
+    calibration_document: ClassVar[type[Document] | None] = ChargeCalibrationDocument
+
     @model_validator(mode="before")
     @classmethod
     def _length_of_genome(cls, data: Any) -> Any:
@@ -82,7 +86,11 @@ class TechniqueSettings(Settings):
     charge_intercept: float = Field(0.0, description="intensity at charge 0, in the unit of the slope's")
     charge_mz_slope: float = Field(0.0, description="growth of charge_slope with m/z, a Th")
     charge_rel_sd: float | None = Field(
-        None, gt=0, le=0.2, description="relative SD of charges by the calibration"
+        None, gt=0, le=0.2, description="relative SD of charges by charge_slope, or of the file's own"
+    )
+    calibration: ChargeCalibration = ChargeCalibration()
+    run_date: datetime.date | None = Field(
+        None, description="day of the run: the calibration must be valid on it"
     )
     single_standard: bool = Field(False, description="fit the calibration to one standard alone")
     standards: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="masses of standards, Da")

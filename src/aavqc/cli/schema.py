@@ -15,9 +15,9 @@ def schema(
     name: Annotated[
         str,
         typer.Argument(
-            help="result, error, specification, method, samples, links, other, calibration, evaluation,"
-            " evaluations, certificate, manifest, batch, audit, signature, verification, selftest"
-            " or asm-shaped."
+            help="result, error, specification, method, samples, links, other, calibration,"
+            " charge-calibration, evaluation, evaluations, certificate, manifest, batch, audit, signature,"
+            " verification, selftest or asm-shaped."
         ),
     ],
 ) -> int:

@@ -25,6 +25,7 @@ MODELS: dict[str, tuple[str, str, Mode]] = {
     "links": ("aavqc.results", "Links", "validation"),
     "other": ("aavqc.results.elsewhere", "OtherResults", "validation"),
     "calibration": ("aavqc.auc.settings", "CalibrationDocument", "validation"),
+    "charge-calibration": ("aavqc.cdms.calibration_document", "ChargeCalibrationDocument", "validation"),
     "asm-shaped": ("aavqc.exchange.shapes", "ShapedDocument", "validation"),
     "certificate": ("aavqc.results", "Certificate", "serialization"),
     "evaluation": ("aavqc.results", "Evaluation", "serialization"),
