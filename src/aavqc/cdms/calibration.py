@@ -49,21 +49,29 @@ def charges_by(response: Response, intensity: FloatArray, mz: FloatArray) -> Flo
 def scale_rel_sd(calibration: ChargeCalibration, intensity: float, mz: float, beyond: bool) -> float:
     """Return the relative SD of charges by a calibration at an intensity and m/z.
 
-    It is that of the fitted parameters there; beyond the standards, with how far the models that they admit
-    lie apart. Where no covariance is stated, the residuals' SD stands for it.
+    It is that of the fitted parameters there. Beyond the standards each model that they admit has its own,
+    and how far it lies from the one that is applied: the largest of these counts.
     """
     best, *others = calibration.responses
-    at, where = np.array([intensity]), np.array([mz])
-    charge = float(charges_by(best, at, where)[0])
-    fitted = calibration.residual_rel_sd or 0.0
-    if best.covariance is not None:
-        x = np.array([1.0, mz if best.model == "slope_mz" else 1 / charge])[: len(best.covariance)]
-        variance = float(x @ np.array(best.covariance) @ x)
-        fitted = math.sqrt(max(variance, 0.0)) * charge / intensity
+    at = _fitted_rel_sd(best, calibration.residual_rel_sd or 0.0, intensity, mz)
     if not beyond:
-        return fitted
-    spread = max((abs(float(charges_by(r, at, where)[0]) / charge - 1) for r in others), default=0.0)
-    return math.hypot(fitted, spread)
+        return at
+    signal, where = np.array([intensity]), np.array([mz])
+    charge = float(charges_by(best, signal, where)[0])
+    apart = [float(charges_by(r, signal, where)[0]) / charge - 1 for r in others]
+    own = [_fitted_rel_sd(r, calibration.residual_rel_sd or 0.0, intensity, mz) for r in others]
+    return max(at, *map(math.hypot, apart, own)) if others else at
+
+
+def _fitted_rel_sd(response: Response, residual: float, intensity: float, mz: float) -> float:
+    """Return what the parameters' errors make of a charge; without a covariance the residuals stand in."""
+    if response.covariance is None:
+        return residual
+    charge = float(charges_by(response, np.array([intensity]), np.array([mz]))[0])
+    second = mz if response.model == "slope_mz" else 1 / charge
+    x = np.array([1.0, second])[: len(response.covariance)]
+    variance = float(x @ np.array(response.covariance) @ x)
+    return math.sqrt(max(variance, 0.0)) * charge / intensity
 
 
 def fit_calibration(

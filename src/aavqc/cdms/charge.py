@@ -275,7 +275,7 @@ def _stretch(
     if beyond:
         message = (
             f"the median ion has charge {middle:.0f} at m/z {where:.0f}, beyond the standards' "
-            f"{low:.0f}–{high:.0f} and {left:.0f}–{right:.0f}: models differ by {100 * rel_sd:.1f} % there"
+            f"{low:.0f}–{high:.0f} and {left:.0f}–{right:.0f}: charges are good to {100 * rel_sd:.1f} % there"
         )
         if classes and rel_sd > UNTELLING:
             message += ", and a peak may be of any class"
@@ -313,7 +313,7 @@ def _unused(message: str) -> Flag:
 
 
 def _missing(names: Iterable[str], instead: str) -> Flag:
-    message = f"no comb of m/z is seen of the standards {', '.join(sorted(names))}: {instead}"
+    message = f"no comb of m/z is beyond doubt of the standards {', '.join(sorted(names))}: {instead}"
     return _flag("standard_not_found", "warning", message)
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 1000
 _MOST_CHARACTERS = 500
+_DEFAULT_SLOPE = 50_000.0
+"""Intensity a charge that the software takes where nobody calibrated it."""
+
 _TICKS_A_SECOND = 10_000_000
 _DOTNET_EPOCH = datetime(1, 1, 1, tzinfo=UTC)
 _FOLDERS = re.compile(r"(?:[A-Za-z]:|\\)(?:\\[^\\/:*?\"<>|\r\n]+)+\\|/(?:[^/\r\n]+/)+")
@@ -27,7 +30,7 @@ def acquisition_facts(database: sqlite3.Connection) -> dict[str, Any]:
         ``software`` {key: value}; ``parameters`` {group: {name: value}}; ``log`` [{``time``,
         ``line``}]; ``rejections`` [{``step``, ``ions``}] in the software's order; ``calibration``
         {``charges``, ``slope``: intensity a charge or None where it is not proportional,
-        ``default``: the log says that no calibration was made}; ``runs`` [{``file``, ``scans``}].
+        ``default``: no calibration was made, by the log or the slope}; ``runs`` [{``file``, ``scans``}].
         Folders of the acquisition computer are left out of file names.
     """
     facts: dict[str, Any] = {}
@@ -51,8 +54,9 @@ def acquisition_facts(database: sqlite3.Connection) -> dict[str, Any]:
         facts["rejections"] = [{"step": _text(step), "ions": _count(n)} for _, step, n in ordered]
     calibration = _rows(database, "CalibrationChargeState", "Charge", "Slope")
     if calibration:
-        default = any("default coefficient" in row["line"] for row in log)
-        facts["calibration"] = {"charges": len(calibration), "slope": _slope(calibration), "default": default}
+        slope = _slope(calibration)
+        default = slope == _DEFAULT_SLOPE or any("default coefficient" in row["line"] for row in log)
+        facts["calibration"] = {"charges": len(calibration), "slope": slope, "default": default}
     runs = _rows(database, "StoriGroup", "FilePath", "ScanCount")
     if runs:
         facts["runs"] = [{"file": _text(path), "scans": _count(n)} for path, n in runs]
