@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -18,8 +20,11 @@ from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.standards import find_standards
 from aavqc.errors import AavqcError, InputError, SpecificationError, UsageError
 from aavqc.records import FloatArray, IonTable, readonly
+from aavqc.report.content import Section, Table
+from aavqc.report.measurements import measurements
 from aavqc.result import Result
 from aavqc.settings import build
+from aavqc.simulate.cdms import CdmsSimulation, simulate
 from cdms_lists import SLOPE, Lot, draw, table
 
 K = 110e3
@@ -179,6 +184,23 @@ def test_the_real_mix_by_the_masses_of_its_sequences(reference_data: Path) -> No
         ):
             sd = ours["covariance"][0][0] ** 0.5
             assert abs(ours["charge_slope"] - theirs["charge_slope"]) < sd
+
+
+def test_the_real_mix_carried_to_capsids(reference_data: Path, tmp_path: Path) -> None:
+    """Two species can't tell a response that falls with m/z from one that grows with z: 23 % at capsids."""
+    data = reference_data / "cdms"
+    mix = analyze(data / "bgal_groel" / "BgalGroEL_Ion.csv.gz", **MIX)
+    path = tmp_path / "charges.json"
+    path.write_text(json.dumps(calibration(mix)["fitted"]))
+    with np.load(data / "sim_aav" / "aav2_zsize_orbi_sz1.5.npz") as archive:
+        np.savez(tmp_path / "aav.npz", data=archive["data"])
+    result = analyze(tmp_path / "aav.npz", **{"calibration.file": str(path)}, **AAV)
+    assert flags(result)["charge_extrapolated"] == "invalid"
+    empty = result.attributes["mass_empty"]
+    assert empty.ci_low is not None
+    assert empty.ci_high is not None
+    assert empty.ci_low < 3.74 < empty.ci_high
+    assert calibration(result)["rel_sd"] == pytest.approx(0.23, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -445,6 +467,51 @@ def test_lists_of_charges_alone_say_that_no_calibration_is_on_record() -> None:
     vouched = analyze(record, **AAV, regulated=True, **{"calibration.certificate": "C-1"})
     assert "constant_required" not in flags(vouched)
     assert "percent_full" in vouched.attributes
+
+
+def simulated_dmt(folder: Path, slope: float | None) -> Path:
+    """Simulate a database; with a slope, one whose software was calibrated."""
+    simulate(folder, CdmsSimulation(ions=3000, formats=["dmt"], seed=3))
+    (path,) = folder.glob("*.dmt")
+    if slope is not None:
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("UPDATE Ion SET Charge = ROUND(Slope / ?)", (slope,))
+            database.execute("UPDATE CalibrationChargeState SET Slope = Charge * ?", (slope,))
+            database.execute("DELETE FROM LogLine WHERE Line LIKE '%default coefficient%'")
+            database.commit()
+    return path
+
+
+def test_a_database_of_calibrated_charges_needs_nothing_else(tmp_path: Path) -> None:
+    result = analyze(simulated_dmt(tmp_path / "own", SLOPE), **AAV)
+    assert result.samples[0].status == "valid"
+    assert calibration(result)["source"] == "file"
+    assert result.attributes["mass_empty"].value == pytest.approx(3.74, rel=0.01)
+    default = analyze(simulated_dmt(tmp_path / "default", None), **AAV)
+    assert "default slope" in next(f.message for f in default.samples[0].flags)
+    # a slope that nobody logged is the software's own all the same
+    silent = analyze(simulated_dmt(tmp_path / "silent", 50_000.0), **AAV)
+    assert flags(silent) == {"charge_calibration": "invalid"}
+
+
+def test_the_report_has_the_funnel_and_parameters_of_the_software_and_the_standards(tmp_path: Path) -> None:
+    databases = analyze(simulated_dmt(tmp_path, None), charge_slope=SLOPE, **AAV)
+    mix = analyze(table(*flown(MASSES, 48)), **stated(MASSES))
+    tables = {}
+    for job, result in (("a", databases), ("b", mix)):
+        sections = measurements({job: result.document()}, {job: result.samples}, {job: {}})
+        for section in sections:
+            inner = [b for s in section.blocks if isinstance(s, Section) for b in s.blocks]
+            tables |= {b.caption: b.rows for b in inner if isinstance(b, Table)}
+    funnel = tables["Funnel of the instrument's software, before the file was written"]
+    assert [row[0].text for row in funnel] == ["IonCreated", "FailedRSquaredCutoff", "ChargeAssigned"]
+    stated_facts = {
+        row[0].text: row[1].text for row in tables["The instrument's software, as the file states it"]
+    }
+    assert stated_facts["parameters, STORI Processor, RSquaredThreshold"] == "0.996"
+    assert stated_facts["calibration, default"] == "yes"
+    standards = tables["Standards: mass as stated, and of the comb of m/z"]
+    assert [row[0].text for row in standards] == sorted(MASSES)
 
 
 def test_a_column_of_charge_sds_is_said_to_be_unused() -> None:

@@ -396,6 +396,19 @@ def _npz() -> bytes:
     return stream.getvalue()
 
 
+def _load_charges(path: Path) -> object:
+    return build(settings_class("cdms"), {"calibration.file": str(path)})
+
+
+CHARGES = {
+    "schema": "aavqc.charge-calibration/1", "id": "CC-1", "valid_until": "2026-09-01",
+    "model": "slope_mz", "charge_slope": 94e3, "charge_mz_slope": 1.3,
+    "covariance": [[7.9e5, -68.0], [-68.0, 0.0059]],
+    "other_models": [{"model": "slope", "charge_slope": 109e3, "covariance": [[1.6e5]]}],
+    "residual_rel_sd": 0.003, "charge_range": [41, 66], "mz_range": [9717.0, 13154.0],
+    "sigma_z": {"a": 1.5, "b": 0.02},
+}  # fmt: skip
+
 OTHER = """lot,sample_id,attribute,technique,value,unit,ci_low,ci_high,coverage,replicate
 EX24-001,S1,endotoxin,lal,<0.020,EU/mL,,,,1
 EX24-001,S1,cp_titer,elisa,1.2E13,cp/mL,1.1E13,1.3E13,0.95,1
@@ -422,6 +435,7 @@ DOCUMENTS: dict[str, tuple[str, bytes | None, Callable[[Path], object]]] = {
     "other": ("other.csv", OTHER.encode(), load_results),
     "links": ("links.toml", LINKS.encode(), Links.load),
     "npz": ("ions.npz", _npz(), read_all),
+    "charges": ("charges.json", json.dumps(CHARGES, indent=1).encode(), _load_charges),
 }
 """File name, content (None: the example lot's) and how it is loaded."""
 

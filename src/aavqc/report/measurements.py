@@ -175,6 +175,14 @@ def _auc(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
 def _cdms(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
     del wells
     yield _rows("Ions kept and dropped", found.get("funnel"), {"step": "Step", "ions": "Ions"})
+    acquired = found.get("acquisition") or {}
+    yield _rows(
+        "Funnel of the instrument's software, before the file was written",
+        acquired.get("rejections"),
+        {"step": "Step", "ions": "Signals"},
+    )
+    software = {key: acquired.get(key) or {} for key in ("software", "parameters", "calibration")}
+    yield _facts("The instrument's software, as the file states it", {"Value": software})
     yield _rows(
         "Peaks of mass",
         found.get("peaks"),
@@ -190,7 +198,27 @@ def _cdms(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
             if isinstance(values, Mapping)
         ),
     )
-    yield _facts("Calibration", {"Value": found.get("calibration") or {}})
+    calibration = dict(found.get("calibration") or {})
+    fitted = dict(calibration.pop("fitted", {}))
+    yield _rows(
+        "Standards: mass as stated, and of the comb of m/z",
+        calibration.pop("combs", []),
+        {
+            "name": "Standard", "stated_da": "Stated, Da", "measured_da": "Comb, Da",
+            "offset_percent": "Offset, %", "lines": "Lines",
+        },
+    )  # fmt: skip
+    yield _rows(
+        "Models of the charge that the standards admit, the one applied first",
+        [fitted, *fitted.get("other_models", [])] if fitted else [],
+        {
+            "model": "Model", "charge_slope": "Slope", "charge_intercept": "Intercept",
+            "charge_mz_slope": "Slope with m/z, a Th",
+        },
+    )  # fmt: skip
+    short = ("residual_rel_sd", "suitable", "charge_range", "mz_range")
+    calibration["fitted"] = {key: fitted[key] for key in short if key in fitted}
+    yield _facts("Calibration", {"Value": calibration})
 
 
 def _ddpcr(found: Diagnostics, wells: Sequence[Well]) -> Iterator[Table]:
