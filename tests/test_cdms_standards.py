@@ -176,6 +176,8 @@ def test_the_real_mix_by_the_masses_of_its_sequences(reference_data: Path) -> No
         for row in result.samples[0].diagnostics["methods"].values():
             most = sorted(row["peaks"], key=lambda p: -p["ions"])[:2]
             assert sorted(p["mass_mda"] for p in most) == pytest.approx([0.4664, 0.8024], rel=5e-3)
+            light, heavy = sorted(most, key=lambda p: p["mass_mda"])
+            assert light["ions"] / (light["ions"] + heavy["ions"]) == pytest.approx(0.535, abs=0.005)
     first = fitted["stated"]
     for other in fitted.values():
         assert other["model"] == first["model"]

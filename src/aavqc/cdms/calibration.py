@@ -192,20 +192,22 @@ def _noise(
     mz: FloatArray, intensity: FloatArray, used: list[Line], response: Response
 ) -> tuple[float, float] | None:
     """Return a and b of σ_z² = a² + b² z² from the ions of the lines, whose charge is known."""
-    z2, variance = [], []
+    z2, variance, held = [], [], []
     for line in used:
         low, high = np.searchsorted(mz, [line.mz * (1 - 6e-4), line.mz * (1 + 6e-4)])
         off = charges_by(response, intensity[low:high], mz[low:high]) - line.charge
         off = off[np.abs(off) < OUTLYING * line.charge]
         if off.size:
             z2.append(float(line.charge) ** 2)
+            held.append(off.size)
             variance.append((1.4826 * float(np.median(np.abs(off - np.median(off))))) ** 2)
     if len(z2) < LEAST_LINES:
         return None
-    x, y = np.array(z2), np.array(variance)
-    spread = float(((x - x.mean()) ** 2).sum())
-    b2 = max(float(((x - x.mean()) * (y - y.mean())).sum()) / spread if spread > 0 else 0.0, 0.0)
-    a2 = max(float(y.mean()) - b2 * float(x.mean()), 0.0)
+    x, y, weight = np.array(z2), np.array(variance), np.minimum(held, MOST_IONS)
+    mean_x, mean_y = (float((weight * v).sum() / weight.sum()) for v in (x, y))
+    spread = float((weight * (x - mean_x) ** 2).sum())
+    b2 = max(float((weight * (x - mean_x) * (y - mean_y)).sum()) / spread if spread > 0 else 0.0, 0.0)
+    a2 = max(mean_y - b2 * mean_x, 0.0)
     if a2 == 0.0:
-        b2 = float((x * y).sum() / (x * x).sum())
+        b2 = float((weight * x * y).sum() / (weight * x * x).sum())
     return math.sqrt(a2), math.sqrt(b2)
