@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,9 +114,8 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
         flags += _mass_flags(found)
         fitted = fit_calibration(at, intensity, found, least)
         if fitted is not None:
-            missing = {s.name for s in found} - {s.name for s in fitted.standards} - _elsewhere(found)
-            if missing:
-                flags.append(_missing(missing, "the charge calibration is fitted to the others"))
+            used = {standard.name for standard in fitted.standards}
+            flags += _not_seen(found, used, "the charge calibration is fitted to the others")
             if settings.calibration.loaded:
                 flags.append(_unused("that of the file's own standards is used: calibration.file is not"))
             # what calibration.file takes: nothing in it is of this file's other ions
@@ -124,9 +123,7 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
             facts["fitted"] = document.model_dump(mode="json", by_alias=True)
             return _calibrated(document, "standards", signal, mz, facts, flags, settings)
     if settings.calibration.loaded:
-        missing = {s.name for s in found} - _elsewhere(found)
-        if missing:
-            flags.append(_missing(missing, "charges are by the calibration that is loaded"))
+        flags += _not_seen(found, (), "charges are by the calibration that is loaded")
         if settings.charge_slope is not None:
             flags.append(_unused("the calibration that is loaded is used: charge_slope is not"))
         flags += validity_flags(settings.calibration, settings.run_date)
@@ -134,9 +131,7 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
         facts["loaded"] = settings.calibration.model_dump(mode="json", include=set(names))
         return _calibrated(settings.calibration, "calibration", signal, mz, facts, flags, settings)
     if settings.charge_slope is not None:
-        missing = {s.name for s in found} - _elsewhere(found)
-        if missing:
-            flags.append(_missing(missing, "charges are by charge_slope as given"))
+        flags += _not_seen(found, (), "charges are by charge_slope as given")
         response = Response(
             model="slope_mz" if settings.charge_mz_slope else "slope_intercept",
             charge_slope=settings.charge_slope,
@@ -299,22 +294,21 @@ def _mass_flags(found: Sequence[Standard]) -> list[Flag]:
             f"the comb of {standard.name} weighs {weighs:.1f} kDa, {100 * off:+.2f} % off the "
             f"{standard.stated / 1e3:.1f} stated (adducts explain {low:g} to {high:g} %): {what}"
         )
-        flags.append(_flag("standard_mass", "warning", message, 100 * off, 100 * PLAUSIBLE[1]))
+        flags.append(_flag("standard_mass", "warning", message, 100 * off, high if off > 0 else low))
     return flags
 
 
-def _elsewhere(found: Sequence[Standard]) -> set[str]:
-    """Return the names of standards whose comb is too far from the stated mass: another flag says so."""
-    return {s.name for s in found if s.offset is not None and not within(s.offset, NEAR)}
+def _not_seen(found: Sequence[Standard], used: Container[str], instead: str) -> list[Flag]:
+    """Flag standards that are not used, but for those that another flag says are of another mass."""
+    missing = [s.name for s in found if s.name not in used and (s.offset is None or within(s.offset, NEAR))]
+    if not missing:
+        return []
+    message = f"no comb of m/z is beyond doubt of the standards {', '.join(missing)}: {instead}"
+    return [_flag("standard_not_found", "warning", message)]
 
 
 def _unused(message: str) -> Flag:
     return _flag("charge_slope_unused", "info", message)
-
-
-def _missing(names: Iterable[str], instead: str) -> Flag:
-    message = f"no comb of m/z is beyond doubt of the standards {', '.join(sorted(names))}: {instead}"
-    return _flag("standard_not_found", "warning", message)
 
 
 def _inside(value: float, low: float, high: float) -> bool:
