@@ -278,6 +278,19 @@ def test_a_document_may_be_toml(fitted: dict[str, Any], tmp_path: Path) -> None:
     assert calibration(result)["rel_sd"] == pytest.approx(0.004)
 
 
+def test_the_result_of_the_standards_is_taken_too(tmp_path: Path, fitted: dict[str, Any]) -> None:
+    result = analyze(table(*flown(MASSES, 41, response="slope_intercept")), **stated(MASSES))
+    path = tmp_path / "standards.json"
+    result.document().save(path)
+    settings = build(TechniqueSettings, {"calibration.file": str(path), "calibration.id": "CC-8"})
+    assert settings.calibration.id == "CC-8"
+    assert settings.calibration.charge_slope == fitted["charge_slope"]
+    without = analyze(draw(Lot((0.3, 0.1, 0.5, 0.1)), 5), charge_slope=SLOPE)
+    without.document().save(path)
+    with pytest.raises(SpecificationError, match="without one calibration"):
+        build(TechniqueSettings, {"calibration.file": str(path)})
+
+
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [

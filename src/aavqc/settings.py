@@ -19,6 +19,7 @@ from aavqc.textfiles import parse_json, read_text, read_toml, validate
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 CALIBRATION = "aavqc.calibration/1"
+RESULT = "aavqc.result/1"
 
 
 class Settings(Document):
@@ -186,6 +187,9 @@ def _whole_calibration(document: type[Document], path: Path) -> dict[str, Any]:
         data, text = read_toml(path)
     (expected,) = get_args(document.model_fields["schema_"].annotation)
     schema = data.get("schema") if isinstance(data, dict) else None
+    if schema == RESULT:
+        data, text = _fitted_in(path), ""
+        schema = data.get("schema")
     if schema != expected:
         hint = "of an analysis with standards, diagnostics.calibration.fitted is one"
         raise SpecificationError(
@@ -193,6 +197,24 @@ def _whole_calibration(document: type[Document], path: Path) -> dict[str, Any]:
         )
     found = validate(document, data, path.name, SpecificationError, text)
     return found.model_dump(mode="json", exclude={"schema_"})
+
+
+def _fitted_in(path: Path) -> dict[str, Any]:
+    """Return the one calibration that the samples of a result were fitted."""
+    found = []
+    for sample in ResultDocument.load(path).samples:
+        calibration = sample.diagnostics.get("calibration")
+        fitted = calibration.get("fitted") if isinstance(calibration, dict) else None
+        if isinstance(fitted, dict):
+            found.append(fitted)
+    if len(found) != 1:
+        raise SpecificationError(
+            "a result without one calibration",
+            file=path.name,
+            expected="one sample with a calibration fitted to its standards",
+            found=f"{len(found)} such samples",
+        )
+    return found[0]
 
 
 def _include_protein(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
