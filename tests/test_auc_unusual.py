@@ -14,6 +14,7 @@ from aavqc.auc.capsids import windows_of_species
 from aavqc.auc.resolve import Resolved
 from aavqc.auc.search import Found, Parameters
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.errors import AssayError
 from aavqc.settings import build
 from aavqc.simulate.auc import AucSimulation, simulate
 
@@ -138,3 +139,27 @@ def test_a_regulated_method_assumes_no_constant(run: Run) -> None:
     assert {a.name for a in sample.attributes} == {"total_signal", "s_weight_average"}
     messages = [f.message for f in sample.flags if f.id == "constant_required"]
     assert [m.partition(": set ")[2] for m in messages] == ["viscosity, dilution_factor"]
+
+
+def test_fluorescence_is_neither_absorbance_nor_particles(run: Run) -> None:
+    """Its numbers are the detector's: no optical density, no coefficient, no titer."""
+    folder = run(optics="fluorescence", od=300.0, noise=2.0, wavelengths=[488.0])
+    at_488 = {"extinction.capsid.488": 3.72e6, "extinction.nucleotide.488": 8750, "dilution_factor": 10}
+    solvent = {"density": 1.0, "viscosity": 1.002}
+    sample = aavqc.analyze(folder, **(GIVEN | at_488 | solvent), regulated=True).samples[0]
+    found = {a.name: a for a in sample.attributes}
+    assert found["total_signal"].unit == "FU"
+    assert found["total_signal"].value == pytest.approx(300.0, rel=0.01)
+    assert found["percent_empty_signal"].value == pytest.approx(25.0, abs=0.5)  # labels are alike
+    assert not any(name.startswith("percent_") and not name.endswith("_signal") for name in found)
+    assert not {"cp_titer_optical", "vg_titer_optical", "packaged_length"} & set(found)
+    assert not sample.flags
+    assert any("fluorescence counts labels" in text for text in sample.warnings)
+    assert sample.diagnostics["choices"][0]["reason"] == "the only one measured"
+
+
+def test_absorbance_and_fluorescence_of_a_sample_are_not_fitted_together(run: Run) -> None:
+    folder = run(scans=10)
+    simulate(folder, AucSimulation(seed=3, scans=10, cell=2, optics="fluorescence", od=300.0, noise=2.0))
+    with pytest.raises(AssayError, match="several optics"):
+        aavqc.analyze(folder, **GIVEN, together=True)

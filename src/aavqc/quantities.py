@@ -40,6 +40,7 @@ UNITS: dict[str, tuple[str, Decimal]] = {
         "charge": {"e": "1"},
         "absorbance": {"OD": "1"},
         "fringes": {"fringes": "1"},
+        "fluorescence": {"FU": "1"},
         "length": {"nm": "1E-7", "µm": "1E-4", "cm": "1"},
         "volume": {"nL": "1E-6", "µL": "1E-3", "mL": "1"},
         "temperature": {"°C": "1"},

@@ -36,8 +36,8 @@ class Channel:
 
     @property
     def scatter_only(self) -> bool:
-        """Tell whether capsids absorb nothing here: what is seen is light scattered. Fringes never are."""
-        return self.grid.unit != "fringes" and (self.grid.wavelength_nm or 0.0) >= SCATTER_NM
+        """Tell whether capsids absorb nothing here: what is seen is light scattered."""
+        return self.grid.unit == "OD" and (self.grid.wavelength_nm or 0.0) >= SCATTER_NM
 
 
 def channels_of(records: tuple[VelocityScans, ...], settings: TechniqueSettings) -> list[Channel]:
@@ -76,11 +76,15 @@ def wavelengths_of(record: VelocityScans, settings: TechniqueSettings) -> list[f
     """Return the wavelengths to fit: the one asked for, else those with coefficients, else all."""
     if settings.wavelength is not None or not record.wavelengths:
         return [settings.wavelength]
-    known = [w for w in record.wavelengths if extinction_at(settings, w) is not None]
+    known = [w for w in record.wavelengths if _has_coefficients(record, w, settings)]
     if known:
         return [w for w in record.wavelengths if w in known or w >= SCATTER_NM]
     every = list(record.wavelengths)
     return list(every if len(every) <= MOST_WAVELENGTHS else every[:1])
+
+
+def _has_coefficients(record: VelocityScans, wavelength: float, settings: TechniqueSettings) -> bool:
+    return record.optics != "fluorescence" and extinction_at(settings, wavelength) is not None
 
 
 def _choice(record: VelocityScans, wavelength: float | None, settings: TechniqueSettings) -> Choice:
@@ -91,7 +95,7 @@ def _choice(record: VelocityScans, wavelength: float | None, settings: Technique
         reason = "set by the user"
     elif len(record.wavelengths) == 1:
         reason = "the only one measured"
-    elif extinction_at(settings, wavelength) is not None:
+    elif _has_coefficients(record, wavelength, settings):
         reason = "it has extinction coefficients"
     else:
         reason = "one of those measured"

@@ -240,10 +240,13 @@ def coefficients_of(settings: TechniqueSettings, grid: SignalGrid) -> tuple[floa
     """Return the signal of 1 mol/L of capsids and of nucleotides in 1 cm, in the grid's unit.
 
     Extinction coefficients for absorbance; for interference fringes are path × increment ×
-    concentration / wavelength. None where a constant is not given.
+    concentration / wavelength. None where a constant is not given, and for fluorescence: what a
+    particle emits follows from its labels, which no coefficient here counts.
     """
-    if grid.unit != "fringes":
+    if grid.unit == "OD":
         return extinction_at(settings, grid.wavelength_nm)
+    if grid.unit != "fringes":
+        return None
     protein, dna = settings.increment.protein, settings.increment.dna
     if protein is None or dna is None or grid.wavelength_nm is None:
         return None

@@ -31,9 +31,12 @@ def regulated_only(
         "design_length": settings.design_length is not None,
         "density": settings.density is not None,
         "viscosity": settings.viscosity is not None,
-        "increment" if grid.unit == "fringes" else "extinction": coefficients_of(settings, grid) is not None,
-        "dilution_factor": settings.dilution_factor is not None,
     }
+    if grid.unit != "FU":  # fluorescence has neither particles nor titers
+        needs["increment" if grid.unit == "fringes" else "extinction"] = (
+            coefficients_of(settings, grid) is not None
+        )
+        needs["dilution_factor"] = settings.dilution_factor is not None
     lacking = [name for name, given in needs.items() if not given]
     if not lacking:
         return list(attributes), []
@@ -42,7 +45,7 @@ def regulated_only(
         a
         for a in attributes
         if (a.name in AS_MEASURED or a.name.endswith("_legacy") or solvent)
-        and (a.name not in TITERS or needs["dilution_factor"])
+        and (a.name not in TITERS or settings.dilution_factor is not None)
     ]
     message = f"a regulated method assumes no constant: set {', '.join(lacking)}"
     return kept, [Flag(id="constant_required", severity="warning", message=message)]

@@ -80,7 +80,12 @@ def warnings_of(records: Sequence[VelocityScans], fit: SampleFit, settings: Tech
         known = [coefficients_of(settings, f.grid) for f in fit.fits]
         fringes = fit.fits[0].grid.unit == "fringes"
         constants = "refractive increments" if fringes else "extinction coefficients"
-        if not any(known):
+        if fit.fits[0].grid.unit == "FU":
+            said.append(
+                "fluorescence counts labels, which no coefficient turns into particles: percentages are of "
+                "signal, and there are no optical titers"
+            )
+        elif not any(known):
             at = "" if fringes else f" at {_wavelength(fit.fits[0])}"
             said.append(f"no {constants}{at}: percentages are of signal, not of particles")
         elif settings.extinction.rel_sd is None:

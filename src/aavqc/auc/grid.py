@@ -10,7 +10,7 @@ from aavqc.auc.column import Column
 from aavqc.auc.profiles import signal_of
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.errors import AssayError
-from aavqc.records import BoolArray, FloatArray, Scan, VelocityScans
+from aavqc.records import BoolArray, FloatArray, Optics, Scan, VelocityScans
 
 WORTHWHILE = 1.01
 """Scans of different range are fitted each on its own where that adds so many points to those on
@@ -18,6 +18,14 @@ the range common to all; less is the jitter of a motor."""
 
 GAP = 5.0
 """Neighbouring points of a scan so many steps apart have no data between them."""
+
+UNITS: dict[Optics, str] = {
+    "absorbance": "OD",
+    "interference": "fringes",
+    "intensity": "OD",
+    "fluorescence": "FU",
+}
+"""Of the signal that is fitted: intensity becomes pseudo-absorbance. FU are the detector's own."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ def on_grid(
         ramp_s=min(max(ramp, 0.0), 2.0 * float(time[0])),
         temperature_c=temperature,
         wavelength_nm=float(np.median(measured)) if measured else None,
-        unit="fringes" if record.optics == "interference" else "OD",
+        unit=UNITS[record.optics],
         seen=seen,
     )
 

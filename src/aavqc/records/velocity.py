@@ -27,7 +27,7 @@ class Scan:
     radius_cm : array, shape (n,)
         Ascending; steps may be irregular.
     signal : array, shape (n,)
-        OD, fringes or counts, by the optics.
+        OD, fringes, counts or the detector's units (fluorescence), by the optics.
     signal_sd : array, shape (n,), or None
         Standard deviation of the replicates of each point.
     reference : array, shape (n,), or None

@@ -38,7 +38,7 @@ def simulate(out: Path, settings: AucSimulation) -> dict[str, Any]:
     Parameters
     ----------
     out : Path
-        Folder for ``00001.RA1`` … (``.IP1``, ``.RI1``). Wavelengths are interleaved in the
+        Folder for ``00001.RA1`` … (``.IP1``, ``.RI1``, ``.FI1``). Wavelengths are interleaved in the
         numbering and told apart by the header alone, or have a sub-folder each; so have speeds
         where there are several. Several cells share a folder.
     settings : AucSimulation
@@ -161,7 +161,7 @@ def _truth(settings: AucSimulation, species: list[Species]) -> dict[str, Any]:
         "others": [_entry(p, totals) | {"kind": p.kind} for p in species if p.kind != "capsid"],
         "settings": settings.model_dump(mode="json"),
     }
-    if settings.optics != "interference":
+    if settings.optics in ("absorbance", "intensity"):
         first = keys[0]
         pairs = lengths_and_shares(settings)
         total = sum(share for _, share in pairs)

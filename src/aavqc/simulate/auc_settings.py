@@ -37,7 +37,9 @@ class AucSimulation(Document):
 
     seed: int = Field(0, ge=0)
     cell: int = Field(1, ge=1, le=8)
-    optics: Literal["absorbance", "interference", "intensity"] = "absorbance"
+    optics: Literal["absorbance", "interference", "intensity", "fluorescence"] = Field(
+        "absorbance", description="fluorescence: capsids are labelled, all alike; od and noise are in FU"
+    )
     wavelengths: list[float] = Field([260.0], min_length=1, max_length=9, description="nm")
     rpm: float = Field(15000.0, ge=1000, le=60000)
     acceleration: float = Field(400.0, gt=0, description="rpm/s, from rest")
@@ -58,7 +60,7 @@ class AucSimulation(Document):
     design_length: float | None = Field(
         None, gt=0, description="nt of a genome equivalent; none: the longest species"
     )
-    od: float = Field(0.6, gt=0, description="loading signal at the first wavelength, OD or fringes")
+    od: float = Field(0.6, gt=0, description="loading signal at the first wavelength, OD, fringes or FU")
     loadings: list[float] | None = Field(
         None,
         min_length=1,
@@ -107,7 +109,7 @@ class AucSimulation(Document):
     meniscus: float = Field(6.05, ge=5.8, le=7.2, description="cm")
     bottom: float = Field(7.2, ge=5.9, le=7.4, description="cm")
     radial_step: float = Field(0.003, ge=0.0005, le=0.02, description="cm")
-    noise: float = Field(0.004, ge=0, description="SD of a point as printed, OD or fringes")
+    noise: float = Field(0.004, ge=0, description="SD of a point as printed, OD, fringes or FU")
     ti_noise: float | None = Field(
         None, ge=0, description="SD over radius; none: 0.02 for interference, else 0"
     )

@@ -122,12 +122,7 @@ def _other(settings: AucSimulation, kind: str, length: float, od: float) -> Spec
     here, water = (mass * (1.0 - vbar * density) for density in (settings.density, WATER_20[0]))
     s20w = FREE_DNA_S if dna else PROTEIN_S
     s = s20w * here / water * WATER_20[1] / settings.viscosity
-    bright = [
-        (INCREMENT_DNA if dna else INCREMENT_PROTEIN)
-        if settings.optics == "interference"
-        else _extinction(settings, "nucleotide" if dna else "capsid", w)
-        for w in settings.wavelengths
-    ]
+    bright = [_brightness_of_other(settings, dna, w) for w in settings.wavelengths]
     return Species(
         packaged_nt=length,
         particle_fraction=0.0,
@@ -138,6 +133,15 @@ def _other(settings: AucSimulation, kind: str, length: float, od: float) -> Spec
         signal={nm(w): od * b / bright[0] for w, b in zip(settings.wavelengths, bright, strict=True)},
         kind=kind,
     )
+
+
+def _brightness_of_other(settings: AucSimulation, dna: bool, wavelength: float) -> float:
+    """Return the signal of protein or DNA in no capsid; only ratios between wavelengths matter."""
+    if settings.optics == "interference":
+        return INCREMENT_DNA if dna else INCREMENT_PROTEIN
+    if settings.optics == "fluorescence":
+        return 1.0
+    return _extinction(settings, "nucleotide" if dna else "capsid", wavelength)
 
 
 def _diffusion(settings: AucSimulation, s: float, buoyant: float) -> float:
@@ -151,7 +155,9 @@ def _buoyant(settings: AucSimulation, length: float, density: float) -> float:
 
 
 def _brightness(settings: AucSimulation, length: float, wavelength: float) -> float:
-    """Return the signal of a particle: molar extinction, or mass × refractive increment."""
+    """Return the signal of a particle: molar extinction, mass × refractive increment, or one label."""
+    if settings.optics == "fluorescence":
+        return 1.0
     if settings.optics == "interference":
         return INCREMENT_PROTEIN * settings.capsid_mass + INCREMENT_DNA * length * NUCLEOTIDE_DA
     capsid, nucleotide = (_extinction(settings, name, wavelength) for name in ("capsid", "nucleotide"))
