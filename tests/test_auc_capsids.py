@@ -20,12 +20,14 @@ from aavqc.auc.capsids import Capsids, Constants, capsids_of, wavelength_slopes
 from aavqc.auc.cells import over_cells, scatter
 from aavqc.auc.channels import Channel
 from aavqc.auc.column import Column
-from aavqc.auc.composition import ClassWindows, lengths_at, windows_from
+from aavqc.auc.composition import ClassWindows, gain_per_nucleotide, lengths_at, windows_from
 from aavqc.auc.f_statistic import f_statistic_limits
 from aavqc.auc.grid import SignalGrid
+from aavqc.auc.particle import shell_mass
 from aavqc.auc.resolve import Resolved, _ascending, smeared_in
 from aavqc.auc.search import Found, Parameters, Problem
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.errors import UsageError
 from aavqc.settings import build
 from aavqc.simulate.auc import AucSimulation, simulate
 from aavqc.simulate.mixture import Species, mixture
@@ -328,6 +330,32 @@ def test_fringes_at_a_laser_s_wavelength_are_no_scatter(run: Run) -> None:
     result = aavqc.analyze(folder, design_length=4700, increment={"protein": 0.187, "dna": 0.17})
     assert "allow 6 % for the ratio of the refractive increments" in " ".join(result.samples[0].warnings)
     assert percents(result) == pytest.approx([25.0, 15.0, 60.0, 0.0], abs=0.5)
+
+
+def test_an_increment_of_dna_that_is_not_given_is_the_salt_form_s(run: Run) -> None:
+    _, folder = run(seed=5, optics="interference", wavelengths=[675.0], od=1.5)
+    result = aavqc.analyze(folder, design_length=4700, increment={"protein": 0.187})
+    assert "increment.dna is not given: 0.17 mL/g is taken, of DNA as acid" in result.samples[0].warnings
+    assert percents(result) == pytest.approx([25.0, 15.0, 60.0, 0.0], abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("given", "per_kb"),
+    [({}, 8.9), ({"dna_salt": "sodium"}, 9.5), ({"vbar_dna": 0.53}, 8.9 * (1 - 0.53) / (1 - 0.55))],
+)
+def test_a_salt_form_is_a_set_of_its_own(given: dict[str, Any], per_kb: float) -> None:
+    """8.9 and 9.5 S a kilobase: 65 S and 3.74 MDa in water, acid and sodium salt with v̄ 0.55."""
+    aav2 = {"serotype": "AAV2", "density": 0.99823}
+    settings = build(TechniqueSettings, {**aav2, **given})
+    assert 65e3 * gain_per_nucleotide(settings) == pytest.approx(per_kb, abs=0.06)
+
+
+def test_the_shell_weighs_what_the_user_s_proteins_do() -> None:
+    other = {"serotype": "AAV6", "capsid.vp_masses": "81854.5,66487.6,59973.5"}
+    assert shell_mass(build(TechniqueSettings, other)) == pytest.approx(3.7404e6, abs=100)
+    with pytest.raises(UsageError, match="unknown serotype 'AAV6'") as caught:
+        shell_mass(build(TechniqueSettings, {"serotype": "AAV6"}))
+    assert "capsid.vp_masses" in str(caught.value)
 
 
 def test_two_wavelengths_of_two_cells_give_the_mean_of_the_cells() -> None:

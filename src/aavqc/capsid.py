@@ -1,21 +1,37 @@
 """What a capsid with DNA is: masses, classes by packaged length, published constants.
 
 Mass, partial specific volume and refractive increment of DNA belong to one salt form and
-are used together: here the acid form (308.95 g/mol a nucleotide).
+are used together.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
-from aavqc.errors import UsageError, nearest
-from aavqc.settings import Settings
+from aavqc.errors import UsageError
+from aavqc.settings import CapsidProteins, Settings
 
 NUCLEOTIDE_MASS = 308.95
-"""Mean mass of a nucleotide residue in ssDNA, acid form, g/mol (sodium salt: 329.92)."""
+"""Mean mass of a nucleotide residue in ssDNA, acid form, g/mol."""
 
-VBAR_DNA = 0.55
-"""Partial specific volume of packaged ssDNA, mL/g (a default: 0.53–0.55 in use)."""
+SUBUNITS = 60
+
+
+@dataclass(frozen=True)
+class Dna:
+    """Packaged ssDNA in one salt form: g/mol a nucleotide, v̄ in mL/g at 20 °C, dn/dc in mL/g."""
+
+    nucleotide_mass: float
+    vbar: float
+    increment: float
+
+
+SALTS = {"acid": Dna(NUCLEOTIDE_MASS, 0.55, 0.170), "sodium": Dna(329.92, 0.55, 0.170)}
+"""Volumes (0.53–0.55 in use) and increments are defaults from general literature. 0.55 is a volume of
+sodium salts; none of the acid form's own is known here."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +55,59 @@ GENERIC = CapsidMass(3.73e6, 47.0e3)
 """Where no serotype is given: the middle of the four, within 0.8 % of each."""
 
 
-def capsid_mass(serotype: str | None) -> CapsidMass:
-    """Return the mass of an empty capsid.
+def capsid_mass(serotype: str | None, proteins: CapsidProteins | None = None) -> CapsidMass:
+    """Return the mass of an empty capsid: of its proteins, else of the serotype, else a generic one.
 
     Examples
     --------
     >>> capsid_mass("AAV2").mean
     3740400.0
     """
+    if proteins is not None and proteins.vp_masses is not None:
+        return assembled(proteins.vp_masses, proteins.stoichiometry)
     if serotype is None:
         return GENERIC
     if serotype.upper() not in CAPSIDS:
-        raise UsageError(f"unknown serotype {serotype!r}", hint=nearest(serotype, list(CAPSIDS)))
+        raise UsageError(
+            f"unknown serotype {serotype!r}",
+            expected=", ".join(CAPSIDS),
+            hint="of another set capsid.fasta (sequence of VP1) or capsid.vp_masses",
+        )
     return CAPSIDS[serotype.upper()]
+
+
+def capsid_source(
+    serotype: str | None, proteins: CapsidProteins
+) -> Literal["proteins", "serotype", "generic"]:
+    """Return where the mass of the empty capsid comes from."""
+    if proteins.vp_masses is not None:
+        return "proteins"
+    return "generic" if serotype is None else "serotype"
+
+
+def capsid_document(serotype: str | None, proteins: CapsidProteins) -> dict[str, Any]:
+    """Return what the diagnostics say of the empty capsid, in Da."""
+    capsid = capsid_mass(serotype, proteins)
+    return {
+        "source": capsid_source(serotype, proteins),
+        "mass_da": capsid.mean,
+        "assembly_sd_da": capsid.sd,
+    }
+
+
+def assembled(masses: Sequence[float], stoichiometry: Sequence[float]) -> CapsidMass:
+    """Return mean and SD of 60 subunits drawn independently: 60 Σ p m and √(60 (Σ p m² - (Σ p m)²)).
+
+    Examples
+    --------
+    >>> found = assembled([81854.5, 66487.6, 59973.5], [1, 1, 10])
+    >>> round(found.mean / 1e6, 4), round(found.sd / 1e3, 1)
+    (3.7404, 47.6)
+    """
+    total = math.fsum(stoichiometry)
+    mean = math.fsum(p * m for p, m in zip(stoichiometry, masses, strict=True)) / total
+    spread = math.fsum(p * (m - mean) ** 2 for p, m in zip(stoichiometry, masses, strict=True)) / total
+    return CapsidMass(SUBUNITS * mean, math.sqrt(SUBUNITS * spread))
 
 
 def length_bounds(settings: Settings) -> tuple[float, float, float] | None:

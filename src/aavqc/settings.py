@@ -6,9 +6,9 @@ import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from aavqc.documents import Document, Flag, ResultDocument
 from aavqc.errors import SpecificationError, UsageError, nearest, shown
@@ -20,6 +20,10 @@ AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 CALIBRATION = "aavqc.calibration/1"
 RESULT = "aavqc.result/1"
+
+STOICHIOMETRY = [1.0, 1.0, 10.0]
+
+OfEachProtein = Annotated[list[Annotated[float, Field(ge=0, le=1e6)]], Field(min_length=3, max_length=3)]
 
 
 class Settings(Document):
@@ -81,6 +85,31 @@ def validity_remarks(calibration: Validity, day: datetime.date | None) -> list[s
     if calibration.valid_until is None or day is not None:
         return []
     return ["run_date is not given: whether the calibration was valid then is not checked"]
+
+
+class CapsidProteins(Document):
+    """Proteins of the sample's own capsid, which win over ``serotype``.
+
+    ``capsid.fasta`` names a FASTA file with the sequence of VP1; the masses of the three proteins
+    and the sequence's hash take its place, so that a result holds no sequence and no path.
+    """
+
+    name: str | None = Field(None, description="of the sequence")
+    sha256: str | None = Field(None, description="of the sequence of VP1, upper case without line ends")
+    vp2_start: int | None = Field(None, ge=2, description="residue of VP1 at which VP2 begins")
+    vp3_start: int | None = Field(None, ge=2, description="residue of VP1 at which VP3 begins")
+    vp_masses: OfEachProtein | None = Field(None, description="of VP1, VP2, VP3, Da")
+    stoichiometry: OfEachProtein = Field(STOICHIOMETRY, description="VP1, VP2, VP3")
+
+    @model_validator(mode="after")
+    def _proteins(self) -> Self:
+        if self.vp_masses is None and self.stoichiometry != STOICHIOMETRY:
+            raise ValueError("capsid.fasta or capsid.vp_masses beside capsid.stoichiometry")
+        if self.vp_masses is not None and not self.vp_masses[0] > self.vp_masses[1] > self.vp_masses[2] > 0:
+            raise ValueError("capsid.vp_masses of VP1, VP2, VP3, each lighter than the one before")
+        if not sum(self.stoichiometry):
+            raise ValueError("a capsid.stoichiometry above 0")
+        return self
 
 
 def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from aavqc.attributes import CLASSES
 from aavqc.auc.grid import SignalGrid
+from aavqc.auc.particle import dna_of, shell_mass
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.auc.water import to_water
-from aavqc.capsid import NUCLEOTIDE_MASS, VBAR_DNA, capsid_mass, length_bounds
+from aavqc.capsid import NUCLEOTIDE_MASS, length_bounds
 from aavqc.records import FloatArray
 
 S20W_EMPTY = 64.5
@@ -167,8 +168,9 @@ def expected_empty(settings: TechniqueSettings) -> float:
 def gain_per_nucleotide(settings: TechniqueSettings) -> float:
     """Return by what fraction of the empty capsid's s a packaged nucleotide raises s."""
     density = settings.density if settings.density is not None else 1.0
-    dna = NUCLEOTIDE_MASS * (1 - VBAR_DNA * density)
-    return dna / (capsid_mass(settings.serotype).mean * (1 - settings.vbar * density))
+    dna = dna_of(settings)
+    added = dna.nucleotide_mass * (1 - dna.vbar * density)
+    return added / (shell_mass(settings) * (1 - settings.vbar * density))
 
 
 def s20w_of(
@@ -247,11 +249,11 @@ def coefficients_of(settings: TechniqueSettings, grid: SignalGrid) -> tuple[floa
         return extinction_at(settings, grid.wavelength_nm)
     if grid.unit != "fringes":
         return None
-    protein, dna = settings.increment.protein, settings.increment.dna
-    if protein is None or dna is None or grid.wavelength_nm is None:
+    protein, dna = settings.increment.protein, dna_of(settings)
+    if protein is None or grid.wavelength_nm is None:
         return None
     per_gram = 1e-3 / (grid.wavelength_nm * 1e-7)  # mol/L × g/mol is g/L; nm in cm
-    return protein * capsid_mass(settings.serotype).mean * per_gram, dna * NUCLEOTIDE_MASS * per_gram
+    return protein * shell_mass(settings) * per_gram, dna.increment * dna.nucleotide_mass * per_gram
 
 
 def percentages(

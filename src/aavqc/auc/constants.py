@@ -33,8 +33,10 @@ def regulated_only(
         "viscosity": settings.viscosity is not None,
     }
     if grid.unit != "FU":  # fluorescence has neither particles nor titers
-        needs["increment" if grid.unit == "fringes" else "extinction"] = (
-            coefficients_of(settings, grid) is not None
+        fringes = grid.unit == "fringes"
+        stated = not fringes or settings.increment.dna is not None
+        needs["increment" if fringes else "extinction"] = (
+            stated and coefficients_of(settings, grid) is not None
         )
         needs["dilution_factor"] = settings.dilution_factor is not None
     lacking = [name for name, given in needs.items() if not given]

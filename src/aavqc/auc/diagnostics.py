@@ -11,7 +11,9 @@ from aavqc.auc.calibration import calibration_diagnostics
 from aavqc.auc.cells import scatter
 from aavqc.auc.composition import coefficients_of, s20w_of
 from aavqc.auc.fit import Fit, SampleFit
+from aavqc.auc.particle import dna_of
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.capsid import capsid_document
 from aavqc.records import FloatArray
 
 
@@ -37,6 +39,8 @@ def diagnostics_of(fit: SampleFit, settings: TechniqueSettings) -> dict[str, Any
             "anchor": fit.windows.anchor,
             "class_bounds": settings.class_bounds,
             "design_length": settings.design_length,
+            "capsid": capsid_document(settings.serotype, settings.capsid),
+            "dna": {"salt": settings.dna_salt, **asdict(dna_of(settings))},
         },
         "average": settings.average,
         "peaks": _peaks(fit, settings),

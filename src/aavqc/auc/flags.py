@@ -11,6 +11,7 @@ from aavqc.auc.composition import NUCLEOTIDE_REL_SD, coefficients_of
 from aavqc.auc.composition_flags import composition_flags
 from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.misfit import misfit_flags
+from aavqc.auc.particle import dna_of
 from aavqc.auc.settings import TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.records import VelocityScans
@@ -88,7 +89,10 @@ def warnings_of(records: Sequence[VelocityScans], fit: SampleFit, settings: Tech
         elif not any(known):
             at = "" if fringes else f" at {_wavelength(fit.fits[0])}"
             said.append(f"no {constants}{at}: percentages are of signal, not of particles")
-        elif settings.extinction.rel_sd is None:
+        elif fringes and settings.increment.dna is None:
+            dna = dna_of(settings).increment
+            said.append(f"increment.dna is not given: {dna:g} mL/g is taken, of DNA as {settings.dna_salt}")
+        if any(known) and settings.extinction.rel_sd is None:
             allowed = f"{100 * NUCLEOTIDE_REL_SD:g} % for the ratio of the {constants}"
             said.append(f"extinction.rel_sd is not stated: intervals allow {allowed}")
         if any(known) and settings.dilution_factor is None:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from aavqc.auc.solutes import moles_per_litre
 from aavqc.documents import Document
-from aavqc.settings import Settings
+from aavqc.settings import CapsidProteins, Settings
 
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 Positive = Annotated[float, Field(gt=0, le=1e10)]
@@ -69,7 +69,9 @@ class Increment(Document):
     """Refractive increments in mL/g, for interference: usual are 0.185–0.190 and 0.170."""
 
     protein: float | None = Field(None, gt=0.05, lt=0.5)
-    dna: float | None = Field(None, gt=0.05, lt=0.5)
+    dna: float | None = Field(
+        None, gt=0.05, lt=0.5, description="default, where that of protein is given: of the salt form"
+    )
 
 
 class TechniqueSettings(Settings):
@@ -110,7 +112,14 @@ class TechniqueSettings(Settings):
     regularisation: Literal["maxent", "tikhonov", "none"] = Field(
         "tikhonov", description="for cs, cs_invariant_d and lsg"
     )
-    vbar: float = Field(0.73, gt=0.3, lt=1.2, description="mL/g")
+    vbar: float = Field(0.73, gt=0.3, lt=1.2, description="of protein at 20 °C, mL/g")
+    capsid: CapsidProteins = CapsidProteins()
+    dna_salt: Literal["acid", "sodium"] = Field(
+        "acid", description="form of the packaged DNA: mass of a nucleotide, v̄ and dn/dc go together"
+    )
+    vbar_dna: float | None = Field(
+        None, gt=0.3, lt=0.9, description="of packaged DNA at 20 °C, mL/g; default: of its salt form"
+    )
     density: float | None = Field(None, gt=0.5, lt=2.0, description="g/mL")
     viscosity: float | None = Field(None, gt=0.1, lt=100.0, description="mPa s")
     solvent: dict[str, float] = Field(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from aavqc.auc.particle import dna_of, shell_mass
 from aavqc.auc.settings import TechniqueSettings
-from aavqc.capsid import NUCLEOTIDE_MASS, VBAR_DNA, capsid_mass
 
 WATER_DENSITY_20 = 0.99823
 """g/mL at 20 °C."""
@@ -54,8 +54,9 @@ def buoyant_mass(
 ) -> float:
     """Return M (1 − v̄ρ) in g/mol of a capsid with DNA of one salt form (see :mod:`aavqc.capsid`)."""
     warmer = VBAR_PER_DEGREE * (temperature_c - 20.0)
-    capsid = capsid_mass(settings.serotype).mean * (1.0 - (settings.vbar + warmer) * density)
-    return capsid + packaged_nt * NUCLEOTIDE_MASS * (1.0 - (VBAR_DNA + warmer) * density)
+    capsid = shell_mass(settings) * (1.0 - (settings.vbar + warmer) * density)
+    dna = dna_of(settings)
+    return capsid + packaged_nt * dna.nucleotide_mass * (1.0 - (dna.vbar + warmer) * density)
 
 
 def vbar_of(settings: TechniqueSettings, packaged_nt: float) -> float:
@@ -66,5 +67,6 @@ def vbar_of(settings: TechniqueSettings, packaged_nt: float) -> float:
     >>> round(vbar_of(TechniqueSettings(), 4700), 2)
     0.68
     """
-    capsid, dna = capsid_mass(settings.serotype).mean, packaged_nt * NUCLEOTIDE_MASS
-    return (capsid * settings.vbar + dna * VBAR_DNA) / (capsid + dna)
+    capsid, dna = shell_mass(settings), dna_of(settings)
+    packaged = packaged_nt * dna.nucleotide_mass
+    return (capsid * settings.vbar + packaged * dna.vbar) / (capsid + packaged)

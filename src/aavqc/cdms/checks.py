@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from aavqc.attributes import CLASSES
+from aavqc.capsid import capsid_source
 from aavqc.cdms.attributes import LEAST_IONS
-from aavqc.cdms.expected import capsid_source, expected_capsid, nucleotide_mass
+from aavqc.cdms.expected import expected_capsid, nucleotide_mass
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.peaks import Peak
 from aavqc.cdms.settings import TechniqueSettings
@@ -55,7 +56,7 @@ def few_flag(name: str, text: str, value: int) -> Flag:
 
 def constant_flag(settings: TechniqueSettings) -> Flag | None:
     """Say that a regulated method takes no generic capsid."""
-    if not settings.regulated or capsid_source(settings) != "generic":
+    if not settings.regulated or capsid_source(settings.serotype, settings.capsid) != "generic":
         return None
     message = "a regulated method takes no generic capsid mass: set capsid.fasta or serotype"
     return Flag(id="constant_required", severity="warning", message=message)
@@ -87,7 +88,7 @@ def remarks(record: IonTable, settings: TechniqueSettings) -> list[str]:
 
 def scale_flag(peaks: Sequence[Peak], settings: TechniqueSettings) -> Flag | None:
     """Compare the empty peak, else the main one, with the mass that it should have."""
-    generic = capsid_source(settings) == "generic"
+    generic = capsid_source(settings.serotype, settings.capsid) == "generic"
     if generic and settings.design_length is None:
         return None
     limit = GENERIC_LIMIT if generic else SCALE_LIMIT

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
-from aavqc.capsid import NUCLEOTIDE_MASS, CapsidMass, capsid_mass
+from aavqc.capsid import NUCLEOTIDE_MASS, SALTS, CapsidMass, capsid_mass
 from aavqc.cdms.settings import TechniqueSettings
 
-SUBUNITS = 60
-
-SODIUM = 329.92 / 308.95
+SODIUM = SALTS["sodium"].nucleotide_mass / NUCLEOTIDE_MASS
 """Mass of a nucleotide with sodium for its proton over that of the acid."""
 
 
@@ -23,22 +19,7 @@ def expected_capsid(settings: TechniqueSettings) -> CapsidMass:
     >>> expected_capsid(TechniqueSettings(serotype="AAV2")).mean
     3740400.0
     """
-    if settings.capsid.vp_masses is None:
-        return capsid_mass(settings.serotype)
-    return assembled(settings.capsid.vp_masses, settings.capsid.stoichiometry)
-
-
-def capsid_source(settings: TechniqueSettings) -> Literal["proteins", "serotype", "generic"]:
-    """Return where the expected mass comes from."""
-    if settings.capsid.vp_masses is not None:
-        return "proteins"
-    return "generic" if settings.serotype is None else "serotype"
-
-
-def capsid_document(settings: TechniqueSettings) -> dict[str, Any]:
-    """Return what the diagnostics say of it, in Da."""
-    capsid = expected_capsid(settings)
-    return {"source": capsid_source(settings), "mass_da": capsid.mean, "assembly_sd_da": capsid.sd}
+    return capsid_mass(settings.serotype, settings.capsid)
 
 
 def nucleotide_mass(settings: TechniqueSettings) -> float:
@@ -61,18 +42,3 @@ def genome_document(settings: TechniqueSettings) -> dict[str, Any] | None:
         "mass_da": mass,
         "mass_with_sodium_da": SODIUM * mass,
     }
-
-
-def assembled(masses: Sequence[float], stoichiometry: Sequence[float]) -> CapsidMass:
-    """Return mean and SD of 60 subunits drawn independently: 60 Σ p m and √(60 (Σ p m² - (Σ p m)²)).
-
-    Examples
-    --------
-    >>> found = assembled([81854.5, 66487.6, 59973.5], [1, 1, 10])
-    >>> round(found.mean / 1e6, 4), round(found.sd / 1e3, 1)
-    (3.7404, 47.6)
-    """
-    total = math.fsum(stoichiometry)
-    mean = math.fsum(p * m for p, m in zip(stoichiometry, masses, strict=True)) / total
-    spread = math.fsum(p * (m - mean) ** 2 for p, m in zip(stoichiometry, masses, strict=True)) / total
-    return CapsidMass(SUBUNITS * mean, math.sqrt(SUBUNITS * spread))

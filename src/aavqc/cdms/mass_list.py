@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from aavqc.attributes import CLASSES, Attribute
+from aavqc.capsid import capsid_document
 from aavqc.cdms.attributes import LEAST_IONS, composition, masses, other_material
 from aavqc.cdms.checks import NEAR, bias_flag, constant_flag, few_flag
 from aavqc.cdms.efficiency import corrected
-from aavqc.cdms.expected import capsid_document, expected_capsid, genome_document
+from aavqc.cdms.expected import expected_capsid, genome_document
 from aavqc.cdms.funnel import Ions
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.peaks import Peak, distribution
@@ -78,7 +79,7 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
             {
                 "funnel": _funnel(record, used),
                 "calibration": calibration,
-                "capsid": capsid_document(settings),
+                "capsid": capsid_document(settings.serotype, settings.capsid),
                 "genome": genome_document(settings),
                 "distribution": None if spread is None else spread.document(),
                 "peaks": [peak_row(p.mass, p.sd, p.ions, used) for p in peaks],

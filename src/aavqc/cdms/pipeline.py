@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aavqc.attributes import Attribute
+from aavqc.capsid import capsid_document
 from aavqc.cdms import checks
 from aavqc.cdms.attributes import composition, estimated, estimated_masses, masses, other_material
 from aavqc.cdms.by_deconvolution import by_deconvolution
@@ -18,7 +19,7 @@ from aavqc.cdms.charge import Charges, charges
 from aavqc.cdms.comb import by_comb
 from aavqc.cdms.drift import drifts
 from aavqc.cdms.efficiency import corrected
-from aavqc.cdms.expected import capsid_document, genome_document, nucleotide_mass
+from aavqc.cdms.expected import genome_document, nucleotide_mass
 from aavqc.cdms.funnel import Ions, select
 from aavqc.cdms.method import peak_row
 from aavqc.cdms.noise import GIVEN_REL_SD, LEAST_NOISE, ChargeNoise
@@ -85,7 +86,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
                     "drift": drift,
                     "standards": _standards(peaks, settings),
                 },
-                "capsid": capsid_document(settings),
+                "capsid": capsid_document(settings.serotype, settings.capsid),
                 "genome": genome_document(settings),
                 "distribution": spread.document(),
                 "peaks": _rows(ions, peaks),
