@@ -46,7 +46,52 @@ def test_two_columns_are_read_as_saved() -> None:
 
 def test_one_line_of_names_is_taken() -> None:
     record = read(b"s20,w\tls-g*(s)\r\n" + rows(S, Y), "x.txt")
-    assert (record.kind, record.remarks) == ("ls-g*(s)", ())
+    assert record.kind == "ls-g*(s)"
+    assert record.remarks == (
+        "the file gives s20,w: density and viscosity of the buffer would correct it again",
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "between", "kind"),
+    [
+        ("s20w,c(s)", ",", "c(s)"),
+        ('"s20,w","c(s)"', ",", "c(s)"),
+        ("s(20,w),ls-g*(s)", ",", "ls-g*(s)"),
+        ("s (S);c(s) (OD/S)", ";", "c(s)"),
+        ("s (S)\tc(s) (OD/S)", "\t", "c(s)"),
+        ("# s c(s)", "  ", "c(s)"),
+        ("s (S)  c(s) (fringes/S)", " ", "c(s)"),
+        ("Sedimentation coefficient [S]\tc(s)", "\t", "c(s)"),
+        ("s,g(s*)", ",", "g(s*)"),
+    ],
+)
+@pytest.mark.parametrize("name", ["cofs.csv", "cofs.txt"])
+def test_names_tell_a_distribution_whatever_its_delimiter(
+    header: str, between: str, kind: str, name: str
+) -> None:
+    """A named list may begin at any s and bear any suffix."""
+    record = read(header.encode() + b"\r\n" + rows(S + 100, Y, between), name)
+    assert record.kind == kind
+    np.testing.assert_allclose(record.x, S + 100, rtol=1e-5)
+    assert not any("told by its content" in text for text in record.remarks)
+
+
+def test_columns_beside_s_and_its_distribution_are_named_and_left() -> None:
+    lines = "".join(f"{a:.4f},{1e5 * a:.0f},{b:.6f}\n" for a, b in zip(S, Y, strict=True))
+    record = read(b"s,M,c(s)\n" + lines.encode(), "cofs.csv")
+    np.testing.assert_allclose(record.y, Y, atol=1e-6)
+    assert record.remarks == ("column 'M' is not used",)
+
+
+@pytest.mark.parametrize("between", [" ", "   ", " \t "])
+def test_blanks_part_columns_too(between: str) -> None:
+    lines = "".join(f"  {a:10.6f}{between}{b:12.6E}\n" for a, b in zip(S, Y, strict=True))
+    np.testing.assert_allclose(read(lines.encode()).x, S, rtol=1e-5)
+
+
+def test_a_window_of_capsids_may_begin_where_they_do() -> None:
+    assert read(rows(np.linspace(55, 155, 200), np.ones(200))).x[0] == 55
 
 
 @pytest.mark.parametrize(
@@ -55,7 +100,14 @@ def test_one_line_of_names_is_taken() -> None:
         (rows(S, Y), "cofs.csv"),
         (rows(S, Y, ","), "cofs.txt"),
         (rows(S, Y - 0.5), "cofs.txt"),
-        (rows(S + 60, Y), "cofs.txt"),
+        (rows(S + 110, Y), "cofs.txt"),
+        (rows(np.arange(220.0, 350.0), np.ones(130), " "), "spectrum.dat"),
+        (rows(S, Y, " "), "cofs.prn"),
+        (b"s,c(s)\n" + rows(S, Y - 0.5, ","), "cofs.csv"),
+        (b"s,c(s),c(s)\n" + b"".join(b"%d,1,2\n" % i for i in range(50)), "twice.csv"),
+        (b"s,M,f/f0,D,R,c\n" + b"".join(b"%d,1,2,3,4,5\n" % i for i in range(50)), "table.csv"),
+        (b"time,signal\n" + rows(S, Y, ","), "x.csv"),
+        (b"".join(b"%d 1 2\n" % i for i in range(50)), "cofs.txt"),
         (rows(S[::-1], Y), "cofs.txt"),
         (rows(S, 0 * Y), "cofs.txt"),
         (rows(np.arange(0, 30, 0.001), np.ones(30000)), "chromatogram.txt"),
@@ -98,18 +150,19 @@ def test_damage_further_down_is_told_with_its_line(bad: bytes, line: int, messag
     assert (caught.value.line, caught.value.message) == (line, message)
 
 
-def test_mutated_files_raise_our_errors_only() -> None:
+@pytest.mark.parametrize(("header", "between", "name"), [(b"", "\t", "x.dat"), (b"s,c(s)\r\n", ",", "x.csv")])
+def test_mutated_files_raise_our_errors_only(header: bytes, between: str, name: str) -> None:
     rng = np.random.default_rng(3)
     assert kind_of(sedfit_distribution()) == "sedfit-distribution"
-    good = rows(np.linspace(1, 200, 1500), np.ones(1500))
+    good = header + rows(np.linspace(1, 200, 1500), np.ones(1500), between)
     outcomes = set()
     for _ in range(300):
         data = bytearray(good)
         for at in rng.integers(0, len(data), 2):
             data[at] = rng.choice(list(b"0123456789.eE-+\t\r\n ,#\xff\0"))
-        for export in survey(BytesIO(bytes(data)), name="x.dat").exports:
+        for export in survey(BytesIO(bytes(data)), name=name).exports:
             try:
                 outcomes.add((type(read_export(export)), None))
             except AavqcError as error:
                 outcomes.add((type(error), error.file))
-    assert outcomes == {(Distribution, None), (InputError, "x.dat")}
+    assert outcomes == {(Distribution, None), (InputError, name)}
