@@ -218,6 +218,30 @@ def test_each_model_recovers_the_classes(
         assert attribute.ci_low <= attribute.value <= attribute.ci_high
 
 
+def test_a_class_that_a_model_does_not_show_is_bounded(tmp_path: Path) -> None:
+    """By about what resolved species are: the same signal in the same noise."""
+    simulate(tmp_path, AucSimulation(seed=4, scans=30, species=["4700:1"]))
+    auto, own, table = (
+        aavqc.analyze(tmp_path, **AAV, model=model).attributes for model in ("auto", "species", "cs_ff0")
+    )
+    for name in ("percent_empty", "percent_empty_signal", "percent_partial", "percent_overfull_signal"):
+        assert (own[name].value, own[name].qualifier, own[name].bound) == (0.0, "ND", own[name].lod)
+        for one in (own[name], table[name]):
+            assert 0.5 * auto[name].lod < one.lod < 3.0 * auto[name].lod
+    assert own["percent_full"].ci_low == pytest.approx(auto["percent_full"].ci_low, abs=0.5)
+
+
+def test_the_bound_holds_what_a_model_has_no_species_for(run: tuple[Path, dict[str, Any]]) -> None:
+    """A fit of one species to three: what it leaves over is not said to be nothing."""
+    folder, truth = run
+    found = aavqc.analyze(folder, **AAV, model="species", species="107:1.5e-7").attributes
+    for true in truth["species"][:2]:
+        name = "percent_empty" if true["packaged_nt"] == 0 else "percent_partial"
+        assert found[name].qualifier == "ND"
+        assert found[f"{name}_signal"].bound > 100 * true["signal_fraction"]["260"]
+        assert found[name].bound > 100 * true["particle_fraction"]
+
+
 def test_species_find_s_d_and_signal_within_their_errors(run: tuple[Path, dict[str, Any]]) -> None:
     folder, truth = run
     start = "62:1.3e-7,88:1.8e-7,105:1.3e-7"

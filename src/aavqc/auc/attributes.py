@@ -16,7 +16,7 @@ from aavqc.auc.capsids import UNANCHORED_SD, Capsids, Constants, drawn_capsids, 
 from aavqc.auc.cells import over_cells
 from aavqc.auc.composition import ClassWindows, coefficients_of, percentages
 from aavqc.auc.cs import Fitted, refit
-from aavqc.auc.detection import beside_undetected, detection_limits
+from aavqc.auc.detection import beside_undetected, detection_limits, limits_of_distribution
 from aavqc.auc.fit import SampleFit
 from aavqc.auc.legacy import Row, legacy_rows
 from aavqc.auc.models import AVOGADRO
@@ -64,6 +64,7 @@ def attributes_of(fit: SampleFit, settings: TechniqueSettings, rng: np.random.Ge
     elif fit.windows is not None:
         constants = [Constants.draw(settings, [first.channel], rng) for _ in draws]
         rows += _of_distribution(fit.windows, d, draws, coefficients_of(settings, first.grid), constants)
+        limits = limits_of_distribution(fit, fit.windows, settings)
     rows += legacy_rows(d.s, d.signal, settings.s_windows, d.amounts, draws)
     found_here = [_attribute(row, limits.get(row[0]), settings.coverage) for row in rows]
     attributes = beside_undetected(found_here, fit, settings)

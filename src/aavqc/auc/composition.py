@@ -259,13 +259,21 @@ def coefficients_of(settings: TechniqueSettings, grid: SignalGrid) -> tuple[floa
 def percentages(
     windows: ClassWindows, s: FloatArray, signal: FloatArray, extinction: tuple[float, float] | None
 ) -> dict[str, float]:
-    """Return the four classes in percent of capsids, and of signal where no extinction is given.
+    """Return the four classes in percent of capsids, and of signal where no extinction is given."""
+    if extinction is None:
+        return windows.percent(s, signal)
+    return windows.percent(s, particles_in(windows, s, signal, extinction))
 
-    With extinction coefficients each s has its own particle extinction
-    ε(L) = ε_capsid + L ε_nucleotide, and amounts become particles. The empty peak is taken at
+
+def particles_in(
+    windows: ClassWindows, s: FloatArray, signal: FloatArray, extinction: tuple[float, float]
+) -> FloatArray:
+    """Return the particles behind the signal at each s, in mol/L times the path.
+
+    Each s has its own particle extinction ε(L) = ε_capsid + L ε_nucleotide. The empty peak is taken at
     its mean: its width is the fit's, and spread over L > 0 would cost it particles.
     """
     empty = windows.index(s) == 1
     at = np.where(empty, (s * signal)[empty].sum() / max(signal[empty].sum(), 1e-300), s)
-    particle = 1.0 if extinction is None else extinction[0] + extinction[1] * windows.length(at)
-    return windows.percent(s, signal / particle)
+    found: FloatArray = signal / (extinction[0] + extinction[1] * windows.length(at))
+    return found

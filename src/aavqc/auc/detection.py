@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import special
 
 from aavqc.attributes import CLASSES, Attribute
-from aavqc.auc.composition import AGGREGATE, ClassWindows, coefficients_of
-from aavqc.auc.fit import SampleFit
+from aavqc.auc.composition import AGGREGATE, ClassWindows, coefficients_of, particles_in
+from aavqc.auc.cs import basis, project
+from aavqc.auc.ff0 import of_table
+from aavqc.auc.fit import Fit, SampleFit
 from aavqc.auc.resolve import DETECTED, one_more
 from aavqc.auc.settings import TechniqueSettings
+from aavqc.auc.species import STEP_LN_D, STEP_S
 from aavqc.records import FloatArray
 
 QUARTERS = np.array([0.25, 0.5, 0.75])
@@ -51,6 +55,76 @@ def detection_limits(fit: SampleFit, settings: TechniqueSettings) -> dict[str, f
             sd = max(_particle_sd(fit, sds[:, k], length, settings) for k, length in enumerate(lengths))
             limits[f"percent_{name}"] = 100.0 * DETECTED * sd / capsids
     return limits
+
+
+def limits_of_distribution(
+    fit: SampleFit, windows: ClassWindows, settings: TechniqueSettings
+) -> dict[str, float]:
+    """Return the same limits for a model without resolved species, of its first channel.
+
+    The amounts of all that the model found outside of a class's window are fitted with the one that is
+    added. What the residuals ask for there counts as well: the model may have had no species for it.
+    """
+    one, known = fit.fits[0], coefficients_of(settings, fit.fits[0].grid)
+    d, best = one.distribution, fit.found.best
+    s, held = _held(fit, settings)
+    index, of_s = windows.index(s), windows.index(d.s)
+    capsids = (of_s >= 1) & (of_s <= 4)
+    limits: dict[str, float] = {}
+    for i, name in enumerate(("sub_capsid", *CLASSES, "aggregate")):
+        at = _places(windows, i, d.s)
+        amounts = d.amounts[capsids] if name in CLASSES else d.amounts
+        if not at.size or amounts.sum() <= 0.0:
+            continue
+        diffusion = np.zeros(at.size) if fit.model == "lsg" else fit.problem.to_d(at, best.shape, best.growth)
+        columns = _columns(one, at, diffusion)
+        seen = _seen(columns, held[index != i])
+        asked = np.maximum(columns @ d.residual.ravel() / seen, 0.0)
+        least = asked + DETECTED * d.rmsd / np.sqrt(seen)
+        limits[f"percent_{name}_signal"] = _percent(float(least.max()) / float(amounts.sum()))
+        if known is not None and name in CLASSES:
+            particles = float(particles_in(windows, d.s, d.amounts, known)[capsids].sum())
+            least /= known[0] + known[1] * windows.length(at)
+            limits[f"percent_{name}"] = _percent(float(least.max()) / particles)
+    return limits
+
+
+def _held(fit: SampleFit, settings: TechniqueSettings) -> tuple[FloatArray, FloatArray]:
+    """Return s of what a model found in the first channel, and its columns, shape (n, points).
+
+    Discrete species have columns for a change of their s and of their D as well.
+    """
+    one, best = fit.fits[0], fit.found.best
+    if fit.model == "species":
+        found: Any = fit.details["species"]
+        s, d = (np.array([x[name] for x in found]) for name in ("s", "d"))
+        moved = [(s, d), (s * (1 + STEP_S), d), (s, d * np.exp(STEP_LN_D))]
+        return np.tile(s, 3), np.concatenate([_columns(one, *x) for x in moved])
+    if fit.model == "cs_ff0":
+        table: Any = fit.details["ff0"]
+        s, d = of_table(table, one.grid, settings)
+    else:
+        s = one.distribution.s[one.distribution.amounts > 0.0]
+        d = np.zeros(s.size) if fit.model == "lsg" else fit.problem.to_d(s, best.shape, best.growth)
+    return s, _columns(one, s, d)
+
+
+def _columns(one: Fit, s: FloatArray, diffusion: FloatArray) -> FloatArray:
+    columns = project(basis(one.grid, s, diffusion, one.meniscus, one.bottom), one.noise, one.grid.seen)
+    return columns.reshape(s.size, -1)
+
+
+def _seen(columns: FloatArray, held: FloatArray) -> FloatArray:
+    """Return the square of what of each column the held ones can't explain."""
+    across = held @ columns.T
+    taken = np.einsum("ik,ij,jk->k", across, np.linalg.pinv(held @ held.T, hermitian=True), across)
+    seen: FloatArray = np.maximum((columns**2).sum(axis=1) - taken, 1e-300)
+    return seen
+
+
+def _percent(share: float) -> float:
+    """Return a share in percent; none is larger than the whole."""
+    return min(100.0 * share, 100.0)
 
 
 def beside_undetected(

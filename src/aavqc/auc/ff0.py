@@ -7,6 +7,8 @@ Refs: Brown & Schuck (2006) Biophys J 90:4651; Brookes, Cao & Demeler (2010) Eur
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from aavqc.auc.cs import Fitted, basis, fit_columns, project
@@ -56,6 +58,18 @@ def fit_ff0(
         grid,
         fitted,
         {"s": s, "frictional_ratio": RATIOS, "signal": solve(fitted.normal).reshape(RATIOS.size, -1)},
+    )
+
+
+def of_table(
+    table: Mapping[str, FloatArray], grid: SignalGrid, settings: TechniqueSettings
+) -> tuple[FloatArray, FloatArray]:
+    """Return s (S) and D (cm²/s) of what has signal in a table of :func:`fit_ff0`."""
+    row, column = np.nonzero(table["signal"])
+    s, ratio = table["s"][column], table["frictional_ratio"][row]
+    density, viscosity = solvent_or_water(settings)
+    return s, diffusion_from_frictional_ratio(
+        s * 1e-13, ratio, settings.vbar, density, viscosity, grid.temperature_c
     )
 
 

@@ -69,7 +69,7 @@ def analyze(record: VelocityScans | VelocityGroup | Distribution, settings: Tech
             *solvent_remarks(settings),
         ],
     )
-    algorithms = [ALGORITHMS[fit.model], "auc.composition/5"]
+    algorithms = [ALGORITHMS[fit.model], "auc.composition/6"]
     if fit.resolved is not None:
         algorithms.append("auc.resolve/1")
     return Outcome([sample], algorithms, arrays=pictured(fit))
