@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aavqc.auc.choices import Choice, select_scans
+from aavqc.auc.choices import Choice, Selection, select_scans
 from aavqc.auc.column import Column, at_another_wavelength, find_column
 from aavqc.auc.composition import extinction_at
 from aavqc.auc.grid import SignalGrid, on_grid
@@ -53,8 +53,9 @@ def channels_of(records: tuple[VelocityScans, ...], settings: TechniqueSettings)
     channels = []
     for cell, record in enumerate(records):
         column: Column | None = None
+        selection: Selection | None = None
         for wavelength in wavelengths_of(record, settings):
-            selection = select_scans(record, wavelength, settings)
+            selection = select_scans(record, wavelength, settings, selection)
             if column is None:
                 here = column = find_column(record, selection, settings)
             else:

@@ -8,7 +8,7 @@ baseline. Scans that the user names are all fitted.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +19,7 @@ from aavqc.auc.artefacts import find_artefacts
 from aavqc.auc.calibration import calibrate
 from aavqc.auc.excluded import without_radii
 from aavqc.auc.experiment import refuse_equilibrium, refuse_other_experiments
+from aavqc.auc.intensity import UNCLEAR, exchanged, first_is_sample, unclear_flag
 from aavqc.auc.outliers import find_outliers
 from aavqc.auc.profiles import Profiles, profiles_of
 from aavqc.auc.settings import TechniqueSettings
@@ -65,8 +66,16 @@ class Selection:
     flags: tuple[Flag, ...]
 
 
-def select_scans(record: VelocityScans, wavelength: float | None, settings: TechniqueSettings) -> Selection:
+def select_scans(
+    record: VelocityScans,
+    wavelength: float | None,
+    settings: TechniqueSettings,
+    elsewhere: Selection | None = None,
+) -> Selection:
     """Return the scans to fit, calibrated: one wavelength (nm; None: all), all of full speed.
+
+    ``elsewhere`` is the selection at another wavelength of the cell, which may have shown which
+    channel of intensity scans is the sample.
 
     Raises
     ------
@@ -99,6 +108,13 @@ def select_scans(record: VelocityScans, wavelength: float | None, settings: Tech
     _refuse_few(record, scans)
     _refuse_two_runs(scans)
     profiles = profiles_of(scans, record.optics, *_undisturbed(record, scans, settings))
+    if record.optics == "intensity" and all(s.reference is not None for s in scans):
+        sample = _sample_channel(scans, profiles, settings, elsewhere)
+        choices.append(sample)
+        flags += [unclear_flag()] if sample.reason == UNCLEAR else []
+        if sample.value == "second":
+            scans = tuple(exchanged(s) for s in scans)
+            profiles = replace(profiles, values=-profiles.values)
     refuse_other_experiments(record, profiles)
     keep, outlying = find_outliers(scans, profiles, named=settings.scans is not None)
     flags += outlying
@@ -110,6 +126,22 @@ def select_scans(record: VelocityScans, wavelength: float | None, settings: Tech
     _refuse_few(record, scans)
     choices.append(Choice("scans_used", len(scans), "what is left"))
     return Selection(scans, tuple(choices), tuple(flags))
+
+
+def _sample_channel(
+    scans: tuple[Scan, ...], profiles: Profiles, settings: TechniqueSettings, elsewhere: Selection | None
+) -> Choice:
+    """Choose the channel that is the sample: as set, as the boundary shows, as another wavelength has it."""
+    if settings.sample_channel is not None:
+        return Choice("sample_channel", settings.sample_channel, "set by the user")
+    first = first_is_sample(scans, profiles)
+    if first is not None:
+        which = "first" if first else "second"
+        return Choice("sample_channel", which, "a boundary moves in it: its light rises as material leaves")
+    known = [c for c in elsewhere.choices if c.what == "sample_channel"] if elsewhere is not None else []
+    if known and known[0].reason != UNCLEAR:
+        return Choice("sample_channel", known[0].value, "as at another wavelength of the cell")
+    return Choice("sample_channel", "first", UNCLEAR)
 
 
 def _descriptions(scans: tuple[Scan, ...]) -> list[Flag]:

@@ -105,6 +105,9 @@ class TechniqueSettings(Settings):
     wavelength: float | None = Field(
         None, description="nm, of the scans to fit; default: all with coefficients, else all, up to six"
     )
+    sample_channel: Literal["first", "second"] | None = Field(
+        None, description="of intensity scans, the other is the reference; default: in which a boundary moves"
+    )
     noise: list[Literal["ti", "ri"]] | None = Field(
         None, description="default: ti,ri for interference and intensity, none for absorbance"
     )

@@ -3,8 +3,8 @@
 Line 1 is the operator's text, line 2 has eight fields (type, cell, temperature, rpm,
 seconds, ω²t, wavelength, and one whose meaning depends on the type), then columns:
 radius and fringes (IP); radius, OD and the replicates' SD (RA); radius and two channels
-(RI), of which the first is taken as the sample and the second as the reference: the file
-does not say which is which. A scan log of the cell (``cell4abs.log``) gives wall-clock times.
+(RI), of sample and reference: which is which the file does not say. A scan log of the cell
+(``cell4abs.log``) gives wall-clock times.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from aavqc.parsers.beckman_runs import group_scans, near
 from aavqc.parsers.beckman_scan import OPTICS, parse_header, read_scan
 from aavqc.parsers.formats import Export, Format
 from aavqc.parsers.scans import velocity_scans, wavelength_groups
-from aavqc.records import Optics, Scan, VelocityScans
+from aavqc.records import Scan, VelocityScans
 
 EARLY_END_CM = 0.1
 
@@ -54,7 +54,7 @@ def read(export: Export) -> VelocityScans:
         cell=parse_header(files[0].head, files[0].name).cell,
         optics=optics,
         wavelengths=wavelengths,
-        remarks=_remarks(scans, wavelengths, optics),
+        remarks=_remarks(scans, wavelengths),
     )
     return replace(record, clock=read_clock(record.scans, export.files))
 
@@ -91,12 +91,10 @@ def _refuse_early_end(scans: list[Scan]) -> None:
             )
 
 
-def _remarks(scans: list[Scan], wavelengths: tuple[float, ...], optics: Optics) -> tuple[str, ...]:
+def _remarks(scans: list[Scan], wavelengths: tuple[float, ...]) -> tuple[str, ...]:
     found = []
     for centre in wavelengths:
         measured = [w for s in scans if (w := s.wavelength_nm) is not None and near(w, centre)]
         if max(measured) > min(measured):
             found.append(f"wavelengths {min(measured):g} to {max(measured):g} nm are taken as {centre:g} nm")
-    if optics == "intensity":
-        found.append("the first channel is taken as the sample, the second as the reference")
     return tuple(found)

@@ -27,11 +27,11 @@ class Scan:
     radius_cm : array, shape (n,)
         Ascending; steps may be irregular.
     signal : array, shape (n,)
-        OD, fringes, counts or the detector's units (fluorescence), by the optics.
+        OD, fringes, counts of the first channel or the detector's units (fluorescence), by the optics.
     signal_sd : array, shape (n,), or None
         Standard deviation of the replicates of each point.
     reference : array, shape (n,), or None
-        Reference channel of an intensity scan.
+        Second channel of an intensity scan; the export does not say which of the two is the sample.
     time_s, omega2_t, rpm, temperature_c : float
         As in the header; ``omega2_t`` in rad²/s.
     wavelength_nm : float or None
