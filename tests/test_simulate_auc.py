@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import aavqc
 from aavqc.errors import UsageError
 from aavqc.parsers import read_export, survey
 from aavqc.records import FloatArray, VelocityScans
@@ -210,6 +211,53 @@ def test_interference_has_systematic_noise_of_both_kinds(tmp_path: Path) -> None
     assert by_radius.std() > 0.005
 
 
+def test_species_by_s_and_d_share_the_signal_with_capsids(tmp_path: Path) -> None:
+    mixture = "0:0.4,4700:0.6,155:1.1e-7:0.05"
+    truth, record = run(tmp_path, species=mixture, wavelengths="260,280")
+    (free,) = truth["others"]  # type: ignore[misc]
+    assert (free["kind"], free["s"], free["D"], free["particle_fraction"]) == ("free", 155.0, 1.1e-7, 0.0)
+    assert free["signal_fraction"] == pytest.approx({"260": 0.05, "280": 0.05})
+    assert truth["signal"]["260"] == pytest.approx(0.6)  # type: ignore[index]
+    # M = sRT / D(1 − vρ): twice a capsid's in mass, and larger
+    assert free["mass_da"] == pytest.approx(155e-13 * 8.314e7 * 293.15 / (1.1e-7 * 0.27), rel=1e-3)
+    assert record.wavelengths == (260.0, 280.0)
+
+
+def test_a_run_may_hold_no_capsids(tmp_path: Path) -> None:
+    proteins = {"species": "4.4:6.1e-7:0.9,6.6:4.5e-7:0.1", "rpm": 50000, "optics": "interference", "od": 2}
+    truth, _ = run(tmp_path, **proteins, wavelengths="675", scans=40)
+    assert truth["species"] == []
+    assert [s["signal"]["675"] for s in truth["others"]] == pytest.approx([1.8, 0.2])  # type: ignore[attr-defined]
+    found = aavqc.analyze(tmp_path, model="cs", s_range="0.1,15").samples[0]
+    shares = {round(p["s"], 1): p["fraction"] for p in found.diagnostics["peaks"]}
+    assert shares == pytest.approx({4.4: 0.9, 6.6: 0.1}, abs=0.01)
+
+
+def test_aggregates_are_found_as_they_were_made(tmp_path: Path) -> None:
+    species = "0:0.4,4700:0.6,155:1.1e-7:0.05,230:9e-8:0.03"
+    run(tmp_path, species=species, scans=40, radial_step=0.004)
+    found = aavqc.analyze(tmp_path, design_length=4700).attributes["percent_aggregate_signal"]
+    assert found.value == pytest.approx(8.0, abs=0.3)
+
+
+def test_an_outlying_scan_sees_its_share_and_no_other_does(tmp_path: Path) -> None:
+    noiseless = {"noise": 0.0}
+    _, usual = run(tmp_path / "a", **noiseless)
+    truth, odd = run(tmp_path / "b", **noiseless, outlier_scans="3:0.5")
+    assert "outlier_scans" in truth["settings"]  # type: ignore[operator]
+    for i, (a, b) in enumerate(zip(usual.scans, odd.scans, strict=True)):
+        column = (a.radius_cm > 6.1) & (a.radius_cm < 7.1)
+        share = 0.5 if i == 2 else 1.0
+        np.testing.assert_allclose(b.signal[column], share * a.signal[column], atol=2e-5)
+
+
+def test_fluorescence_is_in_its_own_units_and_counts_labels(tmp_path: Path) -> None:
+    truth, record = run(tmp_path, optics="fluorescence", od=300, noise=2, wavelengths="488")
+    assert (record.optics, record.scans[0].file) == ("fluorescence", "00001.FI1")
+    assert [s["signal"]["488"] for s in truth["species"]] == pytest.approx([75, 45, 180])  # type: ignore[attr-defined]
+    assert "capsids_per_ml" not in truth
+
+
 def test_files_look_like_the_instrument_s(tmp_path: Path) -> None:
     run(tmp_path, noise=0.004, interval_s=300)
     lines = (tmp_path / "00001.RA1").read_bytes().split(b"\r\n")
@@ -226,6 +274,13 @@ def test_files_look_like_the_instrument_s(tmp_path: Path) -> None:
         {"species": "4700"},
         {"species": "4700:-1"},
         {"species": "nan:1"},
+        {"species": "4.4:6e-7:0"},
+        {"species": "4.4:0e-7:1"},
+        {"species": "0:6e-7:1"},
+        {"species": "4.4:6e-7:0.95,4700:1"},
+        {"species": "4.4:6e-7:1", "protein_signal": 0.1},
+        {"outlier_scans": "0:0.5"},
+        {"outlier_scans": "3"},
         {"wavelengths": "260,262"},
         {"bottom": 6.1},
         {"wavelengths": "230"},

@@ -77,7 +77,8 @@ def simulate(out: Path, settings: AucSimulation) -> dict[str, Any]:
 
 
 def _write_run(out: Path, settings: AucSimulation, species: list[Species], rng: np.random.Generator) -> None:
-    times = _scan_times(settings, min(p.s for p in species if p.kind == "capsid"))
+    slowest = min(p.s for p in [p for p in species if p.kind == "capsid"] or species)
+    times = _scan_times(settings, slowest)
     radius = np.round(np.arange(settings.meniscus - 0.15, settings.bottom + 0.03, settings.radial_step), 4)
     shapes = [
         sediment(
@@ -97,12 +98,15 @@ def _write_run(out: Path, settings: AucSimulation, species: list[Species], rng: 
     fixed = {
         (cell, nm(w)): ti_noise(rng, settings, radius) for cell, _ in cells for w in settings.wavelengths
     }
+    outlying = {int(n): float(x) for n, _, x in (t.partition(":") for t in settings.outlier_scans)}
     turns = len(settings.wavelengths)
     for i, time_s in enumerate(times):
         wavelength = settings.wavelengths[i % turns]
         key = nm(wavelength)
         pure = sum(p.signal[key] * shape[i] for p, shape in zip(species, shapes, strict=True))
         pure = _mixed(pure, i / len(times), radius, settings)
+        if i + 1 in outlying:
+            pure = outlying[i + 1] * pure
         folder, number = (out / key, i // turns) if settings.layout == "folders" else (out, i)
         folder.mkdir(parents=True, exist_ok=True)
         for cell, loading in cells:
@@ -159,9 +163,11 @@ def _truth(settings: AucSimulation, species: list[Species]) -> dict[str, Any]:
         "signal": totals,
         "species": [_entry(p, totals) for p in capsids],
         "others": [_entry(p, totals) | {"kind": p.kind} for p in species if p.kind != "capsid"],
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(
+            mode="json", exclude=None if settings.outlier_scans else {"outlier_scans"}
+        ),
     }
-    if settings.optics in ("absorbance", "intensity"):
+    if capsids and settings.optics in ("absorbance", "intensity"):
         first = keys[0]
         pairs = lengths_and_shares(settings)
         total = sum(share for _, share in pairs)

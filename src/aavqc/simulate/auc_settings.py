@@ -51,7 +51,8 @@ class AucSimulation(Document):
         ["0:0.25", "2300:0.15", "4700:0.60"],
         min_length=1,
         max_length=50,
-        description="packaged nt:share of particles",
+        description="packaged nt:share of particles; or, of what is no capsid, s:D:share of the signal at "
+        "every wavelength, in S and cm²/s (4.4:6.1e-7:0.88)",
     )
     smear: str | None = Field(
         None,
@@ -94,6 +95,11 @@ class AucSimulation(Document):
     convection_cm: float = Field(
         0.0, ge=0, le=0.3, description="SD of mixing in the first scan; it fades over the first fifth"
     )
+    outlier_scans: list[str] = Field(
+        [],
+        max_length=50,
+        description="number of a scan of the cell, from 1:its signal over the true one",
+    )
     extinction: Extinction = Extinction()
     path_length_cm: float = Field(1.2, gt=0)
     s_empty: float = Field(65.0, gt=0, description="S, as measured in this solvent")
@@ -121,8 +127,19 @@ class AucSimulation(Document):
     @classmethod
     def _shares(cls, texts: list[str]) -> list[str]:
         number = r"\d+(\.\d*)?"
-        if not all(re.fullmatch(rf"{number}:{number}", t) and float(t.partition(":")[2]) > 0 for t in texts):
-            raise ValueError("must be like 0:0.4,4700:0.6 with shares above 0")
+        species = re.compile(rf"{number}:({number}([Ee][-+]?\d{{1,2}})?:)?{number}")
+        for text in texts:
+            if not species.fullmatch(text) or not all(float(x) > 0 for x in text.split(":")[1:]):
+                raise ValueError("must be like 0:0.4,4700:0.6 or 4.4:6.1e-7:0.05 with shares above 0")
+            if text.count(":") == 2 and not 0.1 <= float(text.partition(":")[0]) <= 1e4:
+                raise ValueError("s of a free species must be from 0.1 to 10000 S")
+        return texts
+
+    @field_validator("outlier_scans")
+    @classmethod
+    def _outliers(cls, texts: list[str]) -> list[str]:
+        if not all(re.fullmatch(r"[1-9]\d{0,3}:\d(\.\d*)?", text) for text in texts):
+            raise ValueError("must be like 20:0.5")
         return texts
 
     @field_validator("smear")
@@ -155,7 +172,11 @@ class AucSimulation(Document):
             raise ValueError("bottom must lie 0.1 cm or more below the meniscus")
         if self.cell + len(self.loadings or [0]) - 1 > 8:
             raise ValueError("there are eight cells at most")
-        if self.protein_signal + self.free_dna_signal > 0.9:
+        other = self.protein_signal + self.free_dna_signal
+        if self.smear is None and all(text.count(":") == 2 for text in self.species):
+            if other:
+                raise ValueError("protein_signal and free_dna_signal stand beside capsids only")
+        elif other + sum(float(t.rpartition(":")[2]) for t in self.species if t.count(":") == 2) > 0.9:
             raise ValueError("capsids must have a tenth of the signal at least")
         ordered = sorted(self.wavelengths)
         if any(b - a <= 4.0 for a, b in pairwise(ordered)) or ordered[0] < 150 or ordered[-1] > 1200:

@@ -31,7 +31,7 @@ FREE_DNA_S = 25.0
 class Species:
     """A capsid with ``packaged_nt`` nucleotides of ssDNA; ``signal`` is its loading by wavelength.
 
-    ``kind`` is ``capsid``, ``protein`` or ``dna``; the last two have no share of the particles.
+    ``kind`` is ``capsid``, ``protein``, ``dna`` or ``free``; only capsids have a share of the particles.
     """
 
     packaged_nt: float
@@ -52,13 +52,17 @@ def mixture(settings: AucSimulation) -> list[Species]:
     UsageError
         No extinction is known at a wavelength.
     """
-    composition = lengths_and_shares(settings)
+    composition, free = lengths_and_shares(settings), free_species(settings)
+    of_free = sum(share for _, _, share in free)
+    od = settings.loadings[0] if settings.loadings else settings.od
+    if not composition:
+        signal = {nm(w): od for w in settings.wavelengths}
+        return [_free(settings, s, d, share / of_free, signal) for s, d, share in free]
     total = sum(share for _, share in composition)
     fractions = [share / total for _, share in composition]
     lengths = [length for length, _ in composition]
     first = mean_brightness(settings, list(zip(lengths, fractions, strict=True)))
-    od = settings.loadings[0] if settings.loadings else settings.od
-    per_unit = od * (1.0 - settings.protein_signal - settings.free_dna_signal) / first
+    per_unit = od * (1.0 - settings.protein_signal - settings.free_dna_signal - of_free) / first
     found = [
         _capsid(settings, length, fraction, per_unit)
         for length, fraction in zip(lengths, fractions, strict=True)
@@ -67,15 +71,14 @@ def mixture(settings: AucSimulation) -> list[Species]:
         found.append(_other(settings, "protein", 0.0, od * settings.protein_signal))
     if settings.free_dna_signal:
         found.append(_other(settings, "dna", longest(settings), od * settings.free_dna_signal))
-    return found
+    signal = {nm(w): sum(p.signal[nm(w)] for p in found) / (1.0 - of_free) for w in settings.wavelengths}
+    return found + [_free(settings, s, d, share, signal) for s, d, share in free]
 
 
 def lengths_and_shares(settings: AucSimulation) -> list[tuple[float, float]]:
     """Return pairs of packaged length and share of particles, smear and all; not normalised."""
-    pairs = []
-    for text in settings.species:
-        length, _, share = text.partition(":")
-        pairs.append((float(length), float(share)))
+    parts = [text.split(":") for text in settings.species]
+    pairs = [(float(part[0]), float(part[1])) for part in parts if len(part) == 2]
     if settings.smear is not None:
         ends, _, share = settings.smear.partition(":")
         low, high = (float(x) for x in ends.split("-"))
@@ -84,9 +87,16 @@ def lengths_and_shares(settings: AucSimulation) -> list[tuple[float, float]]:
     return pairs
 
 
+def free_species(settings: AucSimulation) -> list[tuple[float, float, float]]:
+    """Return s (S), D (cm²/s) and share of the signal of what is no capsid; shares as given."""
+    parts = [tuple(float(x) for x in text.split(":")) for text in settings.species]
+    return [(part[0], part[1], part[2]) for part in parts if len(part) == 3]
+
+
 def longest(settings: AucSimulation) -> float:
-    """Return the longest packaged length among the species, nt."""
-    return max(float(text.partition(":")[0]) for text in settings.species)
+    """Return the longest packaged length among the species, nt; of a smear alone its longest one."""
+    lengths = [float(text.partition(":")[0]) for text in settings.species if text.count(":") == 1]
+    return max(lengths or [length for length, _ in lengths_and_shares(settings)])
 
 
 def mean_brightness(settings: AucSimulation, composition: list[tuple[float, float]]) -> float:
@@ -132,6 +142,23 @@ def _other(settings: AucSimulation, kind: str, length: float, od: float) -> Spec
         D=_diffusion(settings, s, here),
         signal={nm(w): od * b / bright[0] for w, b in zip(settings.wavelengths, bright, strict=True)},
         kind=kind,
+    )
+
+
+def _free(
+    settings: AucSimulation, s: float, diffusion: float, share: float, signal: dict[str, float]
+) -> Species:
+    """Return a species by s and D with a share of the signal; its mass is that of a protein of these."""
+    here, water = (1.0 - settings.vbar_protein * density for density in (settings.density, WATER_20[0]))
+    return Species(
+        packaged_nt=0.0,
+        particle_fraction=0.0,
+        mass_da=s * SVEDBERG * GAS * (settings.temperature + 273.15) / (diffusion * here),
+        s=s,
+        s20w=s * water / here * settings.viscosity / WATER_20[1],
+        D=diffusion,
+        signal={key: share * value for key, value in signal.items()},
+        kind="free",
     )
 
 
