@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
+from pydantic import Field, model_validator
+
+from aavqc.documents import Document
 from aavqc.errors import UsageError
-from aavqc.settings import CapsidProteins, Settings
+from aavqc.settings import Settings
 
 NUCLEOTIDE_MASS = 308.95
 """Mean mass of a nucleotide residue in ssDNA, acid form, g/mol."""
@@ -53,6 +56,36 @@ residue), multinomial 60 × (1:1:10). AAV5 and AAV8: sequences checked by length
 
 GENERIC = CapsidMass(3.73e6, 47.0e3)
 """Where no serotype is given: the middle of the four, within 0.8 % of each."""
+
+
+STOICHIOMETRY = [1.0, 1.0, 10.0]
+
+OfEachProtein = Annotated[list[Annotated[float, Field(ge=0, le=1e6)]], Field(min_length=3, max_length=3)]
+
+
+class CapsidProteins(Document):
+    """Proteins of the sample's own capsid, which win over ``serotype``.
+
+    ``capsid.fasta`` names a FASTA file with the sequence of VP1; the masses of the three proteins
+    and the sequence's hash take its place, so that a result holds no sequence and no path.
+    """
+
+    name: str | None = Field(None, description="of the sequence")
+    sha256: str | None = Field(None, description="of the sequence of VP1, upper case without line ends")
+    vp2_start: int | None = Field(None, ge=2, description="residue of VP1 at which VP2 begins")
+    vp3_start: int | None = Field(None, ge=2, description="residue of VP1 at which VP3 begins")
+    vp_masses: OfEachProtein | None = Field(None, description="of VP1, VP2, VP3, Da")
+    stoichiometry: OfEachProtein = Field(STOICHIOMETRY, description="VP1, VP2, VP3")
+
+    @model_validator(mode="after")
+    def _proteins(self) -> Self:
+        if self.vp_masses is None and self.stoichiometry != STOICHIOMETRY:
+            raise ValueError("capsid.fasta or capsid.vp_masses beside capsid.stoichiometry")
+        if self.vp_masses is not None and not self.vp_masses[0] > self.vp_masses[1] > self.vp_masses[2] > 0:
+            raise ValueError("capsid.vp_masses of VP1, VP2, VP3, each lighter than the one before")
+        if not sum(self.stoichiometry):
+            raise ValueError("a capsid.stoichiometry above 0")
+        return self
 
 
 def capsid_mass(serotype: str | None, proteins: CapsidProteins | None = None) -> CapsidMass:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from aavqc.documents import Document, Flag, ResultDocument
+from aavqc.documents import Document, ResultDocument
 from aavqc.errors import SpecificationError, UsageError, nearest, shown
 from aavqc.quantities import match_number
 from aavqc.sequences import read_genome, read_protein, weighed
@@ -20,10 +19,6 @@ AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 CALIBRATION = "aavqc.calibration/1"
 RESULT = "aavqc.result/1"
-
-STOICHIOMETRY = [1.0, 1.0, 10.0]
-
-OfEachProtein = Annotated[list[Annotated[float, Field(ge=0, le=1e6)]], Field(min_length=3, max_length=3)]
 
 
 class Settings(Document):
@@ -54,62 +49,6 @@ class Settings(Document):
         if not 0 < bounds[0] < bounds[1] < bounds[2]:
             raise ValueError("three ascending fractions above 0")
         return bounds
-
-
-class Validity(Protocol):
-    """What any calibration states of itself."""
-
-    certificate: str | None
-    date: datetime.date | None
-    valid_until: datetime.date | None
-
-
-def validity_flags(calibration: Validity, day: datetime.date | None) -> list[Flag]:
-    """Return a warning where a calibration was not valid on the day of the run."""
-    c = calibration
-    if day is None:
-        return []
-    named = c.certificate or getattr(c, "id", None)
-    if c.valid_until is not None and day > c.valid_until:
-        when = f"was valid until {c.valid_until}"
-    elif c.date is not None and day < c.date:
-        when = f"is of {c.date}"
-    else:
-        return []
-    message = f"calibration {named or 'without certificate'} {when}; the run is of {day}"
-    return [Flag(id="calibration_not_valid", severity="warning", message=message)]
-
-
-def validity_remarks(calibration: Validity, day: datetime.date | None) -> list[str]:
-    """Say that the validity of a calibration could not be checked."""
-    if calibration.valid_until is None or day is not None:
-        return []
-    return ["run_date is not given: whether the calibration was valid then is not checked"]
-
-
-class CapsidProteins(Document):
-    """Proteins of the sample's own capsid, which win over ``serotype``.
-
-    ``capsid.fasta`` names a FASTA file with the sequence of VP1; the masses of the three proteins
-    and the sequence's hash take its place, so that a result holds no sequence and no path.
-    """
-
-    name: str | None = Field(None, description="of the sequence")
-    sha256: str | None = Field(None, description="of the sequence of VP1, upper case without line ends")
-    vp2_start: int | None = Field(None, ge=2, description="residue of VP1 at which VP2 begins")
-    vp3_start: int | None = Field(None, ge=2, description="residue of VP1 at which VP3 begins")
-    vp_masses: OfEachProtein | None = Field(None, description="of VP1, VP2, VP3, Da")
-    stoichiometry: OfEachProtein = Field(STOICHIOMETRY, description="VP1, VP2, VP3")
-
-    @model_validator(mode="after")
-    def _proteins(self) -> Self:
-        if self.vp_masses is None and self.stoichiometry != STOICHIOMETRY:
-            raise ValueError("capsid.fasta or capsid.vp_masses beside capsid.stoichiometry")
-        if self.vp_masses is not None and not self.vp_masses[0] > self.vp_masses[1] > self.vp_masses[2] > 0:
-            raise ValueError("capsid.vp_masses of VP1, VP2, VP3, each lighter than the one before")
-        if not sum(self.stoichiometry):
-            raise ValueError("a capsid.stoichiometry above 0")
-        return self
 
 
 def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:

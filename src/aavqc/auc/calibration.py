@@ -15,7 +15,7 @@ import numpy as np
 from aavqc.auc.settings import Calibration, TechniqueSettings
 from aavqc.documents import Flag
 from aavqc.records import FloatArray, Scan, readonly
-from aavqc.settings import validity_flags, validity_remarks
+from aavqc.validity import validity_flags, validity_remarks
 
 ORIGIN_CM = 6.5
 """A magnification is an error of distances; the middle of the cell is held in place. (A factor on

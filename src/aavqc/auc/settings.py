@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from aavqc.auc.solutes import moles_per_litre
+from aavqc.capsid import CapsidProteins
 from aavqc.documents import Document
-from aavqc.settings import CapsidProteins, Settings
+from aavqc.settings import Settings
 
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 Positive = Annotated[float, Field(gt=0, le=1e10)]

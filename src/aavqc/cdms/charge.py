@@ -16,7 +16,7 @@ from aavqc.cdms.settings import TechniqueSettings
 from aavqc.cdms.standards import NEAR, PLAUSIBLE, Standard, find_standards, within
 from aavqc.documents import Flag
 from aavqc.records import FloatArray, IonTable
-from aavqc.settings import validity_flags
+from aavqc.validity import validity_flags
 
 REACH = 0.1
 """Beyond the standards' range by this fraction of it a calibration is extrapolated."""

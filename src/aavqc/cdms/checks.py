@@ -20,7 +20,7 @@ from aavqc.cdms.windows import Windows
 from aavqc.documents import Flag
 from aavqc.intervals import goodman
 from aavqc.records import IonTable
-from aavqc.settings import validity_remarks
+from aavqc.validity import validity_remarks
 
 BIAS_LIMIT = 0.5
 """Half-widths of the counting interval by which a class may be off before it is flagged."""

@@ -7,9 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from aavqc.capsid import CapsidProteins
 from aavqc.cdms.calibration_document import ChargeCalibration, ChargeCalibrationDocument
 from aavqc.documents import Document
-from aavqc.settings import CapsidProteins, Settings
+from aavqc.settings import Settings
 
 
 class Genome(Document):
