@@ -84,3 +84,16 @@ def test_a_wavelength_without_signal_goes_by_another_of_the_cell(tmp_path: Path)
     assert [c.value for c in found] == ["second", "second"]
     assert found[1].reason == "as at another wavelength of the cell"
     assert np.ptp(channels[0].grid.signal) > 0.3
+
+
+@pytest.mark.parametrize("seed", [0, 3, 6, 7])
+def test_what_the_windows_add_to_all_scans_is_no_gradient_at_rest(seed: int, tmp_path: Path) -> None:
+    """As large as half a faint sample, it has maxima that stay where they are when all has sedimented."""
+    species = ["0:0.25", "4700:0.75"]
+    simulate(
+        tmp_path, AucSimulation(seed=seed, species=species, od=0.1, ti_noise=0.05, **QUICK | {"scans": 40})
+    )
+    sample = analysed(tmp_path)
+    shares = {a.name: a for a in sample.attributes}
+    assert sample.status == "valid"
+    assert shares["percent_full_signal"].value == pytest.approx(97.0, abs=3.0)

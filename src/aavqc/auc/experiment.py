@@ -48,7 +48,7 @@ def refuse_equilibrium(record: VelocityScans) -> None:
 def refuse_other_experiments(record: VelocityScans, profiles: Profiles) -> None:
     """Refuse what the profiles show to be a band, a density gradient or an equilibrium.
 
-    Bands are not looked for in interference, where noise constant in time may look like one.
+    Bands are not looked for in interference and intensities, where noise constant in time may look like one.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def refuse_other_experiments(record: VelocityScans, profiles: Profiles) -> None:
             "a sedimentation equilibrium experiment",
             "a profile that rises to the base and does not move",
         )
-    if record.optics == "interference":
+    if record.optics in ("interference", "intensity"):
         return
     bands = [_band(_smooth(v), profiles) for v in values]
     first, last = bands[: max(len(bands) // 3, 3)], bands[-fifth:]

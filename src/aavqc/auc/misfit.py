@@ -44,6 +44,9 @@ WIDTH_CM = 0.04
 
 FIFTHS = 5
 
+LEFT = 1e-3
+"""Share of the steps' squares below which a fifth of the scans has none left: all has sedimented."""
+
 
 def misfit_flags(fit: Fit) -> list[Flag]:
     """Return the flags that the residuals of a fit raise."""
@@ -116,7 +119,7 @@ def _mass_balance(fit: Fit) -> Flag | None:
     gains = np.array([(gain[p] * weight[p]).sum() for p in parts]) / np.maximum(weights, 1e-300)
     # systematic misfit makes the scans of a fifth err together
     error = fit.distribution.rmsd / np.sqrt(np.maximum(weights, 1e-300))
-    seen = np.abs(gains) > CERTAIN * error
+    seen = (np.abs(gains) > CERTAIN * error) & (weights > LEFT * weights.max())
     worst = float(gains[np.argmax(np.where(seen, np.abs(gains), 0.0))])
     if not seen.any() or abs(worst) <= GAIN:
         return None
