@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from aavqc.parsers import formats
+from aavqc.settings import Settings
 
 TECHNIQUES = {"auc": "AUC", "cdms": "CDMS", "ddpcr": "digital PCR"}
 PUBLIC = ("aavqc", "aavqc.batch", "aavqc.results", "aavqc.records", "aavqc.attributes", "aavqc.store")
@@ -49,8 +50,10 @@ def formats_table() -> str:
 
 def settings_table(technique: str) -> str:
     """Return the settings of a technique: key, type, default, description."""
-    model: type[BaseModel] = import_module(f"aavqc.{technique}.settings").TechniqueSettings
+    model: type[Settings] = import_module(f"aavqc.{technique}.settings").TechniqueSettings
     lines = ["| key | takes | default | |", "|---|---|---|---|"]
+    for key, include in model.documents.items():
+        lines.append(_row(f"`{key}`", "path", "–", (include.__doc__ or "").splitlines()[0]))
     for key, field in _fields(model, ""):
         default = field.get_default(call_default_factory=True)
         shown = "–" if default is None or default in ({}, []) else f"`{_text(default)}`"
@@ -89,7 +92,10 @@ def _defined(module: Any) -> list[str]:
 
 
 def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    alone = getattr(model, "alone", model.model_fields)
     for name, field in model.model_fields.items():
+        if name not in alone:
+            continue
         if _is_model(field.annotation):
             yield from _fields(field.annotation, f"{prefix}{name}.")
         elif get_origin(field.annotation) is dict:

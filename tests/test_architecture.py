@@ -43,6 +43,8 @@ PUBLIC = [
 # What each part of the package may import from the others. Kernels: numba, numpy, math only.
 TECHNIQUE = {
     "kernels",
+    "sequences",
+    "textfiles",
     "blas",
     "documents",
     "settings",
@@ -65,8 +67,8 @@ MAY_IMPORT = {
     "notebook": set(),
     "documents": {"attributes", "records", "textfiles", "notebook", "errors"},
     "sequences": {"textfiles", "errors"},
-    "settings": {"documents", "quantities", "sequences", "textfiles", "errors"},
-    "capsid": {"settings", "documents", "errors"},
+    "settings": {"documents", "quantities", "errors"},
+    "capsid": {"settings", "sequences", "documents", "errors"},
     "validity": {"documents"},
     "intervals": set(),
     "kernels": set(),

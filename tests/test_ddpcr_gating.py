@@ -297,7 +297,10 @@ def test_the_gates_of_a_result_call_another_plate(example_lot: Path, tmp_path: P
         assert (one.positives, one.threshold) == (other.positives, pytest.approx(other.threshold))
     stated = build(TechniqueSettings, {"gates.file": str(saved), "gates.CAG": 3000})
     assert (stated.gates["CAG"], stated.gates["polyA"]) == (3000, found["polyA"]["gate"]["threshold"])
+    assert stated.gate_baselines == {"polyA": found["polyA"]["gate"]["baseline"]}
     assert build(TechniqueSettings, {"gates.file": str(saved)}, {"gates.CAG": "3000"}) == stated
+    both = build(TechniqueSettings, {"gate_baselines.CAG": 900}, {"gates.file": str(saved)})
+    assert both.gate_baselines["CAG"] == found["CAG"]["gate"]["baseline"]
 
 
 def test_a_result_that_has_no_gates_is_refused(example_lot: Path, tmp_path: Path) -> None:

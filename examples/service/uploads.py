@@ -7,14 +7,18 @@ import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
+from aavqc.analysis import settings_class
+from aavqc.attributes import Technique
 from aavqc.errors import AavqcError, InputError, UsageError
-from aavqc.settings import DOCUMENTS
+
+OF_FILES = frozenset(name for t in get_args(Technique) for name in settings_class(t).documents)
+"""Settings that name a file."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def _settings(pairs: list[str]) -> dict[str, str]:
     settings = {}
     for pair in pairs:
         key, sign, value = pair.partition("=")
-        if not sign or not key.strip() or key.strip() in DOCUMENTS:
+        if not sign or not key.strip() or key.strip() in OF_FILES:
             raise Refused("no usable setting", expected="key=value, naming no file", found=repr(pair[:80]))
         settings[key.strip()] = value
     return settings

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -28,7 +28,7 @@ from aavqc.overruled import told_overruled
 from aavqc.parsers import Export, Survey, read_export, survey
 from aavqc.records import Record, VelocityGroup, VelocityScans
 from aavqc.result import Result
-from aavqc.settings import DOCUMENTS, Settings, build
+from aavqc.settings import Settings, build
 from aavqc.sheet import assign, load_sheet
 
 TECHNIQUES: tuple[Technique, ...] = ("auc", "cdms", "ddpcr")
@@ -294,7 +294,7 @@ def _method_used(method: Method, settings: Settings, rows: Sequence[SheetRow]) -
         version=method.version,
         technique=method.technique,
         settings=plain(settings.model_dump(mode="json")),
-        parts=[_part(row) for row in rows],
+        parts=[_part(row, settings.documents) for row in rows],
     )
 
 
@@ -306,10 +306,10 @@ def row_settings(row: SheetRow, cls: type[Settings]) -> dict[str, Any]:
     return known
 
 
-def _part(row: SheetRow) -> PartUsed:
+def _part(row: SheetRow, documents: Collection[str]) -> PartUsed:
     """What a row said; not where a document lay whose content is among the settings."""
     stated = row.model_dump(exclude={"export", "method", "specification", "line", "settings"})
-    return PartUsed(**stated, settings={k: v for k, v in row.settings.items() if k not in DOCUMENTS})
+    return PartUsed(**stated, settings={k: v for k, v in row.settings.items() if k not in documents})
 
 
 def labelled(sample: Sample, row: SheetRow) -> Sample:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from aavqc.documents import Document
 from aavqc.errors import UsageError
+from aavqc.sequences import read_protein, weighed
 from aavqc.settings import Settings
 
 NUCLEOTIDE_MASS = 308.95
@@ -77,6 +79,12 @@ class CapsidProteins(Document):
     vp_masses: OfEachProtein | None = Field(None, description="of VP1, VP2, VP3, Da")
     stoichiometry: OfEachProtein = Field(STOICHIOMETRY, description="VP1, VP2, VP3")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _weighed(cls, data: Any) -> Any:
+        """Put masses in the place of a sequence; where its parts begin may stand in any layer."""
+        return weighed(data) if isinstance(data, dict) and "sequence" in data else data
+
     @model_validator(mode="after")
     def _proteins(self) -> Self:
         if self.vp_masses is None and self.stoichiometry != STOICHIOMETRY:
@@ -86,6 +94,11 @@ class CapsidProteins(Document):
         if not sum(self.stoichiometry):
             raise ValueError("a capsid.stoichiometry above 0")
         return self
+
+
+def include_protein(data: dict[str, Any], path: Path) -> None:
+    """Take the capsid's proteins from the sequence of VP1 in a FASTA file."""
+    data.setdefault("capsid", {}).update(read_protein(path))
 
 
 def capsid_mass(serotype: str | None, proteins: CapsidProteins | None = None) -> CapsidMass:

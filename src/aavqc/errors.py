@@ -178,7 +178,7 @@ def clipped(text: str) -> str:
     return text if len(text) < 80 else f"{text[:77]}…"
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """Return how an error shows a value."""
     try:
         return clipped(repr(value))

@@ -9,25 +9,24 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, 
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from aavqc.documents import Document, ResultDocument
-from aavqc.errors import SpecificationError, UsageError, nearest, shown
+from aavqc.documents import Document
+from aavqc.errors import UsageError, nearest, quoted
 from aavqc.quantities import match_number
-from aavqc.sequences import read_genome, read_protein, weighed
-from aavqc.textfiles import parse_json, read_text, read_toml, validate
 
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
-CALIBRATION = "aavqc.calibration/1"
-RESULT = "aavqc.result/1"
+Include = Callable[[dict[str, Any], Path], None]
+"""Puts the content of a file among nested settings."""
 
 
 class Settings(Document):
     """Settings that every technique knows; each technique adds its own.
 
-    ``calibration_document`` is what ``calibration.file`` holds where a technique has one of its own.
+    ``documents`` are settings that name a file, each with what puts its content in the place of its path,
+    so that a result holds it.
     """
 
-    calibration_document: ClassVar[type[Document] | None] = None
+    documents: ClassVar[Mapping[str, Include]] = {}
 
     seed: int = Field(0, ge=0)
     coverage: float = Field(0.95, ge=0.5, le=0.9999, description="of every interval")
@@ -59,7 +58,7 @@ def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
     cls : type of Settings
     *layers : mapping
         Nested tables or dotted keys; values typed or as text (``"0.1,15"`` for lists). Those of
-        :data:`DOCUMENTS` are paths of documents, from the working directory.
+        ``cls.documents`` are paths of documents, from the working directory.
 
     Raises
     ------
@@ -74,17 +73,16 @@ def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
     [0.1, 0.8, 1.2]
     """
     data: dict[str, Any] = {}
+    documents: Mapping[str, Include] = getattr(cls, "documents", {})
     for layer in layers:
         leaves = [(".".join(path), value) for path, value in _leaves(layer, ())]
         # what a layer states itself wins over the document that it names
         for name, file in leaves:
-            if name in DOCUMENTS:
-                _include(data, cls, name, file)
+            if name in documents:
+                documents[name](data, Path(str(file)))
         for name, value in leaves:
-            if name not in DOCUMENTS:
+            if name not in documents:
                 _put(data, cls, name, value)
-    if "sequence" in data.get("capsid", {}):  # where its parts begin may stand in any layer
-        data["capsid"] = weighed(data["capsid"])
     try:
         return cls.model_validate(data)
     except ValidationError as error:
@@ -94,7 +92,7 @@ def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
         raise UsageError(
             f"setting {where}",
             expected=message[0].lower() + message[1:],
-            found=shown(first["input"]),
+            found=quoted(first["input"]),
         ) from error
 
 
@@ -118,117 +116,6 @@ def _leaves(layer: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[t
             yield from _leaves(value, (*path, str(key)))
         else:
             yield (*path, str(key)), value
-
-
-def _include(data: dict[str, Any], cls: type[BaseModel], name: str, file: Any) -> None:
-    """Set what a document says, under the table that names it."""
-    table, _, _ = name.rpartition(".")
-    if table not in cls.model_fields:
-        raise UsageError(f"unknown setting {name!r}", hint=nearest(name, names(cls)))
-    DOCUMENTS[name](data, cls, Path(str(file)))
-
-
-def _include_calibration(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
-    document = getattr(cls, "calibration_document", None)
-    if document is not None:
-        data["calibration"] = _whole_calibration(document, path)
-        return
-    content, _ = read_toml(path)
-    schema = content.pop("schema", None)
-    if schema != CALIBRATION:
-        raise SpecificationError(
-            "another document", file=path.name, expected=CALIBRATION, found=shown(schema)
-        )
-    for key, value in content.items():
-        try:
-            _put(data, cls, f"calibration.{key}", value)
-        except UsageError as error:
-            raise error.in_file(path.name) from None
-
-
-def _whole_calibration(document: type[Document], path: Path) -> dict[str, Any]:
-    """Return a calibration whose numbers belong together, from JSON where the name ends so, else TOML."""
-    if path.suffix.lower() == ".json":
-        text = read_text(path)
-        data = parse_json(text, path.name, SpecificationError)
-    else:
-        data, text = read_toml(path)
-    (expected,) = get_args(document.model_fields["schema_"].annotation)
-    schema = data.get("schema") if isinstance(data, dict) else None
-    if schema == RESULT:
-        data, text = _fitted_in(path), ""
-        schema = data.get("schema")
-    if schema != expected:
-        hint = "of an analysis with standards, diagnostics.calibration.fitted is one"
-        raise SpecificationError(
-            "another document", file=path.name, expected=expected, found=shown(schema), hint=hint
-        )
-    found = validate(document, data, path.name, SpecificationError, text)
-    return found.model_dump(mode="json", exclude={"schema_"})
-
-
-def _fitted_in(path: Path) -> dict[str, Any]:
-    """Return the one calibration that the samples of a result were fitted."""
-    found = []
-    for sample in ResultDocument.load(path).samples:
-        calibration = sample.diagnostics.get("calibration")
-        fitted = calibration.get("fitted") if isinstance(calibration, dict) else None
-        if isinstance(fitted, dict):
-            found.append(fitted)
-    if len(found) != 1:
-        raise SpecificationError(
-            "a result without one calibration",
-            file=path.name,
-            expected="one sample with a calibration fitted to its standards",
-            found=f"{len(found)} such samples",
-        )
-    return found[0]
-
-
-def _include_protein(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
-    data.setdefault("capsid", {}).update(read_protein(path))
-
-
-def _include_genome(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
-    data["genome"] = read_genome(path)
-
-
-def _include_gates(data: dict[str, Any], cls: type[BaseModel], path: Path) -> None:
-    """Set the gates that a result found, each with where its negatives lay."""
-    gates: dict[str, tuple[Any, Any]] = {}
-    for sample in ResultDocument.load(path).samples:
-        targets = sample.diagnostics.get("targets")
-        for target, found in targets.items() if isinstance(targets, dict) else ():
-            gate = found.get("gate") if isinstance(found, dict) else None
-            if not isinstance(gate, dict):
-                continue
-            told = gate.get("threshold"), gate.get("baseline")
-            if gates.setdefault(target, told) != told:
-                raise SpecificationError(
-                    f"two gates of target {target!r}",
-                    file=path.name,
-                    expected="the result of one plate, a channel each target",
-                    found=f"{gates[target][0]} and {told[0]}",
-                )
-    if not gates:
-        raise SpecificationError(
-            "a result without gates", file=path.name, expected="digital PCR with amplitudes on file"
-        )
-    thresholds, baselines = data.setdefault("gates", {}), data.setdefault("gate_baselines", {})
-    for target, (threshold, baseline) in gates.items():
-        thresholds[target] = threshold
-        baselines.pop(target, None)
-        if baseline is not None:
-            baselines[target] = baseline
-
-
-DOCUMENTS: dict[str, Callable[[dict[str, Any], type[BaseModel], Path], None]] = {
-    "calibration.file": _include_calibration,
-    "capsid.fasta": _include_protein,
-    "genome.fasta": _include_genome,
-    "gates.file": _include_gates,
-}
-"""Settings that name a file: its content takes their place, so that a result holds it."""
 
 
 def _put(data: dict[str, Any], cls: type[BaseModel], path: str, value: Any) -> None:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from aavqc.errors import AavqcError, InputError, SpecificationError, UsageError, clipped, nearest, shown
+from aavqc.errors import AavqcError, InputError, SpecificationError, UsageError, clipped, nearest, quoted
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -171,7 +171,7 @@ def validate(
         # a key that is missing is often one that is written otherwise: that one comes first
         first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
         where = ".".join(clipped(str(part)) for part in first["loc"])
-        found = "nothing" if first["type"] == "missing" else shown(first["input"])
+        found = "nothing" if first["type"] == "missing" else quoted(first["input"])
         unknown = first["type"] == "extra_forbidden"
         raise kind(
             where or "the document",

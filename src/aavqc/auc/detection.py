@@ -66,7 +66,7 @@ def limits_of_distribution(
     added. What the residuals ask for there counts as well: the model may have had no species for it.
     """
     one, known = fit.fits[0], coefficients_of(settings, fit.fits[0].grid)
-    d, best = one.distribution, fit.found.best
+    d = one.distribution
     s, held = _held(fit, settings)
     index, of_s = windows.index(s), windows.index(d.s)
     capsids = (of_s >= 1) & (of_s <= 4)
@@ -76,8 +76,7 @@ def limits_of_distribution(
         amounts = d.amounts[capsids] if name in CLASSES else d.amounts
         if not at.size or amounts.sum() <= 0.0:
             continue
-        diffusion = np.zeros(at.size) if fit.model == "lsg" else fit.problem.to_d(at, best.shape, best.growth)
-        columns = _columns(one, at, diffusion)
+        columns = _columns(one, at, fit.diffusion(at))
         seen = _seen(columns, held[index != i])
         asked = np.maximum(columns @ d.residual.ravel() / seen, 0.0)
         least = asked + DETECTED * d.rmsd / np.sqrt(seen)
@@ -94,7 +93,7 @@ def _held(fit: SampleFit, settings: TechniqueSettings) -> tuple[FloatArray, Floa
 
     Discrete species have columns for a change of their s and of their D as well.
     """
-    one, best = fit.fits[0], fit.found.best
+    one = fit.fits[0]
     if fit.model == "species":
         found: Any = fit.details["species"]
         s, d = (np.array([x[name] for x in found]) for name in ("s", "d"))
@@ -105,7 +104,7 @@ def _held(fit: SampleFit, settings: TechniqueSettings) -> tuple[FloatArray, Floa
         s, d = of_table(table, one.grid, settings)
     else:
         s = one.distribution.s[one.distribution.amounts > 0.0]
-        d = np.zeros(s.size) if fit.model == "lsg" else fit.problem.to_d(s, best.shape, best.growth)
+        d = fit.diffusion(s)
     return s, _columns(one, s, d)
 
 

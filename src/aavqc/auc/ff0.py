@@ -46,11 +46,8 @@ def fit_ff0(
     """
     s = np.linspace(s[0], s[-1], max(settings.resolution // 3, 10))
     grid = _within(grid, ELEMENTS // (s.size * RATIOS.size))
-    density, viscosity = solvent_or_water(settings)
-    all_s, ratio = np.tile(s, RATIOS.size), np.repeat(RATIOS, s.size)
-    d = diffusion_from_frictional_ratio(
-        all_s * 1e-13, ratio, settings.vbar, density, viscosity, grid.temperature_c
-    )
+    all_s = np.tile(s, RATIOS.size)
+    d = _diffusion(all_s, np.repeat(RATIOS, s.size), grid, settings)
     columns = project(basis(grid, all_s, d, meniscus, bottom), noise, grid.seen)
     fold = np.tile(np.eye(s.size), RATIOS.size)
     fitted = fit_columns(grid, s, columns, noise, fold=fold)
@@ -66,9 +63,13 @@ def of_table(
 ) -> tuple[FloatArray, FloatArray]:
     """Return s (S) and D (cm²/s) of what has signal in a table of :func:`fit_ff0`."""
     row, column = np.nonzero(table["signal"])
-    s, ratio = table["s"][column], table["frictional_ratio"][row]
+    s = table["s"][column]
+    return s, _diffusion(s, table["frictional_ratio"][row], grid, settings)
+
+
+def _diffusion(s: FloatArray, ratio: FloatArray, grid: SignalGrid, settings: TechniqueSettings) -> FloatArray:
     density, viscosity = solvent_or_water(settings)
-    return s, diffusion_from_frictional_ratio(
+    return diffusion_from_frictional_ratio(
         s * 1e-13, ratio, settings.vbar, density, viscosity, grid.temperature_c
     )
 

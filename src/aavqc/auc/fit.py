@@ -102,6 +102,11 @@ class SampleFit:
     details: Mapping[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
+    def diffusion(self, s: FloatArray) -> FloatArray:
+        """Return D in cm²/s at each s in S; ls-g*(s) has none."""
+        best = self.found.best
+        return np.zeros(s.size) if self.model == "lsg" else self.problem.to_d(s, best.shape, best.growth)
+
 
 def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) -> SampleFit:
     """Fit the scans of a sample: one cell, or several cells and speeds of it together.

@@ -66,8 +66,8 @@ def _boundaries(fit: SampleFit, one: Fit, rows: NDArray[np.intp], every: int) ->
     """Return what sediments alone, without the noise that was fitted beside it."""
     grid, d = one.grid, one.distribution
     there = d.signal > 0
-    s, best = d.s[there], fit.found.best
-    diffusion = np.zeros(s.size) if fit.model == "lsg" else fit.problem.to_d(s, best.shape, best.growth)
+    s = d.s[there]
+    diffusion = fit.diffusion(s)
     thin = SignalGrid(
         w=grid.w[rows],
         radii=grid.radii[::every].copy(),

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from aavqc.auc.solutes import moles_per_litre
-from aavqc.capsid import CapsidProteins
+from aavqc.capsid import CapsidProteins, include_protein
 from aavqc.documents import Document
-from aavqc.settings import Settings
+from aavqc.errors import SpecificationError, quoted
+from aavqc.settings import Include, Settings
+from aavqc.textfiles import read_toml, validate
+
+CALIBRATION = "aavqc.calibration/1"
 
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 Positive = Annotated[float, Field(gt=0, le=1e10)]
@@ -66,6 +72,19 @@ class CalibrationDocument(Calibration):
     schema_: Literal["aavqc.calibration/1"] = Field(alias="schema")
 
 
+def include_calibration(data: dict[str, Any], path: Path) -> None:
+    """Take the instrument's calibration of its document (TOML)."""
+    content, text = read_toml(path)
+    schema = content.get("schema")
+    if schema != CALIBRATION:
+        raise SpecificationError(
+            "another document", file=path.name, expected=CALIBRATION, found=quoted(schema)
+        )
+    stated = validate(CalibrationDocument, content, path.name, SpecificationError, text)
+    table = stated.model_dump(mode="json", exclude_unset=True, exclude={"schema_"})
+    data.setdefault("calibration", {}).update(table)
+
+
 class Increment(Document):
     """Refractive increments in mL/g, for interference: usual are 0.185–0.190 and 0.170."""
 
@@ -77,6 +96,11 @@ class Increment(Document):
 
 class TechniqueSettings(Settings):
     """Settings of technique ``auc``; what is None is found from the data, and said."""
+
+    documents: ClassVar[Mapping[str, Include]] = {
+        "calibration.file": include_calibration,
+        "capsid.fasta": include_protein,
+    }
 
     model: Literal["auto", "cs", "cs_invariant_d", "lsg", "cs_ff0", "species"] = Field(
         "auto", description="auto: cs_invariant_d where design_length is given, else cs"
@@ -110,7 +134,7 @@ class TechniqueSettings(Settings):
         None, description="of intensity scans, the other is the reference; default: in which a boundary moves"
     )
     noise: list[Literal["ti", "ri"]] | None = Field(
-        None, description="default: ti,ri for interference and intensity, none for absorbance"
+        None, description="default: ti,ri for interference and intensity, else none"
     )
     confidence: float = Field(0.68, ge=0.0, lt=1.0, description="P of the F-test; 0: none")
     regularisation: Literal["maxent", "tikhonov", "none"] = Field(

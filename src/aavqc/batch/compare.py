@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aavqc.errors import shown
+from aavqc.errors import quoted
 
 OF_THE_WIDTH = 1e-6
 RELATIVE = 1e-9
@@ -75,7 +75,7 @@ def _compare(stored: Any, again: Any, where: str, exactly: bool, width: float) -
         equal = abs(stored - again) <= max(OF_THE_WIDTH * width, RELATIVE * abs(stored))
     else:
         equal = type(stored) is type(again) and stored == again
-    return None if equal else Difference(where, shown(stored), shown(again))
+    return None if equal else Difference(where, quoted(stored), quoted(again))
 
 
 def _width(document: dict[str, Any]) -> float:

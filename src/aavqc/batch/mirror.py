@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aavqc.batch.recorder import stored_verdicts
 from aavqc.documents import Manifest
-from aavqc.errors import InputError, VerificationError, shown
+from aavqc.errors import InputError, VerificationError, quoted
 from aavqc.results import Evaluation
 
 if TYPE_CHECKING:
@@ -107,4 +107,4 @@ def _differ(
 def _shown(value: object) -> str:
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
-    return shown(value)
+    return quoted(value)

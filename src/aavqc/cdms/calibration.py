@@ -9,7 +9,7 @@ admissible models are kept, and where they differ the difference is in the uncer
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,8 +23,8 @@ from aavqc.cdms.calibration_document import (
     SigmaZ,
     StandardFound,
 )
-from aavqc.cdms.comb import Line
-from aavqc.cdms.standards import MOST_IONS, Standard, weighted_median
+from aavqc.cdms.comb import HALF_WIDTH, MOST_IONS, Line
+from aavqc.cdms.standards import Standard, weighted_median
 from aavqc.records import FloatArray
 
 OUTLYING = 0.12
@@ -96,8 +96,8 @@ def fit_calibration(
     found = [(standard.name, line) for standard in standards for line in standard.lines]
     if not found:
         return None
-    per_charge = np.array([line.intensity / line.charge for _, line in found])
-    middle = weighted_median(per_charge, _weight(line for _, line in found))
+    per_charge = np.array([line.per_charge for _, line in found])
+    middle = weighted_median(per_charge, np.array([line.weight for _, line in found]))
     kept = [pair for pair, k in zip(found, per_charge, strict=True) if abs(k / middle - 1) <= OUTLYING]
     names = [name for name, _ in kept]
     kept = [pair for pair in kept if names.count(pair[0]) >= LEAST_LINES]
@@ -107,7 +107,7 @@ def fit_calibration(
     charge = np.array([line.charge for _, line in kept], float)
     at = np.array([line.mz for _, line in kept])
     seen = np.array([line.intensity for _, line in kept])
-    weight = _weight(line for _, line in kept)
+    weight = np.array([line.weight for _, line in kept])
     tried = sorted(_models(charge, at, seen, weight / weight.mean()), key=lambda pair: pair[0])
     if not tried:
         return None
@@ -138,10 +138,6 @@ def fit_calibration(
             for (name, line), residual in zip(kept, residuals, strict=True)
         ],
     )
-
-
-def _weight(lines: Iterable[Line]) -> FloatArray:
-    return np.array([min(line.ions, MOST_IONS) for line in lines], float)
 
 
 def _residual_sd(response: Response, charge: FloatArray, mz: FloatArray, intensity: FloatArray) -> float:
@@ -194,7 +190,7 @@ def _noise(
     """Return a and b of σ_z² = a² + b² z² from the ions of the lines, whose charge is known."""
     z2, variance, held = [], [], []
     for line in used:
-        low, high = np.searchsorted(mz, [line.mz * (1 - 6e-4), line.mz * (1 + 6e-4)])
+        low, high = np.searchsorted(mz, [line.mz * (1 - HALF_WIDTH), line.mz * (1 + HALF_WIDTH)])
         off = charges_by(response, intensity[low:high], mz[low:high]) - line.charge
         off = off[np.abs(off) < OUTLYING * line.charge]
         if off.size:

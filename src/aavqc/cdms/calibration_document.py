@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from aavqc.documents import Document, Many
+from aavqc.documents import Document, Many, ResultDocument
+from aavqc.errors import SpecificationError, quoted
+from aavqc.textfiles import parse_json, read_text, read_toml, validate
 
 SCHEMA = "aavqc.charge-calibration/1"
+RESULT = "aavqc.result/1"
 
 Model = Literal["slope", "slope_intercept", "slope_mz"]
 Matrix = Annotated[
     list[Annotated[list[float], Field(min_length=1, max_length=2)]], Field(min_length=1, max_length=2)
 ]
-Charges = Annotated[list[Annotated[float, Field(ge=1, le=1e5)]], Field(min_length=2, max_length=2)]
-Range = Annotated[list[Annotated[float, Field(gt=0, le=1e7)]], Field(min_length=2, max_length=2)]
+ChargeRange = Annotated[list[Annotated[float, Field(ge=1, le=1e5)]], Field(min_length=2, max_length=2)]
+MzRange = Annotated[list[Annotated[float, Field(gt=0, le=1e7)]], Field(min_length=2, max_length=2)]
 
 
 class Response(Document):
@@ -70,8 +74,10 @@ class ChargeCalibration(Document):
     """A charge calibration among the settings of a sample, empty where none is loaded.
 
     ``calibration.file`` names a document of schema ``aavqc.charge-calibration/1`` with these fields;
-    its content takes its place.
+    its content takes its place. ``alone`` are the fields that can be stated without one.
     """
+
+    alone: ClassVar[tuple[str, ...]] = ("id", "version", "instrument", "certificate", "date", "valid_until")
 
     id: str | None = None
     version: str | None = None
@@ -93,8 +99,8 @@ class ChargeCalibration(Document):
     injection_time_used: bool | None = Field(
         None, description="intensities of the standards were multiplied by injection time, s"
     )
-    charge_range: Charges | None = Field(None, description="of the standards' lines")
-    mz_range: Range | None = Field(None, description="of the standards' lines, Th")
+    charge_range: ChargeRange | None = Field(None, description="of the standards' lines")
+    mz_range: MzRange | None = Field(None, description="of the standards' lines, Th")
     sigma_z: SigmaZ = SigmaZ()
     standards: Many[StandardFound] = Field([], max_length=100)
     lines: Many[FittedLine] = Field([], max_length=10_000)
@@ -142,5 +148,43 @@ class ChargeCalibrationDocument(ChargeCalibration):
     model: Model
     charge_slope: float
     residual_rel_sd: float = Field(ge=0, le=1)
-    charge_range: Charges
-    mz_range: Range
+    charge_range: ChargeRange
+    mz_range: MzRange
+
+
+def include_calibration(data: dict[str, Any], path: Path) -> None:
+    """Take the charge calibration of its document, or of the result of the standards (TOML, or .json)."""
+    if path.suffix.lower() == ".json":
+        text = read_text(path)
+        content = parse_json(text, path.name, SpecificationError)
+    else:
+        content, text = read_toml(path)
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema == RESULT:
+        content, text = _fitted_in(path), ""
+        schema = content.get("schema")
+    if schema != SCHEMA:
+        hint = "of an analysis with standards, diagnostics.calibration.fitted is one"
+        raise SpecificationError(
+            "another document", file=path.name, expected=SCHEMA, found=quoted(schema), hint=hint
+        )
+    found = validate(ChargeCalibrationDocument, content, path.name, SpecificationError, text)
+    data["calibration"] = found.model_dump(mode="json", exclude={"schema_"})
+
+
+def _fitted_in(path: Path) -> dict[str, Any]:
+    """Return the one calibration that the samples of a result were fitted."""
+    found = []
+    for sample in ResultDocument.load(path).samples:
+        calibration = sample.diagnostics.get("calibration")
+        fitted = calibration.get("fitted") if isinstance(calibration, dict) else None
+        if isinstance(fitted, dict):
+            found.append(fitted)
+    if len(found) != 1:
+        raise SpecificationError(
+            "a result without one calibration",
+            file=path.name,
+            expected="one sample with a calibration fitted to its standards",
+            found=f"{len(found)} such samples",
+        )
+    return found[0]

@@ -19,8 +19,7 @@ from aavqc.records import FloatArray, IonTable
 from aavqc.validity import validity_flags
 
 REACH = 0.1
-"""Beyond the standards' range by this fraction of it a calibration is extrapolated."""
-
+"""Beyond either end of the standards' range by this fraction of that end a calibration is extrapolated."""
 
 UNTELLING = 0.1
 """Relative SD of charges beyond which no peak can be given to a class: full capsids weigh 1.4 empty ones."""
@@ -116,8 +115,15 @@ def charges(record: IonTable, settings: TechniqueSettings) -> Charges:
         if fitted is not None:
             used = {standard.name for standard in fitted.standards}
             flags += _not_seen(found, used, "the charge calibration is fitted to the others")
-            if settings.calibration.loaded:
-                flags.append(_unused("that of the file's own standards is used: calibration.file is not"))
+            given = {
+                "calibration.file": settings.calibration.loaded,
+                "charge_slope": settings.charge_slope is not None,
+            }
+            flags += [
+                _unused(f"the calibration on the file's own standards is used: {name} is not")
+                for name, is_given in given.items()
+                if is_given
+            ]
             # what calibration.file takes: nothing in it is of this file's other ions
             document = fitted.model_copy(update={"injection_time_used": multiplied})
             facts["fitted"] = document.model_dump(mode="json", by_alias=True)

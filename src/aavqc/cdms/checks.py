@@ -54,22 +54,18 @@ def few_flag(name: str, text: str, value: int) -> Flag:
     return Flag(id=name, severity="invalid", message=message, value=float(value), limit=float(LEAST_IONS))
 
 
-def constant_flag(settings: TechniqueSettings) -> Flag | None:
-    """Say that a regulated method takes no generic capsid."""
-    if not settings.regulated or capsid_source(settings.serotype, settings.capsid) != "generic":
-        return None
-    message = "a regulated method takes no generic capsid mass: set capsid.fasta or serotype"
-    return Flag(id="constant_required", severity="warning", message=message)
-
-
-def constant_flags(settings: TechniqueSettings, charges_on_record: bool) -> list[Flag]:
+def constant_flags(settings: TechniqueSettings, *, charges_on_record: bool = True) -> list[Flag]:
     """Say that a regulated method takes no generic capsid, and no charges of an unknown calibration."""
-    generic = constant_flag(settings)
-    flags = [] if generic is None else [generic]
-    if settings.regulated and not charges_on_record:
-        message = "a regulated method takes no charges whose calibration is not on record: set calibration.id"
-        flags.append(Flag(id="constant_required", severity="warning", message=message))
-    return flags
+    lacking = []
+    if capsid_source(settings.serotype, settings.capsid) == "generic":
+        lacking.append("no generic capsid mass: set capsid.fasta or serotype")
+    if not charges_on_record:
+        lacking.append("no charges whose calibration is not on record: set calibration.id")
+    return [
+        Flag(id="constant_required", severity="warning", message=f"a regulated method takes {what}")
+        for what in lacking
+        if settings.regulated
+    ]
 
 
 def remarks(record: IonTable, settings: TechniqueSettings) -> list[str]:

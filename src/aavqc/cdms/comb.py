@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from aavqc.cdms.funnel import PROTON_MASS, Ions
 from aavqc.records import FloatArray
 
+MOST_IONS = 400
+"""Ions of a line beyond which it counts no more: the model is then worse than the counting."""
+
 HALF_WIDTH = 6e-4
 """Half-width of a line, relative to m/z: 7 Th at m/z 12,000, for salt and drift of the lines."""
 
@@ -43,6 +46,16 @@ class Line:
     mz: float
     ions: int
     intensity: float
+
+    @property
+    def per_charge(self) -> float:
+        """Intensity a charge."""
+        return self.intensity / self.charge
+
+    @property
+    def weight(self) -> float:
+        """Ions that count: the model is worse than the counting of many."""
+        return float(min(self.ions, MOST_IONS))
 
 
 def lines(mz: FloatArray, intensity: FloatArray, mass: float) -> list[Line]:

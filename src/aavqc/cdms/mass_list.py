@@ -11,7 +11,7 @@ import numpy as np
 from aavqc.attributes import CLASSES, Attribute
 from aavqc.capsid import capsid_document
 from aavqc.cdms.attributes import LEAST_IONS, composition, masses, other_material
-from aavqc.cdms.checks import NEAR, bias_flag, constant_flag, few_flag
+from aavqc.cdms.checks import NEAR, bias_flag, constant_flags, few_flag
 from aavqc.cdms.efficiency import corrected
 from aavqc.cdms.expected import expected_capsid, genome_document
 from aavqc.cdms.funnel import Ions
@@ -40,8 +40,9 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
     """
     flags: list[Flag] = []
     mass, calibration = _masses(record, settings, flags)
-    if settings.charge_slope is not None:
-        message = "a list of masses has no charges: charge_slope is not used"
+    if settings.charge_slope is not None or settings.calibration.loaded:
+        name = "charge_slope" if settings.charge_slope is not None else "calibration.file"
+        message = f"a list of masses has no charges: {name} is not used"
         flags.append(Flag(id="charge_slope_unused", severity="info", message=message))
     used = 0 if mass is None else int(mass.size)
     if mass is not None and used < LEAST_IONS:
@@ -50,11 +51,11 @@ def analyze(record: MassList, settings: TechniqueSettings) -> Outcome:
     peaks = [] if spread is None else spread.peaks
     warnings = list(record.remarks)
     found: Windows | None = None
-    required = constant_flag(settings)
+    required = constant_flags(settings)
     if mass is not None and settings.design_length is None:
         warnings.append("no design_length: no composition is computed")
-    elif mass is not None and required is not None:
-        flags.append(required)
+    elif mass is not None and required:
+        flags += required
     elif mass is not None and record.instrument == "mass_photometry":
         found, scale = photometry_windows(mass, peaks, settings)
         flags += [] if scale is None else [scale]

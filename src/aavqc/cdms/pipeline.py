@@ -66,7 +66,7 @@ def analyze(record: IonTable, settings: TechniqueSettings) -> Outcome:
     warnings = [*record.remarks, *checks.remarks(record, settings)]
     if found is None:
         warnings.append("no design_length: no composition is computed")
-    elif required := checks.constant_flags(settings, calibrated.on_record):
+    elif required := checks.constant_flags(settings, charges_on_record=calibrated.on_record):
         flags += required
         found = None
     counted = _methods(record, ions, peaks, found, calibrated, settings)

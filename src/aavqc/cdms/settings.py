@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from aavqc.capsid import CapsidProteins
-from aavqc.cdms.calibration_document import ChargeCalibration, ChargeCalibrationDocument
+from aavqc.capsid import CapsidProteins, include_protein
+from aavqc.cdms.calibration_document import ChargeCalibration, include_calibration
 from aavqc.documents import Document
-from aavqc.settings import Settings
+from aavqc.sequences import read_genome
+from aavqc.settings import Include, Settings
 
 
 class Genome(Document):
@@ -20,6 +23,11 @@ class Genome(Document):
     sha256: str | None = Field(None, description="of the sequence, upper case without line ends")
     length: int | None = Field(None, ge=100, le=100_000, description="nt; design_length where none is set")
     mass_da: float | None = Field(None, gt=0, description="of the strand with free acids, Da")
+
+
+def include_genome(data: dict[str, Any], path: Path) -> None:
+    """Take the designed genome's length and mass from its sequence in a FASTA file."""
+    data["genome"] = read_genome(path)
 
 
 class Efficiency(Document):
@@ -41,7 +49,11 @@ class Efficiency(Document):
 class TechniqueSettings(Settings):
     """Settings of CDMS; every name is part of the contract."""
 
-    calibration_document: ClassVar[type[Document] | None] = ChargeCalibrationDocument
+    documents: ClassVar[Mapping[str, Include]] = {
+        "calibration.file": include_calibration,
+        "capsid.fasta": include_protein,
+        "genome.fasta": include_genome,
+    }
 
     @model_validator(mode="before")
     @classmethod

@@ -46,9 +46,6 @@ LEAD = 3.0
 GRID = 10.0
 """Da between the masses of which the comb's is chosen."""
 
-MOST_IONS = 400
-"""Ions of a line beyond which it counts no more: the model is then worse than the counting."""
-
 
 @dataclass(frozen=True)
 class Standard:
@@ -135,8 +132,8 @@ def weighted_median(values: FloatArray, weight: FloatArray) -> float:
 
 def _most_common_slope(found: Sequence[Line]) -> float:
     """Return the intensity a charge about which most lines lie: those of other species scatter."""
-    per_charge = np.array([line.intensity / line.charge for line in found])
-    weight = np.array([min(line.ions, MOST_IONS) for line in found], float)
+    per_charge = np.array([line.per_charge for line in found])
+    weight = np.array([line.weight for line in found])
     near = np.abs(np.log(per_charge[:, None] / per_charge)) < AGREEING
     most = near[(near @ weight).argmax()]
     return weighted_median(per_charge[most], weight[most])

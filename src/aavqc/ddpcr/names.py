@@ -12,7 +12,6 @@ from aavqc.ddpcr.settings import TechniqueSettings
 LISTED = 12
 """Names that are listed where none comes near; a plate may have 96 samples."""
 
-
 OF_PLATE = ("gates", "gate_baselines", "expected_titers", "spike_added")
 """What a row of wells can't have of its own."""
 

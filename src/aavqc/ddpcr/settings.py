@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from aavqc.documents import Role
-from aavqc.settings import Settings
+from aavqc.documents import ResultDocument, Role
+from aavqc.errors import SpecificationError
+from aavqc.settings import Include, Settings
 
 IntervalMethod = Literal["wilson", "clopper_pearson", "vendor", "vendor_total"]
 Lysis = Literal["in_droplet", "pre_lysis", "unknown"]
@@ -15,15 +18,63 @@ Place = Literal["itr", "itr_cut", "promoter", "transgene", "polya", "other"]
 Positive = Annotated[float, Field(gt=0, le=1e18)]
 
 
+class SavedGate(NamedTuple):
+    """A gate of a result; one that is stated in its place has no baseline but its own."""
+
+    threshold: Any
+    baseline: Any
+
+
+def include_gates(data: dict[str, Any], path: Path) -> None:
+    """Take the gates of a plate's result, each with where its negatives lay."""
+    gates: dict[str, SavedGate] = {}
+    for sample in ResultDocument.load(path).samples:
+        targets = sample.diagnostics.get("targets")
+        for target, found in targets.items() if isinstance(targets, dict) else ():
+            gate = found.get("gate") if isinstance(found, dict) else None
+            if not isinstance(gate, dict):
+                continue
+            told = SavedGate(gate.get("threshold"), gate.get("baseline"))
+            if gates.setdefault(target, told) != told:
+                raise SpecificationError(
+                    f"two gates of target {target!r}",
+                    file=path.name,
+                    expected="the result of one plate, a channel each target",
+                    found=f"{gates[target].threshold} and {told.threshold}",
+                )
+    if not gates:
+        raise SpecificationError(
+            "a result without gates", file=path.name, expected="digital PCR with amplitudes on file"
+        )
+    data.setdefault("gates", {}).update(gates)
+    for target in gates:
+        data.get("gate_baselines", {}).pop(target, None)
+
+
 class TechniqueSettings(Settings):
     """What an analysis of a droplet digital PCR plate can be told."""
+
+    documents: ClassVar[Mapping[str, Include]] = {"gates.file": include_gates}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _saved_gates(cls, data: Any) -> Any:
+        """Part the gates of a file into thresholds and baselines."""
+        gates = data.get("gates") if isinstance(data, dict) else None
+        if not isinstance(gates, dict):
+            return data
+        saved = {t: g for t, g in gates.items() if isinstance(g, SavedGate)}
+        baselines = {t: g.baseline for t, g in saved.items() if g.baseline is not None}
+        return {
+            **data,
+            "gates": {**gates, **{t: g.threshold for t, g in saved.items()}},
+            "gate_baselines": {**baselines, **data.get("gate_baselines", {})},
+        }
 
     calls: Literal["vendor", "own", "auto"] = Field(
         "auto", description="whose positives are used; auto: the vendor's where the export has them"
     )
-    gates: dict[str, float] = Field(
-        {}, description="threshold by target, instead of finding one; gates.file: those of a result"
-    )
+    gates: dict[str, float] = Field({}, description="threshold by target, instead of finding one")
     gate_baselines: dict[str, float] = Field(
         {}, description="where the negatives lay when a gate was found: wells are shifted to it"
     )

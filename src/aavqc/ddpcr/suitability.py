@@ -92,8 +92,12 @@ def _failures(control: Sample, settings: TechniqueSettings, unspiked: Unspiked) 
             if a.name == "concentration" and a.qualifier is not None
         ]
     recoveries = _recoveries(control, settings, unspiked)
-    if _added(control, settings) is not None and not recoveries:
-        reasons.append(f"{name}: no recovery, as there is no titer of the sample without the spike")
+    if _added(control, settings) is not None:
+        reasons += [
+            f"{name}: no recovery of {target}, as there is no titer of it without the spike"
+            for target in _titers(control)
+            if target not in recoveries
+        ]
     low, high = settings.recovery_range
     reasons += [
         f"{name}: {target} recovers {100 * r:.1f} %, not {100 * low:g} to {100 * high:g} %"

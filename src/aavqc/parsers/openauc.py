@@ -256,6 +256,6 @@ def _losses(record: VelocityScans, with_sd: bool, regridded: bool, step: float) 
         and any(s.signal_sd is not None and bool(s.signal_sd.any()) for s in scans),
         "the description is cut or spelled otherwise": _kept_text(record).decode("latin-1")
         != scans[0].description,
-        "the reference channel is left out": any(s.reference is not None for s in scans),
+        "the second channel is left out": any(s.reference is not None for s in scans),
     }
     return tuple(text for text, applies in lost.items() if applies)
