@@ -143,6 +143,30 @@ def test_a_mass_that_adducts_do_not_explain_is_flagged_and_its_charges_are_still
     assert all(abs(line["residual_percent"]) < 2 for line in fitted["lines"])
 
 
+def test_one_species_counts_once_whatever_it_is_called() -> None:
+    there = {"bgal": 465.4e3}
+    result = analyze(table(*flown(there, 34)), **stated({"bgal": 465.4e3, "galactosidase": 466.33e3}))
+    assert result.samples[0].status == "invalid"
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_the_comb_of_a_part_of_the_mass_is_not_the_standards(times: int) -> None:
+    record = table(*flown({"bgal": 465.4e3}, 35))
+    result = analyze(record, single_standard=True, **stated({"bgal": times * 465.4e3}))
+    assert result.samples[0].status == "invalid"
+
+
+def test_lines_of_strong_noise_have_no_lean() -> None:
+    """The mode of the logarithm would lie (σ_z/z)² above: 0.6 % at 3 e and charge 39."""
+    slopes = []
+    masses = {"bgal": 465.4e3, "groel": 801.15e3}
+    for seed in range(8):
+        fitted = calibration(analyze(table(*flown(masses, seed, 3.0, 0.0005)), **stated(masses)))["fitted"]
+        models = [fitted, *fitted["other_models"]]
+        slopes += [m["charge_slope"] / K for m in models if m["model"] == "slope"]
+    assert np.mean(slopes) == pytest.approx(1, abs=3 * 0.002 / np.sqrt(len(slopes)))
+
+
 def test_absent_standards_do_not_hide_those_that_are_there() -> None:
     absent = {"hbv": 3.0e6, "ms2": 2.5e6, "adh": 147e3 * 2.3}
     mz, intensity = flown(MASSES, 35)
@@ -256,6 +280,9 @@ def test_the_content_takes_the_place_of_the_path(file: Path, fitted: dict[str, A
     assert build(TechniqueSettings, settings.model_dump(mode="json")) == settings
     later = build(TechniqueSettings, {"calibration.file": str(file)}, {"calibration.certificate": "C-1"})
     assert (later.calibration.certificate, later.calibration.id) == ("C-1", "CC-7")
+    for key, value in (("charge_slope", 114e3), ("charge_range", "1,1000"), ("valid_until", "2030-01-01")):
+        with pytest.raises(UsageError, match=rf"calibration\.{key} as the document"):
+            build(TechniqueSettings, {"calibration.file": str(file)}, {f"calibration.{key}": value})
     # another document takes the place of all of the first, its certificate too
     other = file.with_name("other.json")
     other.write_text(json.dumps(fitted))
@@ -299,7 +326,7 @@ def test_the_result_of_the_standards_is_taken_too(tmp_path: Path, fitted: dict[s
         ({"colour": 3}, SpecificationError, "colour"),
         ({"charge_range": None}, SpecificationError, "charge_range"),
         ({"charge_range": [66, 41]}, SpecificationError, "ascending charge_range"),
-        ({"charge_slope": -1.0}, SpecificationError, "slope above 0"),
+        ({"charge_slope": -1.0}, SpecificationError, "slope of at least"),
         ({"covariance": [[1.0, 2.0]]}, SpecificationError, "covariance"),
         ({"model": "cubic"}, SpecificationError, "model"),
     ],

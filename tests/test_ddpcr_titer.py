@@ -369,7 +369,22 @@ def test_an_itr_target_needs_its_digestion_state() -> None:
     assert values[0] == pytest.approx(2 * values[1], rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["ITR", "ITR2", "AAV2-ITR", "itr_left", "5'ITR", "wtITR", "ITRs"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ITR",
+        "ITR2",
+        "AAV2-ITR",
+        "itr_left",
+        "5'ITR",
+        "wtITR",
+        "ITRs",
+        "ITRprobe",
+        "AAVItr",
+        "ITR-F",
+        "AAV2-TR",
+    ],
+)
 def test_a_target_named_itr_needs_a_place(name: str) -> None:
     record = plate(row("A01", 5000, target=name), row("A01", 4900, target="NITRO", channel="Ch2"))
     assumed = run(record, dilution_factor=1e6)["S"]

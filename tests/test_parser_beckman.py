@@ -172,7 +172,9 @@ def test_wavelengths_as_measured_are_grouped(tmp_path: Path) -> None:
     assert "wavelengths 488 to 491 nm are taken as 490 nm" in record.remarks
 
 
-@pytest.mark.parametrize("measured", [(258, 259, 260, 261, 262), (262, 258, 258), (261, 261, 261, 259, 258)])
+@pytest.mark.parametrize(
+    "measured", [(258, 259, 260, 261, 262), (262, 258, 258, 260), (261, 261, 261, 259, 260)]
+)
 def test_scans_near_the_wavelength_that_was_set_are_of_one(tmp_path: Path, measured: tuple[int, ...]) -> None:
     files = {f"{i + 1:05d}.RA1": scan_text(300 + i, nm=nm) for i, nm in enumerate(measured)}
     record = only(survey(write(tmp_path, files)))

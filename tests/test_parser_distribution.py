@@ -103,7 +103,6 @@ def test_a_window_of_capsids_may_begin_where_they_do() -> None:
         (rows(S + 110, Y), "cofs.txt"),
         (rows(np.arange(220.0, 350.0), np.ones(130), " "), "spectrum.dat"),
         (rows(S, Y, " "), "cofs.prn"),
-        (b"s,c(s)\n" + rows(S, Y - 0.5, ","), "cofs.csv"),
         (b"s,c(s),c(s)\n" + b"".join(b"%d,1,2\n" % i for i in range(50)), "twice.csv"),
         (b"s,M,f/f0,D,R,c\n" + b"".join(b"%d,1,2,3,4,5\n" % i for i in range(50)), "table.csv"),
         (b"time,signal\n" + rows(S, Y, ","), "x.csv"),
@@ -166,3 +165,14 @@ def test_mutated_files_raise_our_errors_only(header: bytes, between: str, name: 
             except AavqcError as error:
                 outcomes.add((type(error), error.file))
     assert outcomes == {(Distribution, None), (InputError, name)}
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_derivatives_of_noise_may_be_below_zero_and_spreadsheets_mark_their_text(mark: bytes) -> None:
+    s = np.arange(60, 120, 0.5)
+    y = np.exp(-0.5 * ((s - 100) / 3) ** 2) - 0.01
+    text = b"s*,ls-g*(s)\n" + "".join(f"{a:g},{b:.5f}\n" for a, b in zip(s, y, strict=True)).encode()
+    assert kind_of(mark + text, "g.csv") == "sedfit-distribution"
+    assert read(mark + text, "g.csv").y.min() < 0
+    with pytest.raises(InputError, match="not negative"):
+        read(mark + text.replace(b"ls-g*(s)", b"c(s)"), "g.csv")

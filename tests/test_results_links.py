@@ -143,6 +143,10 @@ def test_links_bring_the_results_of_earlier_lots(tmp_path: Path) -> None:
     path.write_text('schema = "aavqc.links/1"\n[earlier]\nfull = [80, nan]\n')
     with pytest.raises(SpecificationError, match="Out of range"):
         Links.load(path)
+    for bad in ("1e300", "true", '"80"'):
+        path.write_text(f'schema = "aavqc.links/1"\n[earlier]\nfull = [80, {bad}]\n')
+        with pytest.raises(SpecificationError, match=r"earlier\.full\.1"):
+            Links.load(path)
 
 
 def test_a_link_to_nothing_names_its_line(tmp_path: Path) -> None:

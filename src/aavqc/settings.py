@@ -79,6 +79,8 @@ def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
         # what a layer states itself wins over the document that it names
         for name, file in leaves:
             if name in documents:
+                if not str(file).strip():
+                    raise UsageError(f"setting {name}", expected="the path of a file", found="nothing")
                 documents[name](data, Path(str(file)))
         for name, value in leaves:
             if name not in documents:
@@ -98,7 +100,7 @@ def build(cls: type[AnySettings], *layers: Mapping[str, Any]) -> AnySettings:
 
 def names(cls: type[BaseModel], prefix: str = "") -> list[str]:
     """Return the dotted names of all settings; ``<key>`` stands for a free key."""
-    found = []
+    found = list(getattr(cls, "documents", ()))
     for name, field in cls.model_fields.items():
         inner = _model(field.annotation)
         if inner is not None:

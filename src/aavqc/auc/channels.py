@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aavqc.auc.choices import Choice, Selection, select_scans
+from aavqc.auc.choices import MIN_SCANS, Choice, Selection, select_scans
 from aavqc.auc.column import Column, at_another_wavelength, find_column
 from aavqc.auc.composition import extinction_at
 from aavqc.auc.grid import SignalGrid, on_grid
@@ -74,14 +74,22 @@ def channels_of(records: tuple[VelocityScans, ...], settings: TechniqueSettings)
 
 
 def wavelengths_of(record: VelocityScans, settings: TechniqueSettings) -> list[float | None]:
-    """Return the wavelengths to fit: the one asked for, else those with coefficients, else all."""
+    """Return the wavelengths to fit: the one asked for, else of those with scans enough."""
     if settings.wavelength is not None or not record.wavelengths:
         return [settings.wavelength]
-    known = [w for w in record.wavelengths if _has_coefficients(record, w, settings)]
+    few = too_few(record)
+    every = [w for w in record.wavelengths if w not in few]
+    known = [w for w in every if _has_coefficients(record, w, settings)]
     if known:
-        return [w for w in record.wavelengths if w in known or w >= SCATTER_NM]
-    every = list(record.wavelengths)
+        return [w for w in every if w in known or w >= SCATTER_NM]
     return list(every if len(every) <= MOST_WAVELENGTHS else every[:1])
+
+
+def too_few(record: VelocityScans) -> dict[float, int]:
+    """Return the wavelengths of fewer scans than can be fitted, where others have enough, and how many."""
+    counted = {w: len(record.at(w)) for w in record.wavelengths}
+    few = {w: n for w, n in counted.items() if n < MIN_SCANS}
+    return few if len(few) < len(counted) else {}
 
 
 def _has_coefficients(record: VelocityScans, wavelength: float, settings: TechniqueSettings) -> bool:

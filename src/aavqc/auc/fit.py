@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from aavqc.auc.capsids import Capsids, capsids_of, windows_of_species
-from aavqc.auc.channels import Channel, channels_of
+from aavqc.auc.channels import Channel, channels_of, too_few
 from aavqc.auc.column import Column
 from aavqc.auc.composition import ClassWindows, class_windows
 from aavqc.auc.cs import Fitted, basis, fit_columns, project
@@ -145,7 +145,13 @@ def fit_sample(records: Sequence[VelocityScans], settings: TechniqueSettings) ->
         details["profiles"] = f_statistic_limits(
             _thinned(problem, channels), found, at, settings.profile, settings.coverage
         )
-    remarks = tuple(r for c in channels for r in range_remarks(c.scans, c.grid))
+    remarks = [r for c in channels for r in range_remarks(c.scans, c.grid)]
+    if settings.wavelength is None:
+        remarks += [
+            f"{n} scan(s) at {w:g} nm are not used: fewer than can be fitted"
+            for record in records
+            for w, n in too_few(record).items()
+        ]
     return SampleFit(
         fits=tuple(fits),
         problem=problem,

@@ -84,7 +84,7 @@ def judge_results(
         if retest not in known.retests:
             raise links.missing(retest.original, retest.sample_id)
     every = (*specifications, *(s for some in (lots or {}).values() for s in some))
-    links.refuse_other_tests(test.id for specification in every for test in specification.tests)
+    links.refuse_other_tests(test.id for specification in every for test in specification.tests if test.trend)
     changes = _changes(results, links)
     designs = _designs(results)
     left_out = wells_left_out(results.values())

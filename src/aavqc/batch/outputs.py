@@ -106,15 +106,15 @@ def write_outputs(
 def lot_file(evaluation: Evaluation, among: Sequence[Evaluation]) -> str:
     """Return the name below OUT; a lot judged by several specifications has a file for each."""
     several = sum(e.lot == evaluation.lot for e in among) > 1
-    lot = f"{evaluation.lot or ''}~{evaluation.specification.id}" if several else evaluation.lot or ""
-    return f"lots/{_file_stem(lot)}.json"
+    named = (evaluation.lot or "", *((evaluation.specification.id,) if several else ()))
+    return f"lots/{_file_stem(*named)}.json"
 
 
-def _file_stem(lot: str) -> str:
-    """Percent-encode a lot; one longer than file systems take is cut and told apart by its hash."""
-    stem = quote(lot, safe="")
+def _file_stem(*names: str) -> str:
+    """Percent-encode names, ``~`` between; what is longer than file systems take is cut, and has a hash."""
+    stem = "~".join(quote(name, safe="").replace("~", "%7E") for name in names)
     stem = f"%2E{stem[1:]}" if stem.startswith(".") else stem  # a hidden file is not found
-    return stem if len(stem) <= MAX_STEM else f"{stem[: MAX_STEM - 33]}~{digest(lot)[:32]}"
+    return stem if len(stem) <= MAX_STEM else f"{stem[: MAX_STEM - 33]}~{digest(names)[:32]}"
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:

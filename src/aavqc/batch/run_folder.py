@@ -103,7 +103,7 @@ def run(
         linked = Links.load(links) if links is not None else None
         if linked is not None:
             linked.refuse_impossible(c.result_id for some in elsewhere.values() for c in some if c.result_id)
-            linked.refuse_other_tests(t.id for s in plan.every_specification for t in s.tests)
+            linked.refuse_other_tests(t.id for s in plan.every_specification for t in s.tests if t.trend)
         changing = still_changing(folder)
         found = survey(folder, known=known)
         assignment = assign(plan.rows, found.exports, folder, plan.sheet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -14,11 +15,16 @@ from aavqc.textfiles import parse_json, read_text, read_toml, validate
 
 SCHEMA = "aavqc.charge-calibration/1"
 RESULT = "aavqc.result/1"
+DOCUMENTED = "document"
+"""Beside the fields of a calibration while settings are put together: what its document states."""
+
+LEAST_SLOPE = 1e-9
+"""Intensity a charge: less is damage."""
 
 Model = Literal["slope", "slope_intercept", "slope_mz"]
-Matrix = Annotated[
-    list[Annotated[list[float], Field(min_length=1, max_length=2)]], Field(min_length=1, max_length=2)
-]
+Parameter = Annotated[float, Field(ge=-1e15, le=1e15)]
+Row = Annotated[list[Annotated[float, Field(ge=-1e30, le=1e30)]], Field(min_length=1, max_length=2)]
+Matrix = Annotated[list[Row], Field(min_length=1, max_length=2)]
 ChargeRange = Annotated[list[Annotated[float, Field(ge=1, le=1e5)]], Field(min_length=2, max_length=2)]
 MzRange = Annotated[list[Annotated[float, Field(gt=0, le=1e7)]], Field(min_length=2, max_length=2)]
 
@@ -27,9 +33,9 @@ class Response(Document):
     """Intensity of one ion: charge × (charge_slope + charge_mz_slope · m/z) + charge_intercept."""
 
     model: Model
-    charge_slope: float = Field(description="intensity a charge")
-    charge_intercept: float = Field(0.0, description="intensity at charge 0")
-    charge_mz_slope: float = Field(0.0, description="growth of the slope with m/z, a Th")
+    charge_slope: Parameter = Field(description="intensity a charge")
+    charge_intercept: Parameter = Field(0.0, description="intensity at charge 0")
+    charge_mz_slope: Parameter = Field(0.0, description="growth of the slope with m/z, a Th")
     covariance: Matrix | None = Field(
         None, description="of charge_slope and the second parameter, where the model has one"
     )
@@ -39,6 +45,8 @@ class Response(Document):
         size = 1 if self.model == "slope" else 2
         if self.covariance is not None and [len(row) for row in self.covariance] != [size] * size:
             raise ValueError(f"a covariance of {size} × {size} numbers for the model {self.model}")
+        if any(row[i] < 0 for i, row in enumerate(self.covariance or ())):
+            raise ValueError("a covariance without negative variances")
         return self
 
 
@@ -86,9 +94,9 @@ class ChargeCalibration(Document):
     date: datetime.date | None = None
     valid_until: datetime.date | None = None
     model: Model | None = Field(None, description="that is applied; the least BIC of those fitted")
-    charge_slope: float | None = Field(None, description="intensity a charge")
-    charge_intercept: float = 0.0
-    charge_mz_slope: float = 0.0
+    charge_slope: Parameter | None = Field(None, description="intensity a charge")
+    charge_intercept: Parameter = 0.0
+    charge_mz_slope: Parameter = 0.0
     covariance: Matrix | None = None
     other_models: list[Response] = Field(
         [], max_length=2, description="that the standards admit as well: beyond them, the interval spans all"
@@ -104,6 +112,18 @@ class ChargeCalibration(Document):
     sigma_z: SigmaZ = SigmaZ()
     standards: Many[StandardFound] = Field([], max_length=100)
     lines: Many[FittedLine] = Field([], max_length=10_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_documented(cls, data: Any) -> Any:
+        """Refuse what would change a document: its numbers belong together, and its dates are its own."""
+        if not isinstance(data, dict) or DOCUMENTED not in data:
+            return data
+        rest = {key: value for key, value in data.items() if key != DOCUMENTED}
+        for key, value in data[DOCUMENTED].items():
+            if rest.get(key) != value and not (value is None and key in cls.alone):
+                raise ValueError(f"calibration.{key} as the document of calibration.file has it")
+        return rest
 
     @property
     def loaded(self) -> bool:
@@ -136,8 +156,8 @@ class ChargeCalibration(Document):
                 raise ValueError(f"an ascending {name}")
         for response in self.responses:
             for mz in self.mz_range or ():
-                if response.charge_slope + response.charge_mz_slope * mz <= 0:
-                    raise ValueError("a slope above 0 at every m/z of the standards")
+                if response.charge_slope + response.charge_mz_slope * mz < LEAST_SLOPE:
+                    raise ValueError(f"a slope of at least {LEAST_SLOPE:g} at every m/z of the standards")
         return self
 
 
@@ -169,7 +189,8 @@ def include_calibration(data: dict[str, Any], path: Path) -> None:
             "another document", file=path.name, expected=SCHEMA, found=quoted(schema), hint=hint
         )
     found = validate(ChargeCalibrationDocument, content, path.name, SpecificationError, text)
-    data["calibration"] = found.model_dump(mode="json", exclude={"schema_"})
+    stated = found.model_dump(mode="json", exclude={"schema_"})
+    data["calibration"] = {**deepcopy(stated), DOCUMENTED: stated}
 
 
 def _fitted_in(path: Path) -> dict[str, Any]:

@@ -224,9 +224,14 @@ def _charges(mz: FloatArray, mass: float) -> list[int]:
 
 
 def _mode(values: FloatArray) -> float:
+    """Return the most frequent value: on the logarithm where it is about, then where noise is symmetric."""
+    if values.size > 4000:
+        values = values[:: values.size // 4000 + 1]
     logs = np.log(values)
-    grid = np.linspace(logs.min(), logs.max(), 400)
-    if logs.size > 4000:
-        logs = logs[:: logs.size // 4000 + 1]
-    density = np.exp(-0.5 * ((grid[:, None] - logs) / MODE_WIDTH) ** 2).sum(axis=1)
-    return float(np.exp(grid[density.argmax()]))
+    about = np.exp(_densest(logs, np.linspace(logs.min(), logs.max(), 400), MODE_WIDTH))
+    return _densest(values, about * np.linspace(0.85, 1.15, 601), MODE_WIDTH * about)
+
+
+def _densest(values: FloatArray, grid: FloatArray, width: float) -> float:
+    density = np.exp(-0.5 * ((grid[:, None] - values) / width) ** 2).sum(axis=1)
+    return float(grid[density.argmax()])

@@ -47,6 +47,10 @@ GRID = 10.0
 """Da between the masses of which the comb's is chosen."""
 
 
+WHOLE = 0.9
+"""Share of a comb's ions on charges with a common factor from which on it is that of a part of the mass."""
+
+
 @dataclass(frozen=True)
 class Standard:
     """A standard as it was looked for.
@@ -117,11 +121,30 @@ def find_standards(mz: FloatArray, intensity: FloatArray, stated: Mapping[str, f
     for name, mass in sorted(stated.items()):
         own = np.abs(by_slope / mass - 1) < SELECTED
         comb = _own_comb(mz[own], mass)
-        used = (
-            () if comb is None or not within(comb / mass - 1, NEAR) else lines(mz[own], intensity[own], comb)
-        )
-        found.append(Standard(name, mass, comb, tuple(used)))
-    return found
+        used = [] if comb is None else lines(mz[own], intensity[own], comb)
+        if comb is None or _of_a_part(used):
+            found.append(Standard(name, mass))
+            continue
+        found.append(Standard(name, mass, comb, tuple(used) if within(comb / mass - 1, NEAR) else ()))
+    return [s if _is_nearest(s, found) else Standard(s.name, s.stated) for s in found]
+
+
+def _of_a_part(comb: Sequence[Line]) -> bool:
+    """Tell a comb whose charges have a common factor: it is that of a half or a third of the mass."""
+    charge = np.array([line.charge for line in comb])
+    weight = np.array([line.weight for line in comb])
+    return any(weight[charge % k == 0].sum() > WHOLE * weight.sum() for k in (2, 3))
+
+
+def _is_nearest(standard: Standard, found: Sequence[Standard]) -> bool:
+    """Tell whether no other standard of the same comb was stated nearer to it: a species counts once."""
+    return not any(
+        standard.mass is not None
+        and other.mass is not None
+        and abs(other.mass / standard.mass - 1) < HALF_WIDTH
+        and (abs(other.offset or 0.0), other.name) < (abs(standard.offset or 0.0), standard.name)
+        for other in found
+    )
 
 
 def weighted_median(values: FloatArray, weight: FloatArray) -> float:

@@ -94,6 +94,7 @@ def analyze(
         remarks=[
             *record.remarks,
             *unknown_names(settings, [s for _, s in parts], planned, {c.target for c in counts}),
+            *_unused_gates(settings, counts),
         ],
     )
     return Outcome(
@@ -123,6 +124,16 @@ def _control(joints: Mapping[str, Sequence[Joint]], planned: Sequence[Plan]) -> 
     """Return the integrity of the plate's linear intact control."""
     controls = [p for p in planned if p.role == "linear_control"]
     return plate_integrity(joints, controls) if controls else None
+
+
+def _unused_gates(settings: TechniqueSettings, counts: Sequence[WellCount]) -> list[str]:
+    """Say that gates which are stated make no number here."""
+    gated = set(settings.gates) & {c.target for c in counts}
+    if not gated or settings.calls == "vendor" or any(c.calls == "own" for c in counts):
+        return []
+    return [
+        "gates are not used for any concentration: the calls are the vendor's (calls=own takes the gates')"
+    ]
 
 
 def _recipes(settings: TechniqueSettings) -> dict[str, Gate]:

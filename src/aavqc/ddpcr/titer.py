@@ -20,8 +20,12 @@ from aavqc.intervals import normal_quantile
 UL_PER_ML = 1000.0
 ITR = "itr"
 
-_NAMED_ITR = re.compile(r"(?<![A-Z])ITRs?(?![A-Za-z])|(?<![A-Za-z])[Ii]trs?(?![A-Za-z])")
-"""``ITR2``, ``AAV2-ITR``, ``wtITR``, ``itr_left``; not ``NITRO``."""
+_NAMED_ITR = re.compile(
+    r"(?<![a-z])(?:aav\d*|wt|sc|ss|[dplr])?itrs?(?:[fr]|fwd|for|rev|probe|fam|hex|vic|left|right)?(?![a-z])"
+    r"|aav\d*[-_ ]?tr(?![a-z])|terminal[-_ ]?repeat",
+    re.IGNORECASE,
+)
+"""``ITR2``, ``AAV2-ITR``, ``wtITR``, ``itr_left``, ``ITRprobe``; not ``NITRO``."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ a line of names first: where it names s and c(s), columns may be more, in any or
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[Ee][-+]?\d{1,3})?", re.AS
 _UNIT = re.compile(r"(?<=[\s)])[(\[][^()\[\]]*[)\]]")
 """Behind a blank or a closed bracket: c(s) (OD/S)."""
 
-_S = re.compile(r"s_?\(?20w\)?|s(?:\(s\)|/s)?|sedimentation[ _]coefficient.*", re.I)
+_S = re.compile(r"s_?\(?20w\)?|s\*?(?:\(s\)|/s)?|sedimentation[ _]coefficient.*", re.I)
 _DENSITY = re.compile(r"c\(s(?:20w)?\)|(?:ls-)?g\*?\(s(?:20w|\*)?\)", re.I)
 
 
@@ -64,17 +65,18 @@ def sniff(head: bytes, name: str) -> bool:
     """Tell a distribution by the names of its columns, else by two columns that can be s and c(s)."""
     if b"\0" in head:
         return False
-    lines = _lines(head.decode("latin-1"))
+    lines = _lines(head.removeprefix(codecs.BOM_UTF8).decode("latin-1"))
     lines = lines[:-1] if len(head) >= HEAD else lines  # the last may be cut
     layout = _layout(lines[0]) if lines else None
-    if layout is None or not (layout.named or name.lower().endswith(_SUFFIXES)):
+    if layout is not None and layout.named:  # whatever is wrong below is said where it is read
+        return len(lines) > 1 and layout.point(lines[1]) is not None
+    if layout is None or not name.lower().endswith(_SUFFIXES):
         return False
-    rows = [layout.point(line) for line in lines[int(layout.named) :]]
+    rows = [layout.point(line) for line in lines]
     if len(rows) < MIN_POINTS or None in rows:
         return False
     table = np.array(rows, dtype=np.float64)
-    problem = _problem(table, layout.named)
-    return problem is None and bool((table[:, 1] > 0).any() or len(head) >= HEAD)
+    return _problem(table, layout) is None and bool((table[:, 1] > 0).any() or len(head) >= HEAD)
 
 
 def read(export: Export) -> Distribution:
@@ -105,7 +107,7 @@ def read(export: Export) -> Distribution:
         raise InputError(
             "too few points", file=file.name, expected=f"at least {MIN_POINTS}", found=str(len(table))
         )
-    problem = _problem(table, layout.named)
+    problem = _problem(table, layout)
     if problem is not None:
         row_index, expected = problem
         raise InputError(
@@ -173,7 +175,7 @@ def _only(matches: Callable[[str], object], columns: list[str]) -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-def _problem(table: FloatArray, named: bool) -> tuple[int, str] | None:
+def _problem(table: FloatArray, layout: _Layout) -> tuple[int, str] | None:
     """Return the first row that no distribution has, and what it should be."""
     s, y = table[:, 0], table[:, 1]
     if not np.isfinite(table).all():
@@ -185,10 +187,11 @@ def _problem(table: FloatArray, named: bool) -> tuple[int, str] | None:
     checks = {
         f"s from 0 to {MAX_S:g} S": ~((s >= 0) & (s <= MAX_S)),
         f"a first s of at most {MAX_START:g} S": np.r_[
-            not named and s[0] > MAX_START, np.zeros(s.size - 1, bool)
+            not layout.named and s[0] > MAX_START, np.zeros(s.size - 1, bool)
         ],
         "s that ascends in even steps": uneven,
         f"steps of {least:g} to {greatest:g} S": np.full(s.size, not least <= usual <= greatest),
-        "a signal that is not negative": (y < 0) | (y > 1e9),
+        # a derivative of noise may be below 0, what is fitted with amounts may not
+        "a signal that is not negative": ((y < 0) & (layout.kind[:1] == "c")) | (np.abs(y) > 1e9),
     }
     return next(((int(np.argmax(bad)), expected) for expected, bad in checks.items() if bad.any()), None)

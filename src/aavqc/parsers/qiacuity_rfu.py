@@ -213,7 +213,9 @@ def _channel(file: SourceFile) -> tuple[str, dict[str, _Well]]:
         at = {c: i for i, c in enumerate(words)}
         return Line(file.name, number + 1 + row, fields, at, any("," in f for f in fields) and commas)
 
-    told = {c: _truth(table[c], c, line_of) for c in ("Is invalid", "Is positive") if c in columns}
+    told = {"Is invalid": _truth(table["Is invalid"], "Is invalid", line_of)}
+    if "Is positive" in columns:  # of an invalid partition nobody knows
+        told["Is positive"] = _truth(table["Is positive"], "Is positive", line_of, told["Is invalid"])
     partition, rfu = (table[c].to_numpy() for c in _NUMBERS)
     lost = ~(np.isfinite(partition) & (np.isfinite(rfu) | told["Is invalid"]))
     if lost.any():
@@ -314,14 +316,20 @@ def _good(fields: Sequence[str], columns: Mapping[str, int]) -> bool:
     return True
 
 
-def _truth(column: pd.Series[Any], name: str, line_of: Callable[[int], Line]) -> NDArray[np.bool_]:
-    """Return a column of 0 and 1."""
+def _truth(
+    column: pd.Series[Any],
+    name: str,
+    line_of: Callable[[int], Line],
+    unknown: NDArray[np.bool_] | bool = False,
+) -> NDArray[np.bool_]:
+    """Return a column of 0 and 1; of what is unknown any word is 0."""
     words = [str(c).strip().lower() for c in column.cat.categories]
     codes = column.cat.codes.to_numpy()
     wrong = np.isin(codes, [-1, *(i for i, word in enumerate(words) if word not in _TRUTH)])
+    wrong &= ~np.asarray(unknown)
     if wrong.any():
         raise line_of(int(np.argmax(wrong))).error("neither 0 nor 1", name, "0 or 1")
-    return np.array([_TRUTH.get(word, False) for word in words], dtype=np.bool_)[codes]
+    return np.array([*(_TRUTH.get(word, False) for word in words), False], dtype=np.bool_)[codes]
 
 
 FORMAT = Format(

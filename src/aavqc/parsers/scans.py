@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -68,40 +68,24 @@ def velocity_scans(
 
 
 def wavelength_groups(measured: Sequence[float | None]) -> tuple[float, ...]:
-    """Return one wavelength a group, to which all of its group are near.
+    """Return one wavelength a group, the one that most scans are near, to which all of its group are near.
 
-    Groups are as large as that allows; it is their most frequent such wavelength, and the middle where
-    none is near to all of them. None is a wavelength that is not stated, and makes no group.
+    Of several such the most frequent. None is a wavelength that is not stated, and makes no group.
 
     Examples
     --------
     >>> wavelength_groups([490.0, 491.0, 490.0, 280.0])
     (280.0, 490.0)
-    >>> wavelength_groups([258.0, 258.0, 260.0, 262.0]), wavelength_groups([258.0, 258.0, 262.0])
-    ((260.0,), (260.0,))
+    >>> wavelength_groups([258.0, 258.0, 260.0, 262.0]), wavelength_groups([260.0, 264.0])
+    ((260.0,), (260.0, 264.0))
     """
     left, found = Counter(w for w in measured if w is not None), []
     while left:
-        group = _largest_group(left)
-        ends = group[0], group[-1]
-        central = [w for w in group if all(near(w, end) for end in ends)]
-        found.append(min(central, key=lambda w: (-left[w], w)) if central else sum(ends) / 2)
-        left = Counter({w: n for w, n in left.items() if w not in group})
+        held = {centre: sum(n for w, n in left.items() if near(w, centre)) for centre in left}
+        centre = min(held, key=lambda c: (-held[c], -left[c], c))
+        found.append(centre)
+        left = Counter({w: n for w, n in left.items() if not near(w, centre)})
     return tuple(sorted(found))
-
-
-def _largest_group(scans: Mapping[float, int]) -> list[float]:
-    """Return the wavelengths near one of which most scans are, ascending."""
-    ascending = sorted(scans)
-    most, best, first, n = 0, ascending[:1], 0, 0
-    for last, wavelength in enumerate(ascending):
-        n += scans[wavelength]
-        while not near(wavelength, (wavelength + ascending[first]) / 2):
-            n -= scans[ascending[first]]
-            first += 1
-        if n > most:
-            most, best = n, ascending[first : last + 1]
-    return best
 
 
 def check_limits(facts: dict[str, float], file: str, where: str) -> None:

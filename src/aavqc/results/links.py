@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, PrivateAttr, StrictStr, model_validator
+from pydantic import Field, PrivateAttr, StrictStr, model_validator
 
 from aavqc.documents import Document
 from aavqc.errors import SpecificationError, UsageError, nearest
@@ -46,13 +46,16 @@ class Change(Document, frozen=True):
     actor: StrictStr = Field(min_length=1)
 
 
+EarlierResult = Annotated[float, Field(strict=True, ge=-1e100, le=1e100)]
+
+
 class Links(Document, frozen=True):
     """Which results follow which, and which those of earlier lots were (``aavqc.links/1``)."""
 
     schema_: Literal["aavqc.links/1"] = Field("aavqc.links/1", alias="schema")
     retests: tuple[Retest, ...] = ()
     changes: tuple[Change, ...] = ()
-    earlier: dict[StrictStr, tuple[FiniteFloat, ...]] = Field(
+    earlier: dict[StrictStr, tuple[EarlierResult, ...]] = Field(
         {},
         description="by test id, results of earlier lots in the order of manufacture, in the unit "
         "in which the test judges: what its trend compares with",
@@ -149,7 +152,7 @@ class Links(Document, frozen=True):
                     f"earlier results of {test!r}",
                     file=self._file,
                     line=self._lines.get(test),
-                    expected="the id of a test of the specification",
+                    expected="the id of a test that has a trend",
                     hint=nearest(test, known) if known else None,
                 )
 
