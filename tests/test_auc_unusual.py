@@ -163,3 +163,14 @@ def test_absorbance_and_fluorescence_of_a_sample_are_not_fitted_together(run: Ru
     simulate(folder, AucSimulation(seed=3, scans=10, cell=2, optics="fluorescence", od=300.0, noise=2.0))
     with pytest.raises(AssayError, match="several optics"):
         aavqc.analyze(folder, **GIVEN, together=True)
+
+
+def test_a_stray_scan_is_left_out_and_named(tmp_path: Path) -> None:
+    simulate(tmp_path, AucSimulation(seed=5, wavelengths=[260.0, 280.0], scans=12, radial_step=0.01))
+    path = sorted(tmp_path.glob("*.RA1"))[6]
+    first, header, rest = path.read_bytes().split(b"\r\n", 2)
+    fields = header.split()
+    path.write_bytes(b"\r\n".join([first, b" ".join([*fields[:6], b"265", *fields[7:]]), rest]))
+    sample = aavqc.analyze(tmp_path, design_length=4700, resolution=40).samples[0]
+    assert "1 scan(s) at 265 nm are not used: fewer than can be fitted" in sample.warnings
+    assert sample.status == "valid"

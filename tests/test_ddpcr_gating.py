@@ -303,6 +303,14 @@ def test_the_gates_of_a_result_call_another_plate(example_lot: Path, tmp_path: P
     assert both.gate_baselines["CAG"] == found["CAG"]["gate"]["baseline"]
 
 
+def test_gates_that_make_no_number_are_told(example_lot: Path) -> None:
+    def warned(**settings: object) -> bool:
+        found = analyze(example_lot / "ddpcr", **{"gates.CAG": 3000, **settings})
+        return any("gates are not used for any concentration" in w for s in found.samples for w in s.warnings)
+
+    assert (warned(), warned(calls="own"), warned(calls="vendor")) == (True, False, False)
+
+
 def test_a_result_that_has_no_gates_is_refused(example_lot: Path, tmp_path: Path) -> None:
     table = tmp_path / "alone" / "EX24-001.csv"
     table.parent.mkdir()
