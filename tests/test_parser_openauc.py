@@ -284,7 +284,7 @@ def test_what_is_lost_is_said(tmp_path: Path) -> None:
         "signals are rounded",
         "times are cut to whole seconds",
         "the description is cut or spelled otherwise",
-        "the reference channel is left out",
+        "the second channel is left out",
     ]
     back = record_of(tmp_path, {})
     assert (back.scans[0].time_s, back.scans[0].signal_sd) == (299.0, None)
