@@ -475,6 +475,12 @@ def test_a_spike_without_its_sample_fails() -> None:
     sample, verdict = suited(record, roles={"X": "spike"}, spike_added={"X": 1e11})
     assert sample.status == "invalid"
     assert verdict["reasons"] == ["spike X: no recovery of ITR, as there is no titer of it without the spike"]
+    untitered = plate(row("A01", 5000), row("B01", 5000, sample="X"))
+    sample = run(untitered, roles={"X": "spike"}, spike_added={"X": 1e11})["S"]
+    assert sample.diagnostics["suitability"]["reasons"] == [
+        "spike X: no recovery, as there is no titer of it"
+    ]
+    assert sample.status == "invalid"
     known = suited(record, roles={"X": "spike"}, spike_added={"Y": 1e11})[0]
     assert any(w.startswith("spike_added.Y fits no spiked sample") for w in known.warnings)
     assert known.status == "valid"

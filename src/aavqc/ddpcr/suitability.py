@@ -93,6 +93,7 @@ def _failures(control: Sample, settings: TechniqueSettings, unspiked: Unspiked) 
         ]
     recoveries = _recoveries(control, settings, unspiked)
     if _added(control, settings) is not None:
+        reasons += [] if _titers(control) else [f"{name}: no recovery, as there is no titer of it"]
         reasons += [
             f"{name}: no recovery of {target}, as there is no titer of it without the spike"
             for target in _titers(control)
